@@ -25,5 +25,5 @@ export const errorCatalogue = {
 
 export type ErrorId = keyof typeof errorCatalogue;
 
-/** Whether a text that another program told is an id of the catalogue. */
+/** Whether a text from another program, such as the trainer, is an id of the catalogue. */
 export const isErrorId = (text: string): text is ErrorId => Object.hasOwn(errorCatalogue, text);

@@ -21,9 +21,9 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export interface ErrorDetails {
   /** What kind of error it is: a key of `error-catalogue.ts`, where its cause and cure stand. Add a key for a new kind. */
   readonly id: ErrorId;
-  /** Further lines under the message: where it happened and what was found. */
+  /** Further lines under the message, for instance where it happened and what was found. */
   readonly details?: readonly string[];
-  /** What the person can do next, best as commands that can be typed. */
+  /** What the person can do next, preferably as commands that can be typed. */
   readonly nextSteps?: readonly string[];
   readonly cause?: unknown;
 }
@@ -103,8 +103,8 @@ export class TerminatedError extends VisiontrainError {
 }
 
 /**
- * An error and what to do next as one line, for lists that give each problem one. A step that ends in a command is told
- * from the next by a sign that no shell takes for a part of it.
+ * An error and what to do next, as one line, for lists that show each problem on a line of its own. A step that ends
+ * in a command is separated from the next step by a sign that no shell would take for a part of the command.
  */
 export function inOneLine({ message, nextSteps }: VisiontrainError): string {
   return [message, ...nextSteps]

@@ -4,7 +4,7 @@ import { EnvironmentError } from './errors.ts';
 
 /**
  * The person's home folder: HOME, else the system's record of the user; undefined where neither names one. Without
- * `env` the HOME of this process counts.
+ * `env`, the HOME of this process is read.
  */
 export function homeFolder(env?: NodeJS.ProcessEnv): string | undefined {
   const home = env === undefined ? ownHome() : env.HOME;
@@ -22,7 +22,7 @@ function ownHome(): string | undefined {
   try {
     return homedir();
   } catch {
-    // HOME is unset, and this user number has no name on file.
+    // HOME is unset, and the system has no record of this user number.
     return undefined;
   }
 }

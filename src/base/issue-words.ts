@@ -1,6 +1,9 @@
-/** What is wrong with a value of a document, in words that follow its key. Pure. (run.yaml has richer words of its own.) */
+/**
+ * What is wrong with a value of a document, in words that follow its key. Pure. (For run.yaml, `src/spec/` has more
+ * detailed words.)
+ */
 
-/** The part of a schema's complaint that is read. */
+/** The part of a zod issue that is read here. */
 interface Issue {
   readonly code?: string | undefined;
   readonly message: string;

@@ -16,7 +16,7 @@ export interface Places {
 }
 
 /**
- * Where things live. `workspace` (a flag or setting) moves the runs only.
+ * The folders of the program. `workspace` (a flag or setting) moves the runs only.
  * @throws EnvironmentError where VISIONTRAIN_HOME is not set and this user has no home
  */
 export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
@@ -42,7 +42,7 @@ export function places(env: NodeJS.ProcessEnv, workspace?: string): Places {
   };
 }
 
-/** A path as it is shown: relative to `dir` when it lies below `dir`, else whole. */
+/** A path as it is shown: relative to `dir` when it lies below `dir`, otherwise whole. */
 export function displayPath(path: string, dir: string): string {
   const inside = relative(dir, path);
   const outside = inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside);
@@ -50,7 +50,7 @@ export function displayPath(path: string, dir: string): string {
 }
 
 /**
- * A typed path, as the person means it, made absolute.
+ * The path that a person typed, made absolute.
  * @throws UsageError for a path of Windows that is not found from here
  */
 export function absolute(path: string, { cwd }: { readonly cwd: string }): string {

@@ -1,9 +1,9 @@
 /** Text from outside (captions, file names, logs, metadata) made safe for a terminal, and numbers made readable. */
 
-// These are removed: control characters (C0, DEL, C1), characters that change the direction or take no room, so that
-// two names look alike (format characters), lone surrogates, line and paragraph separators. The joiners and Arabic's
-// visible format signs stay, because scripts and emoji need them.
-// The pattern is made where it is needed: classes of Unicode take a millisecond to set up, which most texts do not need.
+// These are removed: control characters (C0, DEL, C1), characters that change the direction of text or take no room,
+// which would let two different names look alike (format characters), lone surrogates, line and paragraph separators.
+// The joiners and Arabic's visible format signs stay, because scripts and emoji need them. The pattern is made by a
+// function, at its first use: classes of Unicode take a millisecond to set up, and most texts never need the pattern.
 const unsafe = () => /(?!\u200c|\u200d|[\u0600-\u0605\u06dd])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const PLAIN = /^[ -~]*$/;
 const PLAIN_LINES = /^[ -~\n]*$/;
@@ -67,7 +67,7 @@ export function formatDuration(seconds: number): string {
 /** What progress is counted in. */
 export type ProgressUnit = 'bytes' | 'images' | 'packages' | 'captions';
 
-/** The word for a unit of progress in sentences for people, in the plural. */
+/** The word for a unit of progress in text for people, in the plural. */
 export const unitWord = (unit: ProgressUnit): string => (unit === 'images' ? 'pictures' : unit);
 
 /** `12.3 MB/s`, `1.9 pictures/s`, or `4.2 s/picture` when it is slower than one a second. `perSecond` is above 0. */
@@ -77,7 +77,10 @@ export function formatRate(perSecond: number, unit: ProgressUnit): string {
   return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unitWord(unit)}/s`;
 }
 
-/** `12 pictures/s  4 min left`, as far as it is known. It is '' at first and when nothing moves. */
+/**
+ * `12 pictures/s  4 min left`: without the time while the number of units that are left is unknown, and '' while the
+ * rate is unknown or 0.
+ */
 export function formatPace(rate: number | undefined, unit: ProgressUnit, left: number | undefined): string {
   if (!rate) return '';
   const time = left !== undefined && left > 0 ? `  ${formatDuration(left / rate)} left` : '';
@@ -107,6 +110,6 @@ export function byCodePoint(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** `12 %`, rounded down, so that only what is done has 100. */
+/** `12 %`, rounded down, so that 100 % is shown only when all is done. */
 export const percent = (done: number, total: number): string =>
   `${total > 0 ? Math.floor(Math.min(100, Math.max(0, (100 * done) / total))) : 0} %`;

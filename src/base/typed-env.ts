@@ -13,8 +13,8 @@ const PATHS = [
 ];
 
 /**
- * Variables of pip, uv and OpenSSL. These programs run in another folder than the person's, so relative paths would
- * break. A value may be a list, separated by spaces or commas.
+ * Variables of pip, uv and OpenSSL. These programs are started in another folder than the person's, where relative
+ * paths would be wrong. A value may be a list, separated by spaces or commas.
  */
 const TOOL_PATHS =
   /^(PIP_(CERT|CLIENT_CERT|CACHE_DIR|CONFIG_FILE|FIND_LINKS)|UV_(CACHE_DIR|CONFIG_FILE|FIND_LINKS)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|TMPDIR)$/;
@@ -22,13 +22,13 @@ const TOOL_PATHS =
 /**
  * The environment with every path in it made absolute, so that programs that are started in another folder find the
  * same files.
- * @throws UsageError for a value that can be no path here
+ * @throws UsageError for a value that cannot be a path
  */
 export function typedEnvironment(env: NodeJS.ProcessEnv, cwd: string): NodeJS.ProcessEnv {
   const path = (text: string) => typedPath(text, cwd, { env });
   const typed: NodeJS.ProcessEnv = { ...env };
   for (const name of PATHS) if (env[name]) typed[name] = path(env[name]);
-  // A bare name is a command to look up, not a path.
+  // VISIONTRAIN_PYTHON without a slash is a command to look up, not a path.
   if (env.VISIONTRAIN_PYTHON && /[/\\~]/.test(env.VISIONTRAIN_PYTHON))
     typed.VISIONTRAIN_PYTHON = path(env.VISIONTRAIN_PYTHON);
   if (env.VISIONTRAIN_MODEL_DIRS)

@@ -1,5 +1,6 @@
 /**
- * Paths as people write and paste them, in files, flags, variables and prompts, and paths as the program prints them.
+ * Reads paths as people write and paste them (in files, flags, variables and prompts), and writes paths as the program
+ * prints them.
  */
 import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,17 +8,17 @@ import { UsageError } from './errors.ts';
 import { homeFolder } from './home.ts';
 
 export interface PathSurroundings {
-  /** The environment that HOME is taken from; without it, the one of this process. */
+  /** The environment from which HOME is read; without it, the environment of this process. */
   readonly env?: NodeJS.ProcessEnv;
-  /** The folder where WSL2 shows the drives of Windows. */
+  /** The folder below which WSL2 mounts the drives of Windows. */
   readonly drives?: string;
 }
 
 /**
- * The absolute path that is meant. A file whose name is exactly the typed text wins. Then `~/`, `$HOME/`, quotes, shell
- * escapes, spaces around the path, `file://` addresses and paths of Windows are understood. Relative paths start at
- * `dir`.
- * @throws UsageError for a path of Windows that has no place here, and for text that can be no path
+ * The absolute path that the typed text means. A file whose name is exactly the typed text wins. Otherwise `~/`,
+ * `$HOME/`, quotes, shell escapes, spaces around the path, `file://` addresses and paths of Windows are understood.
+ * Relative paths start at `dir`.
+ * @throws UsageError for a path of Windows that is not mounted here, and for text that cannot be a path
  */
 export function typedPath(text: string, dir: string, { env, drives = '/mnt' }: PathSurroundings = {}): string {
   const typed = resolve(dir, noZero(text));
@@ -62,7 +63,7 @@ function expanded(text: string, env: NodeJS.ProcessEnv | undefined): string {
   return `${home}${rest[1] ?? ''}`;
 }
 
-/** The path that `file:///a%20b` or `file://host/a` names; undefined when the text is no such address. */
+/** The path in an address such as `file:///a%20b` or `file://host/a`; undefined when the text is no such address. */
 function fromAddress(text: string): string | undefined {
   const [, host = '', path = ''] = /^file:(?:\/\/([^/]*))?(\/.*)$/isu.exec(text) ?? [];
   if (path === '') return undefined;
@@ -79,7 +80,7 @@ function percentDecoded(text: string): string {
   }
 }
 
-/** The Linux path for a path of Windows; undefined when the text is none. */
+/** The Linux path for a path of Windows; undefined when the text is no path of Windows. */
 function fromWindows(text: string, asTyped: string, drives: string): string | undefined {
   const [, , inside] = /^[\\/]{2}wsl(?:\.localhost|\$)[\\/]+([^\\/]+)(.*)$/isu.exec(text) ?? [];
   if (inside !== undefined) return slashes(inside) || '/';

@@ -1,13 +1,16 @@
 /** Breaks text into lines between its words. Pure. */
 
 export interface Wrapping {
-  /** The room that a text takes on its line; without it, its number of characters. */
+  /** Returns the width of a text on its line; without this function, the number of characters counts. */
   readonly measure?: (text: string) => number;
-  /** Makes a word fit that begins a line; without it, a word longer than a line stays whole. */
+  /**
+   * Shortens or splits a word that begins a line and is too long for it; without this function, such a word stays
+   * whole.
+   */
   readonly fit?: (word: string) => string;
 }
 
-/** Lines that take at most `most`, as `measure` counts. Line ends in the text stay. */
+/** Breaks text into lines of at most `most`, as `measure` counts, between words. Line ends in the text stay. Pure. */
 export function wrapWords(
   text: string,
   most: number,

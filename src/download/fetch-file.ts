@@ -1,6 +1,6 @@
 /**
- * Fetches one file. It looks at what is there already, waits for other processes that fetch it, tries every source in
- * turn, verifies the hash, and only then gives the file its final name.
+ * Fetches one file. It looks for the file and for copies of it on this machine, waits for other processes that fetch
+ * it, tries every source in turn, verifies the hash, and only then gives the file its final name.
  */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -193,7 +193,7 @@ async function openPartialFile(wanted: WantedFile, size: number, report: FileRep
   const kept = keptPieces(wanted, size);
   if (kept === undefined && existsSync(names.part) && readJournal(names.journal) !== undefined)
     report.note(`an unfinished download of another file is now ${basename(await setAside(names.part, 'other'))}`);
-  // The room is checked before memory is allocated, because the size may be only a server's word.
+  // The free space is checked before memory is allocated, because the size may be no more than a server's claim.
   checkRoom(dirname(wanted.path), size - (kept?.doneBytes ?? 0), wanted.name);
   const pieces = kept ?? new PieceMap(size);
   const part = await openOwn(names.part);

@@ -9,7 +9,7 @@ import { partNames } from './file/partials.ts';
 import type { FileReporter } from './transfer/report.ts';
 
 /**
- * Most times that the lock's folder may vanish before we give up: a second's worth of tries, more than any crowd of
+ * How often the lock's folder may vanish before we give up: a second's worth of tries, more than any crowd of
  * processes causes.
  */
 const MOST_VANISHED = 50;

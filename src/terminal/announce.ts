@@ -1,18 +1,21 @@
 /**
- * What a terminal can be told beside the text on it: the bell, a notice on the desktop, progress in the taskbar, a title.
- * Each escape sequence is made here, from text that is neutralised first, and sent only to terminals that are known to
- * take it: another one would print it, or show progress as a notice.
+ * Tells a terminal things beside its text: the bell, a desktop notification, progress in the taskbar, a title. Each
+ * escape sequence is made here, from text that is neutralised first, and sent only to terminals that are known to
+ * support it: another terminal would print it, or show progress as a notification.
  */
 import { neutralise, shorten } from '../base/text.ts';
 
 export type NoticeEscape = 'osc9' | 'osc777' | 'osc99';
 
-/** What the terminal of this environment takes. */
+/** The sequences that the terminal of this environment supports. */
 export interface Announcing {
   readonly notice: NoticeEscape | undefined;
   readonly progress: boolean;
   readonly title: boolean;
-  /** Whether tmux stands between: it passes a sequence on only when it is wrapped (and `allow-passthrough` is on). */
+  /**
+   * Whether the program runs inside tmux, which passes a sequence on only when it is wrapped (and `allow-passthrough`
+   * is on).
+   */
   readonly tmux: boolean;
 }
 
@@ -20,7 +23,10 @@ const BEL = '\u0007';
 const ST = '\u001b\\';
 const LONGEST = 200;
 
-/** Pure. A terminal over SSH is known by TERM and LC_TERMINAL alone, since SSH passes on no other of these. */
+/**
+ * The sequences that a terminal supports, by the environment. A terminal over SSH is recognised by TERM and
+ * LC_TERMINAL alone, since SSH passes on no other of these variables. Pure.
+ */
 export function announcing(env: NodeJS.ProcessEnv): Announcing {
   const { TERM: term = '', TERM_PROGRAM: program = '' } = env;
   const tmux = Boolean(env.TMUX);
@@ -37,23 +43,24 @@ export function announcing(env: NodeJS.ProcessEnv): Announcing {
   const notice = kitty || foot ? 'osc99' : ghostty || wezterm || /^rxvt-unicode/.test(term) ? 'osc777' : undefined;
   return {
     notice: notice ?? (iterm ? 'osc9' : undefined),
-    // VTE has it since 0.79. tmux eats it, wrapped or not, as it belongs to a window and not to a pane.
+    // VTE supports it since 0.79. tmux drops the sequence, wrapped or not, because progress belongs to a window and
+    // not to a pane.
     progress: !tmux && (windows || ghostty || vte >= 7900),
     title: true,
     tmux,
   };
 }
 
-/** What sits in the way to the terminal takes the sequence out of this wrapping and passes it on. */
+/** A sequence wrapped for tmux, which unwraps it and passes it on to the outer terminal. */
 function wrapped(sequence: string, tmux: boolean): string {
   return tmux ? `\u001bPtmux;${sequence.replaceAll('\u001b', '\u001b\u001b')}${ST}` : sequence;
 }
 
 const plain = (text: string) => shorten(neutralise(text), LONGEST);
-/** In OSC 777 and 99 a semicolon ends a part. */
+/** Text for OSC 777 and 99, where a semicolon would end the part. */
 const part = (text: string) => plain(text).replaceAll(';', ',');
 
-/** The sequence that shows a notice. */
+/** The sequence that shows a desktop notification. */
 export function noticeSequence(kind: NoticeEscape, title: string, body: string, tmux: boolean): string {
   if (kind === 'osc777') return wrapped(`\u001b]777;notify;${part(title)};${part(body)}${ST}`, tmux);
   if (kind === 'osc99')
@@ -66,25 +73,28 @@ export function noticeSequence(kind: NoticeEscape, title: string, body: string, 
   return wrapped(`\u001b]9;${text}${ST}`, tmux);
 }
 
-/** Progress in the taskbar: a share from 0 to 1; 'failed' is shown in red, undefined takes it away. */
+/**
+ * The sequence for progress in the taskbar: a share from 0 to 1; 'failed' is shown in red, undefined removes the
+ * progress.
+ */
 export function progressSequence(share: number | 'failed' | undefined): string {
   if (share === undefined) return `\u001b]9;4;0;0${ST}`;
   if (share === 'failed') return `\u001b]9;4;2;100${ST}`;
   return `\u001b]9;4;1;${Math.floor(Math.min(1, Math.max(0, share)) * 100)}${ST}`;
 }
 
-/** The title of the window. `first` keeps the one that is there, for `formerTitle`. */
+/** The sequence that sets the title of the window. With `first`, the present title is saved, for FORMER_TITLE. */
 export const titleSequence = (text: string, first: boolean): string =>
   `${first ? '\u001b[22;2t' : ''}\u001b]2;${plain(text)}${ST}`;
 
-/** Puts back the title that the window had. */
+/** Restores the title that was saved. */
 const FORMER_TITLE = '\u001b[23;2t';
 
 export interface Announcer {
-  /** Rings and shows a notice, as far as they are wanted. */
+  /** Rings the bell and shows a notification, as far as the person wants them. */
   notice(title: string, body: string): void;
   progress(share: number | 'failed' | undefined, title: string): void;
-  /** Takes progress and title away again. */
+  /** Removes progress and title. */
   clear(): void;
 }
 
@@ -97,7 +107,7 @@ export interface AnnounceWishes {
 
 let undo = '';
 
-/** What puts back title and progress of this process's terminal; '' when nothing was changed. */
+/** The sequences that restore title and progress of this process's terminal; '' when nothing was changed. */
 export function takeUndo(): string {
   const all = undo;
   undo = '';
@@ -136,7 +146,10 @@ export function createAnnouncer(
   };
 }
 
-/** Announces on this process's terminal: that of the screen, or that of the words. Undefined where there is none. */
+/**
+ * An announcer on this process's terminal: that of stdout when the program draws on the screen, otherwise that of
+ * stderr. Undefined where the stream is no terminal.
+ */
 export function announcerHere(
   { onScreen }: { readonly onScreen: boolean },
   wishes: AnnounceWishes,

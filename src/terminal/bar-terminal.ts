@@ -14,7 +14,7 @@ export interface BarStream {
 
 const ESC = '\u001b[';
 
-/** What cli-progress asks of its `terminal` option. `paint` ends a frame. */
+/** Implements the `terminal` option of cli-progress. `paint` ends a frame. */
 export class BarTerminal {
   readonly #stream: BarStream;
   readonly #folds: boolean;
@@ -28,7 +28,9 @@ export class BarTerminal {
   #notes: string[] = [];
 
   /**
-   * @param folds whether the terminal folds lines that a change of width leaves too long, as most do; else it cuts them
+   * Draws on `stream`.
+   * @param folds whether the terminal folds lines that a change of width leaves too long, as most do; other terminals
+   *   cut them
    */
   constructor(stream: BarStream, { folds, unicode }: { readonly folds: boolean; readonly unicode: boolean }) {
     this.#stream = stream;
@@ -60,7 +62,7 @@ export class BarTerminal {
     this.#rows[this.#rows.length - 1] = this.#harmless(row);
   }
 
-  // A frame is painted as a whole, so these have nothing to do.
+  // A frame is painted as a whole, so these methods of cli-progress have nothing to do.
   cursorSave(): void {}
   cursorRestore(): void {}
   cursorTo(): void {}
@@ -68,7 +70,7 @@ export class BarTerminal {
   clearRight(): void {}
   lineWrapping(): void {}
 
-  /** Takes the bars off the screen. */
+  /** Removes the bars from the screen. */
   clearBottom(): void {
     this.#rows = [];
     this.paint();
@@ -79,7 +81,10 @@ export class BarTerminal {
     this.#notes.push(this.#harmless(text));
   }
 
-  /** Rows have no colours of ours, so every control character in them came from outside. */
+  /**
+   * Text of a row without control characters: rows have no colours of ours, so every control character came from
+   * outside.
+   */
   #harmless(text: string): string {
     return onTerminal(text, { unicode: this.#unicode });
   }
@@ -91,9 +96,9 @@ export class BarTerminal {
     if (same && notes.length === 0 && this.#rows.every((row, i) => row === this.#shown[i])) return;
     const before = same && notes.length === 0 ? this.#top() : this.#erased(columns);
     const above = notes.map((note) => `${note}\n`).join('');
-    // Each row is cleared before it is written, since tmux would else join it to a folded row above. Wrapping is off
-    // meanwhile, because the terminal may be narrower already than this process has been told. The cursor ends at the
-    // left of the last row, where folding cannot move it to another row.
+    // Each row is cleared before it is written, since tmux would otherwise join it to a folded row above. Wrapping is
+    // off meanwhile, because the terminal may already be narrower than the last size that this process received. The
+    // cursor ends at the left of the last row, where folding cannot move it to another row.
     const rows = this.#rows.map((row) => `\r${ESC}2K${row}`).join('\n');
     const frame = rows === '' ? '' : `${ESC}?7l${rows}\r${ESC}?7h`;
     this.#stream.write(`${before}${above}${frame}`);
@@ -101,7 +106,7 @@ export class BarTerminal {
     this.#columns = columns;
   }
 
-  /** Moves the cursor to the first row of the last frame, which nothing has folded. */
+  /** Moves the cursor to the first row of the last frame. It is right only while no row has been folded. */
   #top(): string {
     return this.#shown.length > 1 ? `${ESC}${this.#shown.length - 1}A` : '';
   }

@@ -16,7 +16,7 @@ export interface Bars {
   set(name: string, done: number, total: number, text: string): void;
   /** Prints a line that stays above the bars. */
   note(text: string): void;
-  /** Takes the bars away and prints the notes that are left. It may be called any number of times. */
+  /** Removes the bars and prints the notes that are left. It may be called any number of times. */
   close(): void;
 }
 
@@ -26,7 +26,7 @@ const NARROWEST_WITH_BAR = 40;
 /** The last cell of a line stays free, because some terminals break the line after it. */
 const MARGIN = 1;
 
-/** Bars on stderr; undefined where the screen may not be redrawn, and lines must do. */
+/** Bars on stderr; undefined where the screen may not be redrawn and progress must be printed as lines. */
 export function progressBars({ env, flags }: BarsInput): Bars | undefined {
   if (process.stderr.isTTY !== true) return undefined;
   const can = capabilities({ env, stdin: process.stdin, stdout: process.stderr, plain: flags.plain });
@@ -45,7 +45,8 @@ export function progressBars({ env, flags }: BarsInput): Bars | undefined {
     clearOnComplete: true,
     stopOnComplete: false,
     fps: 5,
-    // cli-progress shows the cursor again at the first Ctrl-C, since a second one ends the process on the spot.
+    // This makes cli-progress show the cursor again at the first Ctrl-C, because a second one ends the process at
+    // once.
     gracefulExit: true,
   };
   const multi = new MultiBar(options);
@@ -67,8 +68,8 @@ export function progressBars({ env, flags }: BarsInput): Bars | undefined {
 }
 
 /**
- * Lays out a row as text, then the bar at the right. The row ends with ink, so that every terminal counts its full
- * width.
+ * Lays out a row as text, then the bar at the right. The row ends with a visible sign, so that every terminal counts
+ * its full width.
  */
 function rowWith({ glyph: { ellipsis }, unicode }: Style): GenericFormatter {
   return (options, { progress, maxWidth = 80 }: Params & { maxWidth?: number }, payload) => {

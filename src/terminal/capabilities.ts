@@ -24,7 +24,7 @@ export interface TerminalFacts {
   readonly plain?: boolean;
 }
 
-/** Pure: everything that the program wants to know of the terminal is decided here. */
+/** Decides everything that the program wants to know about the terminal. Pure. */
 export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFacts): Capabilities {
   const dumb = env.TERM === 'dumb';
   const ci = isOn(env.CI) || isOn(env.CONTINUOUS_INTEGRATION);
@@ -53,7 +53,7 @@ function colourLevel(env: NodeJS.ProcessEnv, tty: boolean): 0 | 1 | 2 | 3 {
 }
 
 /**
- * Whether Unicode may be printed. A locale that names another encoding is believed; a missing locale, as in bare
+ * Whether Unicode may be printed. A locale that names another encoding is respected; a missing locale, as in bare
  * containers, counts as UTF-8.
  */
 export function hasUnicode(env: NodeJS.ProcessEnv): boolean {

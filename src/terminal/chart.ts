@@ -1,4 +1,7 @@
-/** Draws a curve in text: braille dots (2×4 in a cell), or one sign a cell on a terminal without Unicode. Pure. */
+/**
+ * Draws a curve in text: braille dots (2×4 in a cell), or one ASCII character a cell on a terminal without Unicode.
+ * Pure.
+ */
 import { padStart } from './columns.ts';
 import type { Style } from './style.ts';
 import { Styled, styled } from './styled.ts';
@@ -82,7 +85,7 @@ export function bounds(values: readonly number[]): [number, number] {
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 
-/** Labels at the top, middle and bottom, with as many digits as it takes to tell them apart. */
+/** Labels at the top, middle and bottom, with as many digits as are needed to tell them apart. */
 export function ticks(low: number, high: number, rows: number): string[] {
   const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10((high - low) / 2))));
   const wanted = new Set([0, Math.floor((rows - 1) / 2), rows - 1]);
@@ -148,7 +151,8 @@ function connect(
 }
 
 /**
- * Running mean over about `window` points, which shows the trend: the loss of a single step depends on its few images.
+ * Running mean over about `window` points, which shows the trend: the loss of a single step depends on the few images
+ * in its batch.
  */
 export function smooth(points: readonly XY[], window: number): XY[] {
   const weight = 2 / (window + 1);

@@ -2,7 +2,7 @@
 import cells from 'fast-string-width';
 import { wrapWords } from '../base/wrap.ts';
 
-/** Width of a text in cells. ASCII takes one cell a character, so that most texts need no table of Unicode. */
+/** Width of a text in cells. ASCII takes one cell a character, which is counted without any table of Unicode. */
 export const width = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : cells(text));
 
 export function padEnd(text: string, cells: number): string {
@@ -23,7 +23,7 @@ export function graphemes(text: string): Iterable<{ readonly segment: string }> 
   return segmenter.segment(text);
 }
 
-/** Cuts a text to `cells` cells; `mark` stands in place of what was cut. */
+/** Cuts a text to `cells` cells; `mark` replaces the part that was cut. */
 export function truncate(text: string, cells: number, mark = '…'): string {
   if (width(text) <= cells) return text;
   const room = cells - width(mark);
@@ -38,7 +38,7 @@ export function truncate(text: string, cells: number, mark = '…'): string {
   return kept + mark;
 }
 
-/** Cuts like `truncate` but keeps the end of the text, which says more in a path. */
+/** Cuts like `truncate` but keeps the end of the text, which is the more useful part of a path. */
 export function truncateStart(text: string, cells: number, mark = '…'): string {
   if (width(text) <= cells) return text;
   const room = cells - width(mark);

@@ -1,6 +1,6 @@
 /**
- * Shows pictures in a terminal: each cell is an upper half block, so that it shows two pixels. This needs Unicode and
- * 256 colours; on other terminals the paths are printed instead.
+ * Shows images in a terminal as text: each cell is an upper half block, so that it shows two pixels. This needs
+ * Unicode and 256 colours; on other terminals the paths are printed instead.
  */
 import { readOurs } from '../base/files/regular-file.ts';
 import { neutralise } from '../base/text.ts';
@@ -23,7 +23,7 @@ const MOST_BYTES = 1 << 28;
 
 export const canShowImages = ({ colour, unicode }: Pick<ImageRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
 
-/** A picture file drawn in at most so many cells; undefined when it cannot be read or shown. */
+/** An image file drawn in at most so many cells; undefined when it cannot be read or shown. */
 export function renderImage(path: string, room: ImageRoom): readonly Styled[] | undefined {
   if (!canShowImages(room)) return undefined;
   try {
@@ -35,12 +35,12 @@ export function renderImage(path: string, room: ImageRoom): readonly Styled[] | 
 }
 
 export interface ImagePair {
-  /** Path of the sample without the LoRA; `with` is the path of the one with it. */
+  /** Path of the sample without the LoRA; `with` is the path of the sample with the LoRA. */
   readonly without: string;
   readonly with: string;
 }
 
-/** Draws both pictures side by side under their names; prints their paths where pictures cannot be shown. */
+/** Draws both images side by side under their names; prints their paths where images cannot be shown. */
 export function renderImagePair(pair: ImagePair, room: ImageRoom): Line[] {
   const each = { ...room, columns: Math.floor((room.columns - 2) / 2), rows: room.rows - 1 };
   const left = renderImage(pair.without, each);
@@ -55,7 +55,7 @@ export function renderImagePair(pair: ImagePair, room: ImageRoom): Line[] {
     );
   }
   const cells = cellsOf(left);
-  // A picture may be narrower than the label above it.
+  // An image may be narrower than the label above it.
   const [without, withIt] = ['without the LoRA', 'with it'];
   const column = Math.max(cells, width(without));
   const fits = column + 2 + width(withIt) <= room.columns;
@@ -68,7 +68,7 @@ export function renderImagePair(pair: ImagePair, room: ImageRoom): Line[] {
 
 const cellsOf = ([line]: readonly Styled[]) => line?.width ?? 0;
 
-/** Draws the whole picture, with its aspect ratio kept, in at most `columns` × `rows` cells. */
+/** Draws the whole image, with its aspect ratio kept, in at most `columns` × `rows` cells. */
 export function halfBlocks(image: Pixels, { columns, rows, colour }: ImageRoom): Styled[] {
   const scale = Math.min(columns / image.width, (rows * 2) / image.height);
   const width = Math.max(1, Math.min(columns, Math.round(image.width * scale)));

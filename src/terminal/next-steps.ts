@@ -1,16 +1,18 @@
-/** What to type next, laid out for a terminal: words are broken between them, and what is typed stays whole. Pure. */
+/** Lays out next steps for a terminal: sentences are wrapped between words, commands stay whole. Pure. */
 import { width, wrap } from './columns.ts';
 
-/** How something begins that is typed: a command, an option of one, a variable that is set before it. */
+/**
+ * Matches the beginning of something to be typed: a command, an option of one, or a variable that is set before it.
+ */
 const TYPED =
   /^(?:(?:visiontrain|ssh(?:-[\w-]+)?|sudo|export|unset|npm|npx|pip|env|chmod|ls|rm|cd|hf|echo|nvidia-smi|docker|mogrify|unzip|https?:\S+|--[a-z][\w-]*|"?[\w./~$-]*python[\w."]*(?= -m))(?=[\s=]|$)|[A-Z][A-Z_]+=\S)/u;
 
-/** Whether a text is to be copied, and so may be wider than the terminal. */
+/** Whether a text is to be copied, in which case it may be wider than the terminal. */
 export const isTyped = (text: string): boolean => TYPED.test(text.trimStart());
 
 /**
- * The lines of one next step. A step that is too wide is taken apart where two spaces, or a colon before a command, stand
- * between words and what is typed; the parts behind the first are indented by two cells.
+ * The lines of one next step. A step that is too wide is split where two spaces, or a colon before a command, separate
+ * words from a command; all parts but the first are indented by two cells.
  */
 export function stepLines(step: string, cells: number): string[] {
   if (width(step) <= cells) return [step];
@@ -30,10 +32,10 @@ function partsOf(text: string): string[] {
   });
 }
 
-/** A space that does not break; none is in the words of a next step. */
+/** A no-break space, which stands for a space that must not be broken. The words of next steps contain none. */
 const JOINED = '\u00a0';
 
-/** Breaks a sentence; what stands in backticks stays whole. */
+/** Wraps a sentence; text in backticks stays whole. */
 function wholeNames(sentence: string, cells: number): string[] {
   const joined = sentence.replaceAll(/`[^`]*`/gu, (name) => name.replaceAll(' ', JOINED));
   return wrap(joined, cells, { whole: true }).map((line) => line.replaceAll(JOINED, ' '));

@@ -1,6 +1,6 @@
 /**
- * Draws several curves over each other in text. Each curve is written with a letter of its own, so that neither colours
- * nor Unicode are needed to tell them apart. Pure.
+ * Draws several curves over each other in text. Each curve is written with a letter of its own, so that they can be
+ * told apart without colours or Unicode. Pure.
  */
 import { bounds, perColumn, ticks, type XY } from './chart.ts';
 import { padStart } from './columns.ts';
@@ -8,7 +8,7 @@ import type { Style } from './style.ts';
 import { Styled, styled } from './styled.ts';
 
 export interface OverlayCurve {
-  /** One sign, which the curve is drawn with. */
+  /** The letter that the curve is drawn with, one cell wide. */
   readonly letter: string;
   /** Points by rising x. */
   readonly points: readonly XY[];
@@ -20,7 +20,7 @@ export interface OverlayRoom {
   readonly rows: number;
 }
 
-/** Where curves meet. */
+/** Drawn where curves meet. */
 const MEETING = '*';
 
 /** Draws `rows` + 2 lines of at most `columns` cells; no lines when there is nothing to draw. */
@@ -55,7 +55,7 @@ export function overlay(curves: readonly OverlayCurve[], { columns, rows }: Over
   ];
 }
 
-/** The letters of one curve share a colour, as far as there are colours. */
+/** Gives the letters of one curve the same colour, as far as there are colours. */
 function painted(row: string, curves: readonly OverlayCurve[], style: Style): Styled {
   const paints = [style.accent, style.good, style.warn];
   const runs = row.match(/(.)\1*/gu) ?? [];

@@ -1,5 +1,5 @@
 /**
- * Shows an Ink element on the alternate screen, and puts the terminal back at any end: when it is left, at Ctrl-Z, at a
+ * Shows an Ink element on the alternate screen, and restores the terminal at any end: when it is left, at Ctrl-Z, at a
  * signal, at an uncaught error, and when the terminal itself is gone.
  */
 import { writeSync } from 'node:fs';
@@ -21,21 +21,24 @@ export interface Screen {
   leave(): void;
   /** Gives the terminal back to the shell until the job is continued (Ctrl-Z). */
   suspend(): void;
-  /** Shows images over lines that are empty; undefined where the terminal has only text. */
+  /** Shows images over empty lines; undefined where the terminal can show only text. */
   readonly images: ImageLayer | undefined;
 }
 
 export interface ShowOptions {
-  /** What the terminal can do, where images are to be shown: it is then asked whether it shows any. */
+  /**
+   * Capabilities of the terminal, given when images are to be shown: the terminal is then asked whether it can show
+   * any.
+   */
   readonly images?: Capabilities;
 }
 
 export type ShownElement = (size: Size, screen: Screen) => ReactElement;
 
-/** Most frames a second: enough for keys, and a run has nothing new more often. */
+/** Most frames a second: enough for keys, and a run does not send news more often. */
 const MAX_FPS = 10;
 
-/** Shows the element until `leave` is called. It is called anew with each change of the terminal's size. */
+/** Shows the element until `leave` is called. `view` is called again at each change of the terminal's size. */
 export async function show(view: ShownElement, options: ShowOptions = {}): Promise<void> {
   const release = takeTerminal();
   const { stdin, stdout } = process;
@@ -60,8 +63,8 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
     exitOnCtrlC: false,
     patchConsole: false,
   });
-  // Ink draws from where it left the cursor. A terminal may move that when its size changes, so the screen is emptied
-  // before Ink draws on the new one.
+  // Ink draws from where it left the cursor. A terminal may move the cursor when its size changes, so the screen is
+  // emptied before Ink draws on the new one.
   const wipe = () => {
     instance.clear();
     writeNow('\u001b[2J\u001b[H');
@@ -81,7 +84,10 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
 
 let known: { readonly graphics: Graphics | undefined } | undefined;
 
-/** What shows images here. The terminal is asked once, on a screen of its own: one that prints the question keeps no trace. */
+/**
+ * The protocol for images of this terminal; undefined without one. The terminal is asked once, on the alternate
+ * screen: if it prints the question, no trace is left.
+ */
 async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | undefined> {
   if (can === undefined || !canShowImages(can) || !process.stdin.isTTY) return undefined;
   if (known !== undefined) return known.graphics;
@@ -92,7 +98,7 @@ async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | un
   return graphics;
 }
 
-/** Hands an element the size of the terminal, and what it may ask of it. */
+/** Passes an element the size of the terminal and the functions it may call. */
 function Stage({
   view,
   images,
@@ -109,7 +115,7 @@ function Stage({
         goOnWrapping();
         writeNow(takeUndo());
         await stopUntilContinued();
-        // While the process was stopped, only the shell was told of a change of size.
+        // While the process was stopped, only the shell received the changes of size.
         process.kill(process.pid, 'SIGWINCH');
         stopWrapping();
       }),
@@ -142,7 +148,10 @@ async function stopUntilContinued(): Promise<void> {
 let changed = false;
 let guarded = false;
 
-/** Ink counts on each line of a frame being one line of the terminal, also while the terminal gets narrower. */
+/**
+ * Turns off wrapping: Ink relies on each line of a frame being one line of the terminal, also while the terminal gets
+ * narrower.
+ */
 function stopWrapping(): void {
   changed = true;
   writeNow('\u001b[?7l');
@@ -153,7 +162,7 @@ function goOnWrapping(): void {
   writeNow('\u001b[?7h');
 }
 
-/** Puts back, in a process that dies, everything that `show` changed. */
+/** Restores, in a process that dies, everything that `show` changed. */
 function restore(): void {
   writeNow(takeUndo());
   if (!changed) return;

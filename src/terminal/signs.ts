@@ -1,6 +1,8 @@
-/** The signs beyond ASCII that the program may print. Each has a twin in ASCII for terminals without Unicode. */
+/**
+ * All signs beyond ASCII that the program may print. Each has a replacement in ASCII for terminals without Unicode.
+ */
 
-/** Every sign beyond ASCII that the program prints, and its twin. */
+/** Every sign beyond ASCII that the program prints, and its replacement. */
 const TWINS: Readonly<Record<string, string>> = {
   '×': 'x',
   '÷': '/',
@@ -25,7 +27,7 @@ const TWINS: Readonly<Record<string, string>> = {
 };
 const SIGNS = new RegExp(`[${Object.keys(TWINS).join('')}]`, 'gu');
 
-/** Replaces Unicode signs by their twins when the terminal has no Unicode. */
+/** Replaces Unicode signs by ASCII when the terminal has no Unicode. */
 export function spell(text: string, { unicode }: { readonly unicode: boolean }): string {
   return unicode ? text : text.replace(SIGNS, (sign) => TWINS[sign] ?? sign);
 }

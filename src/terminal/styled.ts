@@ -1,6 +1,7 @@
 /**
- * Text on its way to a terminal. A `Styled` is made here only: from text that is neutralised first, and from colours
- * that consist of digits. So nothing else can hold an escape sequence, and whatever is no `Styled` is treated as text.
+ * Text on its way to a terminal. A `Styled` is made only here, from text that is neutralised first and from colours
+ * that consist of digits. So no other escape sequence can be in it, and any value that is no `Styled` is treated as
+ * plain text.
  */
 import { neutralise } from '../base/text.ts';
 import { width } from './columns.ts';
@@ -25,7 +26,10 @@ const HERE = Symbol('styled.ts');
 export class Styled {
   readonly #spans: readonly Span[];
 
-  /** @throws Error unless it is called in this file, where the spans are known to be harmless */
+  /**
+   * Is called in this file only, where the spans are known to be harmless.
+   * @throws Error when called from elsewhere
+   */
   private constructor(key: typeof HERE, spans: readonly Span[]) {
     if (key !== HERE) throw new Error('styled text is made by Style, styled and Styled.of');
     this.#spans = spans;
@@ -37,13 +41,16 @@ export class Styled {
     return new Styled(HERE, [{ text: neutralise(String(line)), on: '', off: '' }]);
   }
 
-  /** @throws Error when `on` or `off` are more than digits and semicolons */
+  /**
+   * A span between two SGR sequences.
+   * @throws Error when `on` or `off` are more than digits and semicolons
+   */
   static painted(text: string, on: string, off: string): Styled {
     if (!SGR.test(on) || !SGR.test(off)) throw new Error('a colour is digits');
     return new Styled(HERE, [{ text: neutralise(String(text)), on, off }]);
   }
 
-  /** The text as chalk paints it: what chalk puts around a letter becomes `on` and `off`. */
+  /** The text as chalk paints it: the sequences that chalk puts around a letter become `on` and `off`. */
   static chalked(text: string, paint: (text: string) => string): Styled {
     const [on = '', off = ''] = paint('x')
       .split('x')
@@ -68,7 +75,7 @@ export class Styled {
     return width(this.toString());
   }
 
-  /** The same line with only signs that a terminal without Unicode has. */
+  /** The same line with its signs replaced for a terminal without Unicode. */
   spelled(): Styled {
     return new Styled(
       HERE,
@@ -98,7 +105,8 @@ export function styled(literals: TemplateStringsArray, ...values: readonly (Line
 }
 
 /**
- * The line with each word in its paint. A word is searched for behind the one before; a word that is absent is skipped.
+ * The line with each word in its colour. A word is searched for behind the one before; a word that is absent is
+ * skipped.
  */
 export function highlighted(
   line: string,
@@ -115,7 +123,7 @@ export function highlighted(
   return Styled.joined([...parts, rest]);
 }
 
-/** What is sent to a terminal for a line. No other function makes such a string. */
+/** The string that is sent to a terminal for a line. No other function makes such a string. */
 export function onTerminal(line: Line, { unicode }: { readonly unicode: boolean }): string {
   // A plain line, of which `ps` may print thousands, needs no parts.
   if (!(line instanceof Styled)) return spell(neutralise(String(line)), { unicode });

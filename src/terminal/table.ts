@@ -10,16 +10,16 @@ const WIDE_GAP = 3;
 const LEAST_LAST = 12;
 
 export interface TableRoom {
-  /** Cells of the terminal; undefined when lines may be as long as they are. */
+  /** Cells of the terminal; undefined when the length of lines has no limit. */
   readonly width: number | undefined;
-  /** Heads of columns that may be left out when the table is too wide, the first to go first. */
+  /** Heads of columns that may be left out when the table is too wide; the first in the list is left out first. */
   readonly expendable?: readonly string[];
   readonly ellipsis?: string;
 }
 
 /**
- * Lines of a table with padded columns; the last column is not padded. In too little room an expendable last column is
- * cut, then expendable columns are left out. The lines may still be wider than the room.
+ * Lines of a table with padded columns; the last column is not padded. When the table is too wide, an expendable last
+ * column is cut, and then expendable columns are left out. The lines may still be wider than the terminal.
  */
 export function table(
   head: readonly string[],
@@ -44,7 +44,7 @@ export function table(
 
 /**
  * The table when it fits. Otherwise each row is a record of several lines: its first cells with commas between them,
- * then the last `apart` cells below, whole, so that a path or an address can still be copied.
+ * then the last `apart` cells on lines of their own and whole, so that a path or an address can still be copied.
  */
 export function tableOrRecords(
   head: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * The terminal: what it can do, decided once, and the only owner of stdin. Inquirer asks (`ask`) and Ink shows (`show` of
- * screen.tsx), never both at once. Both need stdin to be handed over as it is here: otherwise a prompt after an Ink screen
- * would let the process exit, and Ink after a prompt would get no keys.
+ * The terminal: its capabilities, decided once, and the only owner of stdin. Inquirer asks (`ask`) and Ink shows
+ * (`show` of screen.tsx), never both at once. Both need stdin to be handed over as it is done here: otherwise a prompt
+ * after an Ink screen would let the process exit, and Ink after a prompt would get no keys.
  */
 import { CancelledError, UsageError } from '../base/errors.ts';
 import { type Capabilities, capabilities } from './capabilities.ts';
@@ -29,7 +29,10 @@ export function terminal(
 
 let busy = false;
 
-/** Takes the terminal for one part of the program. Returns a function that gives it back. */
+/**
+ * Reserves the terminal for one part of the program. Returns a function that releases it.
+ * @throws Error when another part holds it
+ */
 export function takeTerminal(): () => void {
   if (busy) throw new Error('two parts of visiontrain want the terminal at once');
   busy = true;
@@ -38,7 +41,11 @@ export function takeTerminal(): () => void {
   };
 }
 
-/** Makes sure that somebody can answer; `instead` says what to type otherwise. @throws UsageError when nobody can */
+/**
+ * Makes sure that a person can answer.
+ * @param instead what to type when nobody can
+ * @throws UsageError when nobody can
+ */
 export function requirePerson(can: Capabilities, instead: readonly string[]): void {
   if (can.ask) return;
   throw new UsageError('There is nobody to ask: this is not an interactive terminal.', {

@@ -1,4 +1,4 @@
-/** Errors of bundles, and of what is published. */
+/** Errors of bundles and of publishing. */
 import type { ErrorEntry } from './entry.ts';
 
 export const sharingErrors = {

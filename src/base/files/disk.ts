@@ -17,7 +17,10 @@ export function freeBytes(folder: string): number {
   return bavail * bsize;
 }
 
-/** @throws EnvironmentError when the disk of `folder` has no room for `bytes` more */
+/**
+ * Makes sure that the disk of `folder` has room for `bytes` more.
+ * @throws EnvironmentError when it has not
+ */
 export function checkRoom(folder: string, bytes: number, what: string): void {
   const free = freeBytes(folder);
   const lacking = bytes + RESERVE - free;
@@ -37,7 +40,7 @@ export function nearestFolder(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder));
 }
 
-/** A disk error as something a person can act on; undefined when it is no disk error. */
+/** A disk error in words that a person can act on; undefined when it is no disk error. */
 export function diskError(error: unknown, path: string, kept: boolean): EnvironmentError | undefined {
   const removed = (error as NodeJS.ErrnoException | null)?.code === 'ENOENT';
   const words = removed ? 'something there was removed while it was being worked on' : diskProblem(error);
@@ -82,7 +85,7 @@ export async function linkOrCopy(from: string, to: string): Promise<'linked' | '
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
   }
-  // Others may write to the folder, so the name cannot be guessed and the file must be new.
+  // Others may be able to write to the folder. So the name must not be guessable, and the file must be new.
   const temporary = join(dirname(to), `.${basename(to)}.copy-${randomBytes(6).toString('hex')}`);
   try {
     await copyFile(from, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
@@ -96,7 +99,7 @@ export async function linkOrCopy(from: string, to: string): Promise<'linked' | '
   return 'copied';
 }
 
-/** Moves a file out of the way without deleting it; returns its new name. */
+/** Renames a file so that its name is free, without deleting it; returns its new name. */
 export async function setAside(path: string, why: string): Promise<string> {
   for (let n = 1; ; n += 1) {
     const aside = `${path}.${why}${n === 1 ? '' : `-${n}`}`;
@@ -113,18 +116,18 @@ export function sizeOf(path: string): number | undefined {
 }
 
 /**
- * Where the folder's disk is mounted, if nothing may be started from there. `mounts` is the text of /proc/mounts, by
- * default that of this machine.
+ * Mount point of the folder's disk, if that is mounted `noexec`, so that no program can be started from there;
+ * undefined otherwise. `mounts` is the text of /proc/mounts, by default that of this machine.
  */
 export function noexecMount(folder: string, mounts = readMounts()): string | undefined {
   const rows = mounts.split('\n').flatMap((line) => {
     const [, name = '', , options = ''] = line.split(' ');
-    // Spaces and other odd characters stand there as octal numbers.
+    // /proc/mounts writes spaces and other special characters as octal numbers.
     const at = name.replace(/\\(\d{3})/gu, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
     const below = at === '/' || folder === at || folder.startsWith(`${at}/`);
     return at !== '' && below ? [{ at, noexec: options.split(',').includes('noexec') }] : [];
   });
-  // The last of the longest ones lies on top.
+  // The longest path is the nearest mount. Of equal paths the last one lies on top.
   const top = rows.reduce<(typeof rows)[number] | undefined>(
     (best, row) => (best === undefined || row.at.length >= best.at.length ? row : best),
     undefined,

@@ -1,8 +1,11 @@
-/** What the file system says, in words: one table for all that reads and writes files. */
+/** Errors of the file system in words: one table for everything that reads and writes files. */
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? '';
 
-/** What a person can mend about a disk. Other words of the file system are said by whoever knows what they mean there. */
+/**
+ * Words for the errors that a person can mend on a disk. Any other code is put into words by the caller, who knows
+ * what it means there.
+ */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
@@ -15,15 +18,21 @@ const WORDS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
-/** What is wrong with the disk or the rights on it; undefined for any other error. */
+/** What is wrong with the disk or with the rights on it; undefined for any other error. */
 export const diskProblem = (error: unknown): string | undefined => WORDS[codeOf(error)];
 
 export const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(codeOf(error));
 export const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeOf(error));
-/** Nothing has that name: it or a folder above it is missing, or a file stands in the place of one. */
+/**
+ * Whether the error means that nothing has that name: it or a folder above it is missing, or a file stands in the
+ * place of a folder.
+ */
 export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
 
-/** Follows the name of what cannot be read, or with `verb` opened: `may not be read: permission denied`. */
+/**
+ * Words that follow the name of a file that cannot be read, or opened with `verb`: `may not be read: permission
+ * denied`.
+ */
 export function readProblem(error: unknown, verb: 'read' | 'opened' = 'read'): string {
   if (isDenied(error)) return `may not be ${verb}: permission denied`;
   if (codeOf(error) === 'ELOOP') return 'is a link that leads to itself';

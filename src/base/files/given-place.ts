@@ -1,4 +1,4 @@
-/** Files that are written where a person said. */
+/** Writes files to places that a person named. */
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -6,9 +6,9 @@ import { makeFolder } from './folder.ts';
 import { explainWriteError } from './write-errors.ts';
 
 /**
- * Makes the folder of `path` where it is missing, and writes.
+ * Makes the folder of `path` where it is missing, and runs `write`.
  * @param choose what to type to get another place, such as `-o FILE`
- * @throws EnvironmentError for what the file system refuses; other errors pass
+ * @throws EnvironmentError when the file system refuses; other errors pass
  */
 export function intoGivenPlace<T>(path: string, choose: string, write: () => T): T {
   try {
@@ -19,7 +19,10 @@ export function intoGivenPlace<T>(path: string, choose: string, write: () => T):
   }
 }
 
-/** Makes a folder that a person named, before anything is worked out for it. @throws EnvironmentError */
+/**
+ * Makes a folder that a person named, before work for it begins.
+ * @throws EnvironmentError when the file system refuses
+ */
 export function makeGivenFolder(folder: string, choose: string): void {
   try {
     makeFolder(folder);

@@ -1,9 +1,8 @@
 /**
- * SHA-256 of files and texts, and how a file is known again without reading it.
- *
- * Hashes are remembered in three places, which differ in what they must bear: `registry/fetch/reuse.ts` has a few dozen
- * models in one JSON file; `engine/dataset/known` has a record for each image of a data set, read one at a time; the trainer
- * (`model/weights.py`) has the hash of a list of tensors, which is no hash of a file.
+ * SHA-256 of files and texts, and the stamp by which an unchanged file is recognised without reading it.
+ * Hashes are remembered in three places, because their sizes differ: `registry/fetch/reuse.ts` keeps a few dozen
+ * models in one JSON file; `engine/dataset/known` keeps a record for each image of a data set, read one at a time; the
+ * trainer (`model/weights.py`) keeps the hash of a list of tensors, which is not the hash of a file.
  */
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -12,7 +11,7 @@ import { openGivenLater } from './regular-file.ts';
 
 const BLOCK = 1 << 22;
 
-/** By what a file is known to be the one whose hash is remembered. */
+/** Facts about a file that change when its content does. A remembered hash is valid while they stay the same. */
 export interface FileStamp {
   readonly bytes: number;
   /** Times of the last change of its content and of its entry, in milliseconds since 1970. */
@@ -35,18 +34,22 @@ export const sha256OfText = (text: string): string => createHash('sha256').updat
 /** SHA-256 of bytes in memory, in hexadecimal digits. */
 export const sha256OfBytes = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** The source that a Content-Security-Policy lets an inline script or style of exactly this text pass by. */
+/**
+ * The source that a Content-Security-Policy needs in order to allow an inline script or style of exactly this text.
+ */
 export const policyHash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 export interface HashReading {
-  /** No more is read: a file that grows meanwhile must not be read for ever. */
+  /** Most bytes that are read, so that a file that grows meanwhile is not read for ever. */
   readonly most?: number;
-  /** Called with each block, which holds only until the next. */
+  /** Called with each block. The buffer is used again for the next block. */
   readonly onPart?: (part: Buffer) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** SHA-256 of what an open file holds from where it stands, read in order; stops when the signal fires. */
+/**
+ * SHA-256 of an open file from its current position to its end, as hexadecimal digits; stops when the signal fires.
+ */
 export async function sha256OfOpen(file: FileHandle, reading: HashReading = {}): Promise<string> {
   const { most = Number.POSITIVE_INFINITY, onPart, signal } = reading;
   const hash = createHash('sha256');
@@ -63,7 +66,10 @@ export async function sha256OfOpen(file: FileHandle, reading: HashReading = {}):
   return hash.digest('hex');
 }
 
-/** SHA-256 of a file that a person named, links followed. `onBytes` after each block; stops when the signal fires. */
+/**
+ * SHA-256 of a file that a person named, links followed. `onBytes` is called after each block; reading stops when the
+ * signal fires.
+ */
 export async function sha256OfFile(
   path: string,
   onBytes: (bytes: number) => void = () => undefined,

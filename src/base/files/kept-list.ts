@@ -1,10 +1,10 @@
-/** What a person has agreed to, kept for the next time: a file with a sorted list of lines, as JSON. */
+/** Keeps what a person has agreed to for the next time: a file with a sorted list of lines, as JSON. */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeFileAtomic } from './atomic.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
-/** The lines of the list; none where the file is missing or damaged, so that the person is asked again. */
+/** The lines of the list; none where the file is missing or damaged, in which case the person is asked again. */
 export function readKept(file: string): string[] {
   try {
     const list: unknown = JSON.parse(readFileSync(file, 'utf8'));

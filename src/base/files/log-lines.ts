@@ -4,9 +4,7 @@ import { pause } from '../sleep.ts';
 import { neutralise } from '../text.ts';
 import { ForeignFileError, openOurs } from './regular-file.ts';
 
-/**
- * A line of a log as it can be shown: only the last state of a redrawn progress bar, and nothing that moves the cursor.
- */
+/** A line of a log as it can be shown: only the last state of a redrawn progress bar, and no control sequences. */
 export function cleanLogLine(line: string): string {
   const shown = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
   return neutralise(stripVTControlCharacters(shown)).trimEnd();
@@ -72,7 +70,10 @@ export async function* followLog(
   if (rest.length > 0) yield cleanLogLine(rest.toString('utf8'));
 }
 
-/** A longer line without an end is dropped, so that memory stays bounded: nobody reads a line of 16 MiB. */
+/**
+ * Longest line that is kept, in bytes. A longer line without an end is dropped, so that memory stays bounded: nobody
+ * reads a line of 16 MiB.
+ */
 const LONGEST_LINE = 16 << 20;
 
 function readFrom(path: string, offset: number): { size: number; bytes: Buffer } {

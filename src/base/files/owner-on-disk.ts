@@ -1,15 +1,18 @@
-/** Who this person is on a disk: some disks have no owners or modes, or map them (CIFS, NFS with `all_squash`). */
+/**
+ * Finds out which user number this person's files get on a disk: some disks have no owners or modes, or map them
+ * (CIFS, NFS with `all_squash`).
+ */
 import { mkdtempSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface OwnerOnDisk {
-  /** The user number that files get which this person makes there. */
+  /** User number of the files that this person creates there. */
   readonly uid: number;
-  /** False on disks that let everybody write, whatever mode was asked for. */
+  /** False on disks that let everybody write, whatever mode is asked for. */
   readonly modes: boolean;
 }
 
-/** Makes a folder in `dir`, looks at it, and removes it; undefined where nothing can be made. */
+/** Makes a folder in `dir`, reads its owner and mode, and removes it; undefined where no folder can be made. */
 export function ownerOnDisk(dir: string): OwnerOnDisk | undefined {
   let probe: string;
   try {

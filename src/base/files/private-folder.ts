@@ -1,4 +1,4 @@
-/** Folders that nobody else may write to: the program trusts what lies in them, and runs part of it. */
+/** Folders that nobody else may write to: the program trusts their contents and runs part of them. */
 import { accessSync, chmodSync, constants, lstatSync, mkdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -33,15 +33,15 @@ export const foreignFolder = (path: string, owner: number): EnvironmentError =>
 
 function checkOwner(path: string): void {
   const found = statOf(path);
-  // Nothing is believed of what cannot be got at either.
+  // A path that this user cannot reach is not used either, so it needs no check.
   if (found === undefined) return;
-  // On a disk that maps owners, everything of this person belongs to one and the same other number.
+  // On a disk that maps owners, all files of this person belong to one and the same other number.
   if (isForeign(found) && ownerOnDisk(path)?.uid !== found.uid) throw foreignFolder(path, found.uid);
   if (found.uid !== process.getuid?.() || (found.mode & OTHERS_WRITE) === 0) return;
   try {
     chmodSync(path, found.mode & 0o7777 & ~OTHERS_WRITE);
   } catch {
-    // A disk that has no access rights, such as one of Windows, cannot keep them.
+    // A disk without access rights, such as one of Windows, cannot store them.
   }
 }
 
@@ -49,12 +49,15 @@ function isLink(path: string): boolean {
   try {
     return lstatSync(path).isSymbolicLink();
   } catch {
-    // Nothing is there, or a file stands where its folder should be.
+    // Nothing is there, or a file stands where a folder is expected.
     return false;
   }
 }
 
-/** Tells, for instance, a folder of the host that a container was given, beside which there is no room. */
+/**
+ * Whether this user may write to a folder. In a container, a mounted folder of the host may be writable while the
+ * folder above it is not.
+ */
 function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);
@@ -65,7 +68,7 @@ function isWritable(path: string): boolean {
 }
 
 /**
- * Closes our folders to other users. It is called before anything in the folders is believed.
+ * Closes our folders to other users. It must be called before anything in the folders is trusted.
  * @throws EnvironmentError when a folder belongs to another user
  */
 export function checkPlaces({ home, models, envs, cache, config, state }: Places): void {
@@ -73,15 +76,19 @@ export function checkPlaces({ home, models, envs, cache, config, state }: Places
   checkModels(models);
 }
 
-/** Makes the folder of models, which may be a link to a store that many share. @throws EnvironmentError */
+/**
+ * Makes the folder of models, which may be a link to a store that several people share.
+ * @throws EnvironmentError when the file system refuses
+ */
 export function makeModelsFolder(path: string): void {
   makeFolder(path, 0o700);
   checkModels(path);
 }
 
 /**
- * A link in our own folder was made by this person, so where it leads was chosen, such as a store that a whole
- * laboratory shares: it keeps its owner and rights. Models are only read, and each is known by its hash.
+ * Checks the folder of models. A link in our own folder was made by this person, so its target was chosen, for
+ * instance a store that a whole laboratory shares: the target keeps its owner and rights. Models are only read, and
+ * each is identified by its hash.
  */
 function checkModels(path: string): void {
   if (!isLink(path)) checkOwner(path);
@@ -105,7 +112,7 @@ export function isExclusive(path: string): boolean {
   try {
     const found = lstatSync(path);
     if (!found.isDirectory() || found.uid !== own || (found.mode & OTHERS_WRITE) !== 0) return false;
-    // Both the folders on the way (which may be links) and those that the links lead to are checked.
+    // Two chains of folders are checked: those on the way, which may be links, and those that the links lead to.
     return [...foldersAbove(resolve(path)), ...foldersAbove(realpathSync(path))].every((above) => {
       const { uid, mode } = statSync(above);
       // In a sticky folder such as /tmp only the owner of an entry can replace it.
@@ -121,7 +128,7 @@ function foldersAbove(path: string): string[] {
   return above === path ? [] : [above, ...foldersAbove(above)];
 }
 
-/** A folder below `cache` for compiled code; undefined when no folder can be had that is this user's alone. */
+/** A folder below `cache` for compiled code; undefined when no folder there belongs to this user alone. */
 export function codeCache(cache: string, name: string): string | undefined {
   const path = join(cache, name);
   try {

@@ -1,10 +1,8 @@
 /**
- * Regular files, opened so that nothing waits and nothing is taken in without end. There are two kinds:
- *
+ * Opens regular files only, so that nothing blocks and nothing is read without end. There are two kinds:
  * - `…Ours`: files at names that visiontrain chose, in a folder that may come from somebody else. No link is followed.
- * - `…Given`: files that a person named, or that lie where a person put them. Links are followed.
- *
- * Neither waits for a FIFO or a device, whatever has the name by the time it is opened.
+ * - `…Given`: files that a person named, or put there. Links are followed.
+ * No function here waits for a FIFO or a device, even if one takes the name just before it is opened.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -12,7 +10,7 @@ import { EnvironmentError, UsageError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
 import { isMissing } from './fs-errors.ts';
 
-/** What stands at the path is not a plain file of ours. The message says what it is, without the path. */
+/** Thrown when the path is not a plain file of ours. The message says what it is, without the path. */
 export class ForeignFileError extends EnvironmentError {
   /** What is wrong, in words that follow the name of the file: `is a link`. */
   readonly problem: string;
@@ -28,7 +26,7 @@ export class ForeignFileError extends EnvironmentError {
   }
 }
 
-/** What a person named is a folder, a pipe or a device. */
+/** Thrown when a person named a folder, a pipe or a device instead of a file. */
 export class NotRegularError extends UsageError {
   readonly isFolder: boolean;
 
@@ -42,7 +40,7 @@ export class NotRegularError extends UsageError {
   }
 }
 
-/** What kind of thing a folder entry is, in words that end a sentence; undefined for a plain file. */
+/** What kind of thing a folder entry is, in words that end a sentence ("is a link"); undefined for a plain file. */
 export function strangeKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isSymbolicLink()) return 'is a link';
@@ -50,7 +48,7 @@ export function strangeKind(stats: Stats): string | undefined {
   return stats.isFIFO() ? 'is a FIFO' : 'is no plain file';
 }
 
-/** Why a thing is not a file of ours that may be written to, as the end of a sentence; undefined where it may be. */
+/** Why an entry is not a file of ours that may be written to, as the end of a sentence; undefined where it may be. */
 export function unwritableKind(stats: Stats): string | undefined {
   return strangeKind(stats) ?? (stats.nlink > 1 ? 'has a second name (a hard link)' : undefined);
 }
@@ -60,8 +58,9 @@ const OURS = constants.O_NOFOLLOW | NEVER_WAIT;
 const GIVEN = constants.O_RDONLY | NEVER_WAIT;
 
 /**
- * Opens a plain file of ours; made with `mode` where the flags ask for it.
- * @throws ForeignFileError for all else that has the name, and for a file with a second name that would be written to
+ * Opens a plain file of ours, and creates it with `mode` where the flags ask for that.
+ * @throws ForeignFileError for anything else at the path, and for a file with a second name (hard link) that is opened
+ *   for writing
  */
 export function openOurs(path: string, flags: number, mode = 0o600): number {
   let file: number;
@@ -76,7 +75,7 @@ export function openOurs(path: string, flags: number, mode = 0o600): number {
   throw new ForeignFileError(path, problem);
 }
 
-/** As `openOurs`, without waiting for the disk. */
+/** Does the same as `openOurs`, without blocking the event loop. */
 export async function openOursLater(path: string, flags: number, mode = 0o600): Promise<FileHandle> {
   const file = await open(path, flags | OURS, mode).catch((error: unknown) => {
     throw foreign(path, error);
@@ -133,7 +132,7 @@ export function openGiven(path: string): number {
   throw new NotRegularError(path, { isFolder: stats.isDirectory() });
 }
 
-/** As `openGiven`, without waiting for the disk. */
+/** Does the same as `openGiven`, without blocking the event loop. */
 export async function openGivenLater(path: string): Promise<FileHandle> {
   const file = await open(path, GIVEN).catch((error: unknown) => {
     throw notRegular(path, error);
@@ -145,8 +144,8 @@ export async function openGivenLater(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens what was a regular file a moment ago, for whoever reads no more than a header. Should a pipe or a device have
- * taken its place, reading neither blocks nor goes on for ever.
+ * Opens a path that was a regular file a moment ago, for a caller that reads no more than a header. If a pipe or a
+ * device has taken its place, reading neither blocks nor goes on for ever.
  * @throws {NotRegularError} when it is a socket; the file system's own error
  */
 export function openGivenUnchecked(path: string): number {
@@ -157,14 +156,17 @@ export function openGivenUnchecked(path: string): number {
   }
 }
 
-/** A socket cannot be opened at all. */
+/**
+ * The error for a path that could not be opened: NotRegularError for a socket, which open(2) always refuses, else the
+ * error itself.
+ */
 function notRegular(path: string, error: unknown): unknown {
   return (error as NodeJS.ErrnoException).code === 'ENXIO' ? new NotRegularError(path, { cause: error }) : error;
 }
 
 /**
- * A whole regular file that a person named, of at most `most` bytes.
- * @throws {UsageError} when it is none, or larger; the file system's own error when it cannot be read
+ * Reads a whole regular file that a person named, of at most `most` bytes.
+ * @throws {UsageError} when it is no regular file, or larger; the file system's own error when it cannot be read
  */
 export function readGiven(path: string, most: number): Buffer {
   return readAndClose(openGiven(path), most, (bytes) => {
@@ -175,7 +177,10 @@ export function readGiven(path: string, most: number): Buffer {
   });
 }
 
-/** All that an open file holds from where it stands. It may grow meanwhile, and files of the kernel have no size: `most` bounds what is read. */
+/**
+ * Reads an open file from its current position to its end, and closes it. The file may grow meanwhile, and files of
+ * the kernel have no size, so `most` bounds the number of bytes.
+ */
 export function readAndClose(file: number, most: number, tooLarge: (bytes: number) => never): Buffer {
   try {
     const { size } = fstatSync(file);

@@ -5,7 +5,7 @@ import { diskProblem, isDenied, isFull } from './fs-errors.ts';
 export const ELSEWHERE =
   'Keep the runs elsewhere: add --workspace /path/with/space, or set VISIONTRAIN_HOME=/path for everything.';
 
-/** For what is no run and knows no --workspace. */
+/** Next step for errors outside of runs, where --workspace has no effect. */
 export const HOME_ELSEWHERE = 'Keep everything elsewhere:  export VISIONTRAIN_HOME=/path/with/space';
 
 export const diskFull = (folder: string, cause?: unknown, cure: string = ELSEWHERE): EnvironmentError =>
@@ -15,14 +15,14 @@ export const diskFull = (folder: string, cause?: unknown, cure: string = ELSEWHE
     cause,
   });
 
-/** What stands in the place of a folder, by what making one says of it. */
+/** What stands in the place of a folder, by the error code of mkdir. */
 const PARTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of its path is a file',
   EEXIST: 'a part of its path is a link that leads nowhere',
 };
 
 /**
- * Turns what the file system says into what a person can do about it; other errors pass unchanged.
+ * Turns an error of the file system into one that says what the person can do; other errors are returned unchanged.
  * @param place the file or folder that was to be written
  * @param cure how to have it elsewhere
  */

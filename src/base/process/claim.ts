@@ -39,9 +39,10 @@ export interface Holder {
 }
 
 /**
- * Exclusive hold of something by one process, in a folder of numbered files. A new claim takes the next number, which
- * only one process can create, and only when the holder of the last number is gone. So a dead holder needs no cleaning
- * up, and two processes that see it dead at once cannot both take over. Returns the live holder when there is one.
+ * Takes exclusive hold of something for this process, in a folder of numbered files. A new claim takes the next
+ * number, which only one process can create, and only when the holder of the last number is gone. So a dead holder
+ * needs no cleaning up, and two processes that find it dead at the same time cannot both take over. Returns the live
+ * holder when there is one.
  * @throws EnvironmentError when the numbers are used up
  */
 export function claim(folder: string): { claim: Claim } | { holder: Holder } {
@@ -75,7 +76,9 @@ export function claim(folder: string): { claim: Claim } | { holder: Holder } {
   }
 }
 
-/** Runs `job` while heartbeats keep the claim alive, and then lets go of it as `letGo` says, whatever became of the job. */
+/**
+ * Runs `job` while heartbeats keep the claim alive. Afterwards it calls `letGo`, whether the job succeeded or failed.
+ */
 export async function whileClaimed<T>(held: Claim, job: () => Promise<T>, letGo: (held: Claim) => void): Promise<T> {
   const beat = setInterval(() => held.beat(), HEARTBEAT_MS);
   try {
@@ -86,7 +89,7 @@ export async function whileClaimed<T>(held: Claim, job: () => Promise<T>, letGo:
   }
 }
 
-/** The process that claimed last, dead or alive; undefined when nobody ever did. */
+/** The process that claimed last, dead or alive; undefined when no process ever did. */
 export function lastHolder(folder: string, tries = 3): Holder | undefined {
   const number = highest(folder);
   if (number === 0) return undefined;
@@ -107,11 +110,11 @@ function stamp(path: string, time: Date): void {
   try {
     utimesSync(path, time, time);
   } catch {
-    // Somebody removed the folder, which must not end the work that goes on.
+    // Somebody removed the folder. That must not end the work of the holder.
   }
 }
 
-/** More claims than anything ever gets. Files with greater numbers are not ours. */
+/** Largest number of a claim; far more claims than anything ever gets. Files with greater numbers are not ours. */
 const MOST = 999_999;
 
 function highest(folder: string): number {

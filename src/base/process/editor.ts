@@ -1,4 +1,4 @@
-/** The person's own editor, in this terminal, on one file. */
+/** Opens a file in the person's own editor, in this terminal. */
 import { spawn } from 'node:child_process';
 import { EnvironmentError } from '../errors.ts';
 
@@ -12,7 +12,7 @@ export const editorCommand = (env: NodeJS.ProcessEnv): string | undefined =>
  * @throws EnvironmentError when it cannot be started, or ends with another code than 0
  */
 export async function openEditor(command: string, file: string, env: NodeJS.ProcessEnv): Promise<void> {
-  // Ctrl-C in an editor is the editor's.
+  // Ctrl-C in an editor belongs to the editor and must not end this process.
   const leave = () => undefined;
   process.on('SIGINT', leave);
   try {

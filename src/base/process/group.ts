@@ -23,11 +23,11 @@ export function groupMembers(group: number): number[] {
 }
 
 /**
- * Sends a signal to a whole group. It reports no error for a group that is gone or is another user's: `groupEnds`
- * tells.
+ * Sends a signal to a whole group. It reports no error for a group that is gone or belongs to another user;
+ * `groupEnds` tells whether the group is empty.
  */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
-  // The system reads -1 as every process there is.
+  // kill(2) reads -1 as every process there is.
   if (group <= 1) return;
   try {
     process.kill(-group, signal);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** A process, told from a later one with the same number by its number, start time, boot and machine. */
+/** A process. Its number, start time, boot and machine distinguish it from a later process with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Start time as the kernel has it: clock ticks since boot on Linux, a date on other systems. */
@@ -14,7 +14,8 @@ export interface ProcessIdentity {
 }
 
 /**
- * Whether a value read from a file can be the identity of a process. Number 1 is the system's; 0 and below mean groups.
+ * Whether a value read from a file can be the identity of a process. Number 1 is the system's first process; 0 and
+ * negative numbers mean groups.
  */
 export function isIdentity(value: unknown): value is ProcessIdentity {
   if (typeof value !== 'object' || value === null) return false;
@@ -36,7 +37,8 @@ export function identify(pid: number): ProcessIdentity | undefined {
 }
 
 /**
- * Whether that very process still runs here; `elsewhere` when it belongs to a machine that this one cannot look into.
+ * Whether exactly this process still runs here; `elsewhere` when it belongs to a machine that this one cannot look
+ * into.
  */
 export function isAlive(identity: ProcessIdentity): boolean | 'elsewhere' {
   if (identity.host !== hostname()) return 'elsewhere';

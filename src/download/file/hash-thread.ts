@@ -44,7 +44,7 @@ parentPort.on('message', ({ id, file, task, end }) => {
       jobs.delete(id);
       parentPort.postMessage({ id, digest: '' });
     }
-    // After a damaged piece whatever was asked for behind it waits until it is asked for again.
+    // After a damaged piece, pieces behind it are ignored until they are requested again.
     if (task === undefined || job === undefined || task.piece !== job.next) return;
     const data = read(job.file, task.position, task.length);
     const good = data.length === task.length && (task.crc === undefined || crc32(data) === task.crc);
@@ -87,6 +87,7 @@ export class TailHash {
   #onError: (error: Error) => void;
 
   /**
+   * Starts the hash of one file.
    * @param file an open file descriptor
    * @param onPiece called when a piece is hashed (`good`), or when its CRC-32 disagrees (not `good`)
    */
@@ -94,7 +95,7 @@ export class TailHash {
     this.#onPiece = onPiece;
     this.#onError = onError;
     listeners.set(this.#id, (answer) => this.#answer(answer));
-    // The process must not end while a file is being hashed, but need not wait for an idle thread.
+    // The process must stay alive while a file is being hashed, but must not wait for an idle thread.
     this.#worker.ref();
     this.#worker.postMessage({ id: this.#id, file });
   }

@@ -31,7 +31,8 @@ export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
   } catch (error) {
     if (error instanceof ForeignFileError) throw refused(path, error.problem);
     const { code } = error as NodeJS.ErrnoException;
-    // Linux lets nobody open a file of another user for making in a folder that all may write to.
+    // In a folder that everybody may write to (/tmp), Linux refuses O_CREAT on another user's file with EACCES. Then
+    // the owner explains the error.
     const there = lstatOf(path);
     if (code === 'EACCES' && there !== undefined) checkOwn(there, path);
     throw error;
@@ -46,8 +47,8 @@ export async function openOwn(path: string, flags = 0): Promise<FileHandle> {
 }
 
 /**
- * Makes the folder by which processes of this user agree. Nobody else may write into it and everything in it must be
- * this user's: otherwise a stranger's claim would be waited for without end.
+ * Makes the folder in which processes of this user agree who works on a file. Nobody else may write into it, and
+ * everything in it must belong to this user: otherwise we would wait for a stranger's claim without end.
  * @throws {EnvironmentError} when the folder, or something in it, is another user's
  */
 export function ownFolder(path: string): void {
@@ -67,7 +68,7 @@ export function ownFolder(path: string): void {
   }
 }
 
-/** Whether a folder of claims is this user's, so that what is in it may be believed. */
+/** Whether a folder of claims belongs to this user, so that its contents can be trusted. */
 export function isOwnFolder(path: string): boolean {
   const found = lstatOf(path);
   if (found?.isDirectory() !== true) return false;

@@ -74,7 +74,7 @@ export function listPartials(folder: string, now = Date.now()): Partial[] {
 /** Finds all unfinished downloads in all folders: ours, and those the person has had files fetched into. */
 export function listAllPartials(places: Places): Partial[] {
   const elsewhere = rememberedFolders(places).flatMap((folder) => {
-    // The folder is the person's, so only files that are certainly ours are listed; `.other` files are not.
+    // The folder belongs to the person, so only files that are certainly ours are listed; `.other` files are not.
     const { names, unreadable } = walk(folder, { deep: false });
     const ours = names
       .filter((name) => /\.part$|\.part\.wrong-hash(-\d+)?$/.test(name))
@@ -97,7 +97,7 @@ function walk(root: string, { deep }: { deep: boolean }): { names: string[]; unr
         else names.push(name);
       }
     } catch (error) {
-      // A folder that was removed meanwhile is no trouble.
+      // The folder was removed meanwhile, so there is nothing to list.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') unreadable.push(join(root, inner));
     }
   }
@@ -124,7 +124,9 @@ function rememberedFolders(places: Places): string[] {
   }
 }
 
-/** A path that cannot be looked at now counts as a folder, because it may be accessible again later. */
+/**
+ * Whether a path is a folder. A path that cannot be read now counts as one, because it may be accessible again later.
+ */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();

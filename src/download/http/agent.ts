@@ -1,6 +1,6 @@
 /** Connections that follow the environment's proxies and certificates and have time limits. */
 import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { EnvironmentError } from '../../base/errors.ts';
 import { type ProxyAddress, readProxies } from './proxy.ts';
@@ -18,8 +18,8 @@ export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv)
   const caFile = env.SSL_CERT_FILE || env.REQUESTS_CA_BUNDLE || env.CURL_CA_BUNDLE || '';
   let ca: string[] | undefined;
   try {
-    // Node has read NODE_EXTRA_CA_CERTS at its start already.
-    if (caFile !== '') ca = [...rootCertificates, readFileSync(caFile, 'utf8')];
+    // `ca` replaces the list of Node, to which NODE_EXTRA_CA_CERTS belongs, so that list is repeated.
+    if (caFile !== '') ca = [...getCACertificates('default'), readFileSync(caFile, 'utf8')];
   } catch (error) {
     throw new EnvironmentError(`The certificates in ${caFile} cannot be read.`, {
       id: 'download/certificates',
@@ -44,8 +44,8 @@ export function agentFactory(settings: DownloadSettings, env: NodeJS.ProcessEnv)
 }
 
 /**
- * The login is handed over apart from the address: undici sends none when the user or the password is empty, and hands
- * a SOCKS proxy the login still percent-encoded.
+ * Options of a proxied agent. The login is handed over apart from the address: undici sends none when the user or the
+ * password is empty, and hands a SOCKS proxy the login still percent-encoded.
  */
 function proxyOptions({ url, socks, login }: ProxyAddress, noProxy: string): EnvHttpProxyAgent.Options {
   const basic = login && `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}`;

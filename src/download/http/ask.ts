@@ -1,4 +1,4 @@
-/** Small requests to servers: a JSON document, the first bytes of a file, or what the server says of a file. */
+/** Makes small requests to servers: a JSON document, the first bytes of a file, or the facts about a file. */
 
 import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
@@ -8,7 +8,10 @@ import type { Address } from './sources.ts';
 
 const MOST = 64 << 20;
 
-/** Reads the first `bytes` bytes of what is at an address, or all of it when it is shorter. @throws Fault */
+/**
+ * Reads the first `bytes` bytes at an address, or all of them when there are fewer.
+ * @throws Fault
+ */
 export async function readStart(client: Client, address: Address, bytes: number, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let got = 0;
@@ -29,7 +32,10 @@ export async function readStart(client: Client, address: Address, bytes: number,
   return Buffer.concat(chunks).subarray(0, bytes);
 }
 
-/** Reads a JSON document. @throws Fault */
+/**
+ * Reads a JSON document.
+ * @throws Fault
+ */
 export async function readJson(client: Client, address: Address, signal: AbortSignal): Promise<unknown> {
   const chunks: Buffer[] = [];
   let got = 0;
@@ -55,7 +61,7 @@ export async function readJson(client: Client, address: Address, signal: AbortSi
 export interface RemoteFileInfo {
   readonly bytes: number | undefined;
   readonly sha256: string | undefined;
-  /** Commit that the revision stands for. */
+  /** Commit that the requested revision stands for. */
   readonly commit: string | undefined;
 }
 

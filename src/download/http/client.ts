@@ -14,7 +14,9 @@ export interface HttpRequest {
   readonly token: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Whether a redirect to another host is taken as the answer: a hub says there what it knows of the file. */
+  /**
+   * Whether a redirect to another host counts as the answer: a hub puts the facts about the file into its redirect.
+   */
   readonly stayHere?: boolean;
 }
 
@@ -23,7 +25,7 @@ export interface Head {
   readonly headers: Headers;
   /** Address that answered, after all redirects. */
   readonly url: string;
-  /** Whether another host answered than the one that was asked. */
+  /** Whether the answer came from another host than the one that was asked. */
   readonly elsewhere: boolean;
   /** Headers of the first answer. A hub sends size and content id there, before it redirects. */
   readonly first: Headers;
@@ -50,7 +52,7 @@ export interface Client {
 
 /**
  * Gives each running request an agent of its own; an agent is used again when its answer ended normally. A pool of
- * undici may queue a request behind a busy connection, and when that one trickles, the request waits for good.
+ * undici may queue a request behind a busy connection; if that connection trickles, the queued request waits for ever.
  */
 class Agents {
   readonly #make: () => Connections;
@@ -61,7 +63,7 @@ class Agents {
     this.#make = make;
   }
 
-  /** Runs `job` with an agent. Its result says whether the connection can be used again. */
+  /** Runs `job` with an agent. The result of `job` says whether the connection can be used again. */
   async lend(job: (agent: Connections) => Promise<{ reusable: boolean }>): Promise<void> {
     const agent = this.#idle.pop() ?? this.#make();
     this.#all.add(agent);
@@ -84,8 +86,8 @@ class Agents {
 
 const MOST_REDIRECTS = 10;
 /**
- * Bytes of a redirect's body that are read so that the connection can be used again. A longer body costs the
- * connection.
+ * Most bytes of a redirect's body that are read so that the connection can be used again. A connection with a longer
+ * body is closed.
  */
 const MOST_OF_REDIRECT = 64 << 10;
 

@@ -1,6 +1,6 @@
 /**
- * One request and its answer over undici's `dispatch`. Written around `dispatch` because the comfortable undici calls
- * copy every chunk through streams: measured at a third of its speed.
+ * One request and its answer over undici's `dispatch`. undici's more convenient calls copy every chunk through
+ * streams, and were measured at a third of the speed.
  */
 import type { Dispatcher } from 'undici';
 import { decodePercent } from '../../base/text.ts';
@@ -32,7 +32,7 @@ interface OneReceiver {
 
 /**
  * Sends one request; a redirect is an answer like others. `reusable` is true when the answer ended by itself, so that
- * its connection is good for another request.
+ * its connection can serve another request.
  * @throws Fault; AbortError when the signal fires
  */
 export function exchange(
@@ -154,7 +154,7 @@ const CERTIFICATE = /CERT|UNABLE_TO_VERIFY/;
 
 function asFault(error: Error, host: string): Error {
   if (error instanceof Fault) return error;
-  // undici has no error codes for these two failures, and takes the first for an abort.
+  // undici has no error codes for these two failures, and reports the first as an abort.
   const refused = /^Proxy (?:response|Authentication Required) \((\d+)\)/.exec(error.message)?.[1];
   if (refused !== undefined)
     return new Fault('proxy', `the proxy answered ${refused}${refused === '407' ? ': it asks for a login' : ''}`, {

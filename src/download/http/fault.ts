@@ -1,4 +1,4 @@
-/** Everything that can go wrong between us and a server, and how each fault is met. */
+/** Everything that can go wrong between us and a server, and what is done about each fault. */
 
 import type { Address } from './sources.ts';
 
@@ -9,9 +9,9 @@ const faultKinds = [
   'certificate',
   /** The proxy refuses to let us through. */
   'proxy',
-  /** For too long no bytes came, or next to none. */
+  /** No bytes came for too long, or next to none. */
   'stalled',
-  /** The body ended before its announced end. */
+  /** The body ended before its announced length. */
   'truncated',
   /** Status 408, 425, 429 or 5xx. */
   'busy',
@@ -62,7 +62,7 @@ export class Fault extends Error {
 /** Tries at the same source for each kind of fault: how many in a row, without a byte gained, before it is given up. */
 const TRIES: Readonly<Record<FaultKind, number>> = {
   network: 8,
-  // Certificates and proxies are settings, which do not change while we wait.
+  // Certificates and proxies are settings, which do not change while we wait, so there is no retry.
   certificate: 0,
   proxy: 0,
   stalled: 8,
@@ -98,7 +98,10 @@ export function worthRetrying(fault: Fault, { ofKind, inAll, proven }: Failures,
   return ofKind <= tries && inAll <= most;
 }
 
-/** Seconds to wait before the next try at this source; undefined where none is worth it, or the wait would be too long. */
+/**
+ * Seconds to wait before the next try at this source; undefined when no try is worth it, or when the wait would be too
+ * long.
+ */
 export function nextTry(
   fault: Fault,
   failures: Failures,
@@ -109,7 +112,8 @@ export function nextTry(
 }
 
 /**
- * Seconds to wait before try number `failures` + 1: what the server says, else 0.5 s doubled each time, with jitter.
+ * Seconds to wait before try number `failures` + 1: the server's Retry-After, else 0.5 s doubled each time, with
+ * jitter.
  */
 export function backOff(fault: Fault, failures: number, unit: number, random: () => number = Math.random): number {
   if (fault.retryAfter !== undefined) return fault.retryAfter + random() * unit;
@@ -126,7 +130,9 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 
-/** The fault that a status means. `signed`: the answer came from a signed address on another host, after a redirect. */
+/**
+ * The fault for a status. `signed` means that the answer came from a signed address on another host, after a redirect.
+ */
 export function statusFault(
   status: number,
   headers: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,6 @@
-/** Finds out the size of a file that nobody knows: it asks for one byte, and the answer says how many there are. */
+/**
+ * Finds out the size of a file when the registry does not say: it asks for one byte, and the answer holds the total.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';

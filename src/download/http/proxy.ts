@@ -18,8 +18,8 @@ export interface Proxies {
 }
 
 /**
- * undici hides an upper-case variable behind an empty lower-case one and ignores ALL_PROXY, which people expect to
- * work.
+ * Our own reading is needed because undici lets an empty lower-case variable hide the upper-case one and ignores
+ * ALL_PROXY, which people expect to work.
  */
 const HTTP = ['http_proxy', 'HTTP_PROXY'];
 const HTTPS = ['https_proxy', 'HTTPS_PROXY'];
@@ -28,7 +28,10 @@ const ALL = ['all_proxy', 'ALL_PROXY'];
 /** Longest user name and password that SOCKS can carry, in bytes. */
 const SOCKS_LONGEST = 255;
 
-/** Reads the proxy variables. @throws {EnvironmentError} that names the variable and never its value */
+/**
+ * Reads the proxy variables.
+ * @throws {EnvironmentError} that names the variable and never its value
+ */
 export function readProxies(env: NodeJS.ProcessEnv): Proxies {
   return {
     http: proxyIn(env, [...HTTP, ...ALL]),
@@ -77,8 +80,8 @@ function parseProxy(value: string, variable: string): ProxyAddress {
   const { protocol, hostname, host, port, username, password, pathname, search, hash } = new URL(text);
   const scheme = protocol === 'socks5h:' || protocol === 'socks:' ? 'socks5:' : protocol;
   if (!/^(https?|socks5):$/.test(scheme)) throw refuse('Known are http, https and socks5.');
-  // An unescaped `/`, `?` or `#` in a password ends the host: the rest of the password became a path, its beginning a
-  // host.
+  // An unescaped `/`, `?` or `#` in a password ends the host: URL then reads the rest of the password as a path, and
+  // its beginning as a host.
   if (`${pathname}${search}${hash}`.includes('@'))
     throw refuse('Its user or password has a character to be encoded.', ENCODE);
   if (hostname === '') throw refuse('It names no host.');

@@ -1,8 +1,8 @@
-/** Takes logins, tokens and signatures out of addresses, so that an address can be shown and kept in a file. */
+/** Removes logins, tokens and signatures from addresses, so that an address can be shown and kept in a file. */
 
 export interface Bared {
   readonly url: string;
-  /** What was taken out, named without its value. */
+  /** The parts that were removed, named without their values. */
   readonly left: readonly string[];
 }
 
@@ -10,7 +10,7 @@ export interface Bared {
 const SECRET_NAME =
   /token|secret|passw|^pw|pwd$|sig(nature)?$|^sig|api[-_]?key|(^|[-_])key|auth|credential|session|jwt|bearer|policy|^x-(amz|goog)-|expires|^code$|^s(p|r|t|e|v|ig|pr|ip|dd|kt|ke|ks|kv|koid|ktid)$/i;
 
-/** A long word of mixed letters and digits is hardly ever the name of a file. */
+/** A long word of mixed letters and digits is most likely a secret: file names hardly ever look like that. */
 const SECRET_VALUE = /^(?=.*\d)(?=.*[a-z])[\w\-+/=~]{20,}$|^ey[\w-]+\.[\w-]+\./i;
 
 /** The address without user, password, fragment, and parameters whose name or value looks secret. */
@@ -29,7 +29,7 @@ export function withoutSecrets(address: string): Bared {
   return { url: left.length === 0 && !address.includes('#') ? address : url.href, left };
 }
 
-/** A text that a person gave as an address, fit to be shown. A text that is no valid address loses its login too. */
+/** An address that a person typed, without its secrets. A text that is no valid address loses its login too. */
 export function shownAddress(text: string): string {
   if (URL.canParse(text) && /^https?:/i.test(text)) return withoutSecrets(text).url;
   return text.replace(/[?#].*$/s, '?…').replace(/^([a-z][\w+.-]*:\/*)?.*@/is, '$1…@');

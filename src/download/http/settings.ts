@@ -8,7 +8,10 @@ import { shownAddress } from './secrets.ts';
 
 export interface DownloadSettings {
   readonly offline: boolean;
-  /** Connections for a file: the number at the start, and the most when more measurably pay. */
+  /**
+   * Connections for a file: the number at the start, and the largest number that may be used when more are measurably
+   * faster.
+   */
   readonly connections: { readonly first: number; readonly most: number };
   /** Bytes per second over all connections; null for no limit. */
   readonly limit: number | null;
@@ -87,7 +90,10 @@ function hubAddress(endpoint: string | undefined): string {
   return address;
 }
 
-/** Reads `500k`, `5M`, `5MB`, `1.5G` or a plain number as bytes per second, in decimal units. @throws UsageError */
+/**
+ * Reads `500k`, `5M`, `5MB`, `1.5G` or a plain number as bytes per second, in decimal units.
+ * @throws UsageError
+ */
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)b?(?:\/s)?$/i.exec(text.trim());
   const scale = { '': 1, k: 1e3, m: 1e6, g: 1e9 }[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN;

@@ -2,7 +2,10 @@
 import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
 import { Fault } from './fault.ts';
 
-/** Refuses headers that cannot be those of the file. @throws Fault */
+/**
+ * Refuses an answer whose headers cannot belong to the file.
+ * @throws Fault
+ */
 export function checkHeaders(headers: Readonly<Record<string, string | undefined>>, host: string): void {
   const type = headers['content-type'] ?? '';
   if (/^text\/html\b/i.test(type))
@@ -14,8 +17,8 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
 }
 
 /**
- * Refuses first bytes that are a common mistake, such as a web page. `position` is the bytes' offset in the file;
- * `name` tells what the file should be.
+ * Refuses first bytes that show a common mistake, such as a web page. `position` is the bytes' offset in the file;
+ * `name` is the name of the file, from which its format follows.
  * @throws Fault
  */
 export function checkFirstBytes(bytes: Buffer, position: number, name: string, host: string): void {

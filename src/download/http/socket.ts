@@ -1,6 +1,6 @@
 /**
- * Sockets that read into one buffer each, over and over. Node itself allocates fresh memory for every read, and its
- * page faults cost: measured at 0.6 to 0.9 of the speed of this module (prototypes, open link).
+ * Sockets that read into one buffer each, again and again. Node allocates fresh memory for every read, and its page
+ * faults cost time: measured at 0.6 to 0.9 of the speed of this module (prototypes, open link).
  */
 import type { Socket } from 'node:net';
 import { buildConnector } from 'undici';
@@ -11,8 +11,8 @@ import { buildConnector } from 'undici';
 const BUFFER = 128 << 10;
 
 /**
- * A connector for undici. The receiver of a chunk must be done with it, or have copied it, when the call returns.
- * undici passes chunks on within that call, and what it puts back (`unshift`, when a body is paused) is copied here.
+ * A connector for undici. The receiver of a chunk must have used or copied it when the call returns. undici passes
+ * chunks on within that call; a chunk that undici puts back (`unshift`, when a body is paused) is copied here.
  */
 export function buildReusingConnector(options: buildConnector.BuildOptions): buildConnector.connector {
   return (target, callback) => {

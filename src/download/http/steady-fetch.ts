@@ -1,6 +1,6 @@
 /**
- * A `fetch` for clients of other people's making: it follows the environment's proxies and certificates, tries again
- * where that can help, and sends the token to one server only.
+ * A `fetch` for client libraries of others: it follows the environment's proxies and certificates, tries again where
+ * that can help, and sends the token to one server only.
  */
 import { type Dispatcher, fetch as plainFetch } from 'undici';
 import { pause } from '../../base/sleep.ts';
@@ -14,22 +14,26 @@ export interface SteadyFetch {
   readonly server: string;
   readonly token: string;
   readonly signal: AbortSignal;
-  /** Called before each wait, with why and for how many seconds. */
+  /** Called before each wait, with the reason and the number of seconds. */
   readonly onWait: (why: string, seconds: number) => void;
 }
 
 type Answer = Awaited<ReturnType<typeof plainFetch>>;
 
-/** Answers that another try may change. */
+/** Statuses that may be different at another try. */
 const LATER: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** @returns a function that takes what `fetch` takes; bodies must be texts, bytes or blobs, which can be sent again */
+/**
+ * Makes such a `fetch`.
+ * @returns a function that takes the arguments of `fetch`; bodies must be texts, bytes or blobs, which can be sent
+ *   again
+ */
 export function steadyFetch(how: SteadyFetch): typeof fetch {
   const { origin } = new URL(how.server);
   const send = async (input: unknown, init: RequestInit = {}): Promise<Answer> => {
     const url = new URL(String(input));
     const headers = new Headers(init.headers);
-    // Where files go is another server, whose address is a secret of its own.
+    // Files go to another server, at an address that is itself a secret; that server gets no token.
     if (url.origin === origin) headers.set('authorization', `Bearer ${how.token}`);
     else headers.delete('authorization');
     for (let tries = 1; ; tries += 1) {
@@ -67,7 +71,7 @@ async function once(url: URL, init: RequestInit, { connections, signal }: Steady
   }
 }
 
-/** Seconds that a server asks to be left alone for; undefined when it does not say. */
+/** Seconds that the server asks us to wait (Retry-After); undefined when it does not say. */
 function askedWait(answer: Answer | undefined): number | undefined {
   const seconds = Number(answer?.headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;

@@ -1,28 +1,28 @@
 /**
- * Finds connections that are far slower than the others of the same file. Servers spread connections over machines, and
- * one machine may be ill: its connection trickles for ever, too fast to count as stalled, and holds its part of the
- * file.
+ * Finds connections that are far slower than the others of the same file. Servers spread connections over machines,
+ * and one machine may be faulty: its connection trickles for ever, too fast to count as stalled, and blocks its part
+ * of the file.
  */
 
 /** Seconds over which the rate of a connection is measured. */
 const WINDOW = 1.5;
 /**
- * Seconds after its first byte until a slow connection is doubtful (DOUBT) and until it is given up (GRACE): a far
- * server needs a while to get up to speed.
+ * Seconds after its first byte until a slow connection is doubtful (DOUBT) and until it is given up (GRACE): a distant
+ * server needs a while to reach full speed.
  */
 const DOUBT = 1;
 const GRACE = 3;
 /** Seconds until a connection without any answer is given up, when others have been answered. */
 const UNANSWERED = 10;
 /**
- * A connection slower than this share of the others' rate is too slow; SHARE_AT_END holds when nothing else is left to
- * do.
+ * A connection slower than this share of the others' rate is too slow; SHARE_AT_END holds when no other part is left
+ * to fetch.
  */
 const SHARE = 1 / 8;
 const SHARE_AT_END = 1 / 3;
 /**
- * Below this rate of the others, in bytes per second, nothing is compared: on a narrow line chance decides who is
- * served.
+ * Below this rate of the others, in bytes per second, nothing is compared: on a narrow line it is chance which
+ * connection gets the bandwidth.
  */
 const COMPARABLE = 32 << 10;
 /** Seconds for which the rate of an ended connection still counts. */
@@ -30,7 +30,7 @@ const MEMORY = 30;
 
 /**
  * When all connections have been below COMPARABLE for this many seconds, one is opened anew, since all machines may be
- * ill. The time doubles with each renewal.
+ * faulty. The time doubles with each renewal.
  */
 const RENEW = 10;
 
@@ -43,7 +43,7 @@ interface Watch {
   readonly started: number;
   /** Time when the first byte was seen. */
   first: number | undefined;
-  /** Times and byte counts of the last looks; the oldest is just outside the window. */
+  /** Times and byte counts of the last measurements; the oldest is just outside the window. */
   looks: { at: number; bytes: number }[];
 }
 
@@ -53,7 +53,7 @@ export class Stragglers<C extends Counted> {
   #slowSince: number | undefined;
   #patience = RENEW;
 
-  /** Takes a look at the active connections. It must be called a few times a second. */
+  /** Measures the active connections. It must be called a few times a second. */
   tick(connections: Iterable<C>, now: number): void {
     const here = new Set(connections);
     for (const [connection, watch] of this.#watched) if (!here.has(connection)) this.#end(connection, watch, now);
@@ -70,7 +70,7 @@ export class Stragglers<C extends Counted> {
     this.#slowSince = answered.length === 0 || together >= COMPARABLE ? undefined : (this.#slowSince ?? now);
   }
 
-  /** Notes that a connection ended normally: its rate still says what others can do. */
+  /** Notes that a connection ended normally: its rate still shows how fast others can be. */
   ended(connection: C, now: number): void {
     const watch = this.#watched.get(connection);
     if (watch !== undefined) this.#end(connection, watch, now);

@@ -1,7 +1,7 @@
 /**
- * Which variable may be sent to which server as a token. An entry of the registry names both, but it may come from a
- * stranger, who must not be able to send any variable to any host. So the person is asked, and each consent is kept
- * here.
+ * Decides which variable may be sent to which server as a token. An entry of the registry names both, but it may come
+ * from a stranger, who must not be able to send any variable to any host. So the person is asked, and each consent is
+ * kept here.
  */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';

@@ -1,15 +1,18 @@
-/** Finds out how many connections pay: it starts with one and doubles the number while that measurably brings more. */
+/**
+ * Finds out how many connections are worth having: it starts with one and doubles the number while that measurably
+ * brings more.
+ */
 
 /**
- * Seconds for which a number of connections is watched before it is judged (WATCH), and the seconds before that, which
- * do not count (SETTLE). Both are short: a server that caps each connection shows it at once, and every second with too
- * few connections is lost.
+ * Seconds for which a number of connections is measured before it is judged (WATCH), and the seconds before that,
+ * which do not count (SETTLE). Both are short: a server that caps each connection shows it at once, and every second
+ * with too few connections is lost.
  */
 const WATCH = 0.5;
 const SETTLE = 0.25;
-/** Seconds to wait after connections that did not pay, until more are tried again. */
+/** Seconds to wait, after connections that brought nothing, until more are tried again. */
 const REST = 30;
-/** With fewer seconds left than this, another connection is not worth it. */
+/** With fewer seconds left than this, another connection does not help. */
 const WORTH = 3;
 
 export class ConnectionController {
@@ -47,7 +50,7 @@ export class ConnectionController {
     if (this.#before !== undefined) {
       const { wanted, rate: rateBefore } = this.#before;
       this.#before = undefined;
-      // New connections pay when they bring at least two fifths of the most they could bring.
+      // New connections are worth it when they bring at least two fifths of the most they could bring.
       const pays = rate >= rateBefore * (1 + 0.4 * (this.#wanted / wanted - 1));
       if (!pays) {
         this.#restUntil = now + REST;
@@ -63,12 +66,14 @@ export class ConnectionController {
     return this.#wanted;
   }
 
-  /** Forgets the last trial, because one of its connections was ill. More connections may be tried at once. */
+  /** Forgets the last trial, because one of its connections was faulty. More connections may be tried at once. */
   forgive(): void {
     this.#restUntil = 0;
   }
 
-  /** The server complained of too many connections: take one fewer, and never more again. */
+  /**
+   * Call this when the server complained of too many connections: one fewer is used from now on, and never more again.
+   */
   complain(now: number): void {
     this.#before = undefined;
     this.#most = Math.max(1, this.#wanted - 1);

@@ -20,7 +20,7 @@ export interface PartialPiece {
 /** What has been learned about a source while using it. */
 export interface SourceState {
   readonly address: Address;
-  /** Address behind the redirect. It is used again until it expires, and never written down. */
+  /** Address after the redirect. It is used again until it expires, and never written down. */
   resolved: string | undefined;
   /** Strong ETag of the first answer. */
   etag: string | undefined;
@@ -49,7 +49,7 @@ export interface ConnectionJob {
   takeWhole(connection: Connection): boolean;
 }
 
-/** Ends a connection that another one has made needless. */
+/** Ends a connection that is no longer needed, because another connection fetches its bytes. */
 export class Superseded extends Error {}
 
 export class Connection {
@@ -65,7 +65,7 @@ export class Connection {
   /** CRC-32 of the piece so far, computed while its bytes are still in the processor's cache. */
   #crc = 0;
   /**
-   * Bytes received for a piece that is on disk already. They are kept until it is clear whether they differ from it.
+   * Bytes received for a piece that is on disk already. They are kept until the comparison shows whether they differ.
    */
   #second: Buffer[] = [];
   #looked = false;

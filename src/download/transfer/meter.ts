@@ -1,5 +1,6 @@
 /**
- * Turns byte counts into a smoothed rate and a time left for the person, and slows the flow down when there is a limit.
+ * Turns byte counts into a smoothed rate and a time left for the person, and slows the download down when there is a
+ * limit.
  */
 
 /** Seconds over which the rate is smoothed (SMOOTH), and before which no rate is shown (SILENT). */

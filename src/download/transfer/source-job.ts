@@ -1,11 +1,11 @@
-/** What a transfer is handed of the file it is for, and whom it tells. */
+/** What a transfer knows about its file, and where it reports. */
 import type { PartialFile } from '../file/partial-file.ts';
 import type { Client } from '../http/client.ts';
 import type { DownloadSettings } from '../http/settings.ts';
 import type { PartialPiece } from './connection.ts';
 import type { Throttle } from './meter.ts';
 
-/** What is told to the outside. */
+/** Receives the reports of a transfer. */
 export interface Watcher {
   /** Counts bytes. `fresh` of them are gained for the whole file (or given up, when negative). */
   received(bytes: number, fresh: number): void;

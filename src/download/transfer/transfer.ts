@@ -17,7 +17,7 @@ export interface TransferInput extends SourceJob {
   readonly address: Address;
 }
 
-/** Half of a connection's range is given to another one only when it still needs more seconds than this. */
+/** Half of a connection's range is given to another connection only when the range needs more seconds than this. */
 const WORTH_SHARING = 1;
 
 const seconds = () => performance.now() / 1000;
@@ -109,7 +109,7 @@ class Transfer {
     const before = this.#controller.wanted;
     const wanted = this.#controller.tick(seconds(), this.#received, left);
     if (wanted <= before || !this.#source.ranges) return;
-    // A single connection has taken all that is left, so it gives the further part of its range away.
+    // A single connection has taken everything that is left, so it gives away the further part of its range.
     for (const connection of this.#connections) {
       const keep = Math.ceil((connection.position + this.#rangeLength(wanted)) / PIECE) * PIECE;
       if (keep < connection.to) connection.to = keep;
@@ -117,14 +117,11 @@ class Transfer {
     this.#fill();
   }
 
-  /**
-   * Closes connections that are far slower than the others. Another one takes their part over, from the byte they had
-   * reached.
-   */
+  /** Closes connections that are far slower than the others. Another one continues from the byte they had reached. */
   #giveUpStragglers(): void {
     const now = seconds();
     this.#stragglers.tick(this.#connections, now);
-    // Under a bandwidth limit the connections wait in turn, so their rates say nothing.
+    // Under a bandwidth limit the connections take turns, so their rates say nothing.
     if (!this.#source.ranges || this.#whole !== undefined || this.#input.throttle !== undefined) return;
     const atEnd = this.#nextRange() === undefined;
     const renewed = this.#stragglers.toRenew(now);
@@ -212,7 +209,7 @@ class Transfer {
     this.#meet(error);
   }
 
-  /** Counts a fault; then it waits for the next try or ends the source. */
+  /** Counts a fault, and then waits for the next try or gives the source up. */
   #meet(fault: Fault): void {
     const { settings, watcher, signal } = this.#input;
     if (fault.kind === 'expired') this.#source.resolved = undefined;
@@ -221,7 +218,7 @@ class Transfer {
       if (this.#badRanges > 1) this.#source.ranges = false;
     }
     if (fault.kind === 'busy' || fault.kind === 'denied') this.#controller.complain(seconds());
-    // When the line breaks, several connections break together, which counts as one failure.
+    // When the network goes down, several connections break together, which counts as one failure.
     if (this.#waiting !== undefined) return;
     const next = this.#tries.next(fault, this.#gained);
     if (next === undefined) {

@@ -1,6 +1,7 @@
 /**
- * What a terminal answers when it is asked whether it can show images. A terminal is never guessed by its name in the
- * environment: over SSH and inside others that name is of another one, and what is sent to the wrong one is printed.
+ * Reads the answers of a terminal to the question whether it can show images. The name of the terminal in the
+ * environment is not enough: over SSH and inside tmux that name may be another terminal's, and the wrong terminal
+ * would print an image as text.
  */
 
 /** How images are sent: kitty's graphics protocol, iTerm2's inline images, or sixel. */
@@ -8,31 +9,37 @@ export type GraphicsKind = 'kitty' | 'iterm2' | 'sixel';
 
 export interface Graphics {
   readonly kind: GraphicsKind;
-  /** Width and height of a cell in pixels; undefined where the terminal did not tell. */
+  /** Width and height of a cell in pixels; undefined where the terminal does not tell them. */
   readonly cell: readonly [number, number] | undefined;
 }
 
 const ESC = '\u001b';
 const ST = `${ESC}\\`;
 
-/** Any terminal answers this one, and the answers come in the order of the questions: so it is asked last. */
+/**
+ * Question that every terminal answers. Answers come in the order of the questions, so this one is asked last and
+ * marks the end.
+ */
 const DEVICE = `${ESC}[c`;
 const CELL = `${ESC}[16t`;
-/** How large sixel images may be: at most as the window is. xterm tells it where it does not tell the size of a cell. */
+/**
+ * Question for the largest sixel image, which is at most as large as the window. xterm answers it even where it does
+ * not tell the size of a cell.
+ */
 const GEOMETRY = `${ESC}[?2;1;0S`;
 const VERSION = `${ESC}[>q`;
 const ITERM2 = `${ESC}]1337;Capabilities${ST}`;
 const KITTY = `${ESC}_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA${ST}`;
 
 /**
- * The questions. Inside tmux and screen only what these answer themselves is asked: they take the others for a title, and
- * cannot place what goes past them.
+ * The questions. Inside tmux and screen only questions that these answer themselves are asked: they would take the
+ * others for a title, and cannot place an image that goes past them.
  */
 export const question = (inside: boolean): string =>
   inside ? `${CELL}${GEOMETRY}${DEVICE}` : `${KITTY}${ITERM2}${VERSION}${CELL}${GEOMETRY}${DEVICE}`;
 
 const BEL = '\u0007';
-/** Anything within a string of a terminal, and what ends it. */
+/** The contents of a control string of a terminal, and its end. */
 const WITHIN = `[^${BEL}${ESC}]*`;
 const END = `(?:${BEL}|${ESC}\\\\)`;
 const pattern = (source: string, flags = 'u') => new RegExp(source, flags);
@@ -45,20 +52,22 @@ const ANSWERS = {
   geometry: pattern(`${ESC}\\[\\?2;0;(\\d+);(\\d+)S`),
   device: pattern(`${ESC}\\[\\?([\\d;]*)c`),
 } as const;
-/** Sequences that no key sends: strings of a terminal (APC, DCS, OSC), and reports of its kind and sizes. */
+/**
+ * Matches sequences that no key sends: control strings (APC, DCS, OSC), and reports of the terminal's kind and sizes.
+ */
 const ANY_ANSWER = pattern(`${ESC}[_P\\]]${WITHIN}${END}|${ESC}\\[\\?[\\d;]*[cS]|${ESC}\\[\\d+(?:;\\d+)*t`, 'gu');
-/** The beginning of such a sequence at the end of what has come so far. */
+/** Matches the beginning of such a sequence at the end of the input so far. */
 const BEGUN = pattern(`${ESC}(?:[_P\\]]${WITHIN}${ESC}?|\\[\\?[\\d;]*|\\[\\d[\\d;]*)?$`);
-/** Answer to DEVICE of a terminal that shows sixels. */
+/** Attribute in the answer to DEVICE that means sixel support. */
 const SIXEL = '4';
-/** Terminals that take iTerm2's images, by the name with which they answer VERSION. */
+/** Terminals that support iTerm2's images, by the name in their answer to VERSION. */
 const TAKE_ITERM2 = /^(iTerm2|WezTerm) /u;
 
-/** Whether the last answer has come. */
+/** Whether the last of the answers has come. */
 export const isWhole = (text: string): boolean => ANSWERS.device.test(text);
 
 /**
- * What was answered; undefined where the terminal shows no images, or does not say how large its cells are.
+ * The protocol in the answers; undefined where the terminal shows no images, or does not say how large its cells are.
  * @param size cells of the terminal
  */
 export function graphicsOf(
@@ -68,11 +77,11 @@ export function graphicsOf(
   const known = cellOf(text);
   if (ANSWERS.kitty.exec(text)?.[1] === 'OK') return { kind: 'kitty', cell: known };
   const features = ANSWERS.iterm2.exec(text)?.[1] ?? '';
-  // Features are words that begin with a capital letter; F alone is that files are shown.
+  // Each feature is a word that begins with a capital letter; the feature `F` alone means that files are shown.
   if (/F(?![a-z])/u.test(features) || TAKE_ITERM2.test(ANSWERS.version.exec(text)?.[1] ?? ''))
     return { kind: 'iterm2', cell: known };
-  // A sixel image has the size of its pixels, so without that of a cell it could cover anything. The window may be larger
-  // than images may be: then they are smaller than their room, and cover nothing.
+  // A sixel image is placed by pixels, so without the size of a cell it could cover anything. If the window is larger
+  // than the largest image, images come out smaller than their area, which does no harm.
   const [, wide = 0, high = 0] = ANSWERS.geometry.exec(text) ?? [];
   const least = positive(Math.floor(Number(wide) / size.columns), Math.floor(Number(high) / size.rows));
   const cell = known ?? least;
@@ -80,7 +89,7 @@ export function graphicsOf(
   return shows && cell !== undefined ? { kind: 'sixel', cell } : undefined;
 }
 
-/** Width and height of a cell in pixels, as the terminal says. */
+/** Width and height of a cell in pixels, from the answers; undefined where none has them. */
 function cellOf(text: string) {
   const [, height = 0, width = 0] = ANSWERS.cell.exec(text) ?? [];
   return positive(Number(width), Number(height));
@@ -89,7 +98,7 @@ function cellOf(text: string) {
 const positive = (width: number, height: number): Graphics['cell'] =>
   width > 0 && height > 0 ? [width, height] : undefined;
 
-/** What the person typed meanwhile: the text without answers, and the answer that has begun at its end. */
+/** The keys that the person pressed meanwhile: the input without answers, and the answer that has begun at its end. */
 export function typed(text: string): { readonly keys: string; readonly begun: string } {
   const left = text.replaceAll(ANY_ANSWER, '');
   const [begun = ''] = BEGUN.exec(left) ?? [];

@@ -1,23 +1,26 @@
 /** Asks the terminal whether it shows images, while nobody else reads stdin. */
 import { type Graphics, graphicsOf, isWhole, question, typed } from './answers.ts';
 
-/** Milliseconds until a terminal that has not answered is taken for one that does not. Answers travel over SSH, too. */
+/** Milliseconds after which a terminal counts as one that does not answer. Answers may travel over SSH. */
 const PATIENCE_MS = 700;
 
 type Stdin = Pick<NodeJS.ReadStream, 'read' | 'on' | 'off' | 'unshift'>;
 
 export interface AskInput {
-  /** In raw mode: otherwise the kernel would hold answers back, and show them. */
+  /** Must be in raw mode: otherwise the kernel would hold answers back, and echo them. */
   readonly stdin: Stdin;
   readonly write: (text: string) => void;
   /** Cells of the terminal. */
   readonly size: { readonly columns: number; readonly rows: number };
-  /** Whether tmux or screen stands between. */
+  /** Whether the program runs inside tmux or screen. */
   readonly inside: boolean;
   readonly patience?: number;
 }
 
-/** What the terminal shows; undefined for no images. Keys that were pressed meanwhile are read by whoever comes next. */
+/**
+ * The protocol of the terminal; undefined when it shows no images. Keys that were pressed meanwhile stay in stdin for
+ * the next reader.
+ */
 export async function askGraphics({ stdin, write, size, inside, patience }: AskInput): Promise<Graphics | undefined> {
   let text = '';
   await new Promise<void>((resolve) => {
@@ -41,7 +44,7 @@ export async function askGraphics({ stdin, write, size, inside, patience }: AskI
   return isLate ? undefined : graphicsOf(text, size);
 }
 
-/** From now on answers that come late are taken out of what is read: they are no keys. */
+/** Removes answers that come late from the input, since they are no keys. */
 function dropAnswers(stdin: Stdin): void {
   const read = stdin.read.bind(stdin);
   let held = '';
@@ -49,7 +52,7 @@ function dropAnswers(stdin: Stdin): void {
     const part: unknown = read(size);
     if (part === null) return part;
     const found = typed(held + String(part));
-    // An escape alone is a key, and is not held back until another one follows.
+    // A lone escape is a key, and must not be held back until the next input.
     held = found.begun === '\u001b' ? '' : found.begun;
     const keys = found.begun === '\u001b' ? found.keys + found.begun : found.keys;
     return typeof part === 'string' ? keys : Buffer.from(keys);

@@ -1,4 +1,7 @@
-/** Images as the sequences that show them, in each of three protocols. Nothing in them comes from a file as it is. Pure. */
+/**
+ * Writes images as escape sequences, in each of three protocols. Only decoded pixels and numbers get into the
+ * sequences, never bytes of a file. Pure.
+ */
 import { deflateSync } from 'node:zlib';
 import type { Graphics } from './answers.ts';
 import { indexed } from './palette.ts';
@@ -8,9 +11,9 @@ import { resize } from './resize.ts';
 
 const ESC = '\u001b';
 const ST = `${ESC}\\`;
-/** Shape of a cell where the terminal did not tell its size. */
+/** Width and height of a cell in pixels, used where the terminal did not tell its size. */
 const USUAL_CELL = [10, 20] as const;
-/** Most bytes of a part of an image in kitty's protocol. */
+/** Most bytes of one chunk of an image in kitty's protocol. */
 const PART = 4096;
 
 export interface CellRoom {
@@ -23,7 +26,7 @@ export interface Scaled extends CellRoom {
   readonly image: Pixels;
 }
 
-/** The image as large as it fits into a room of cells, in its own shape. */
+/** The image scaled to the largest size that fits into a room of cells, with its aspect ratio kept. */
 export function scaled(image: Pixels, room: CellRoom, { cell }: Graphics): Scaled {
   const [wide, high] = cell ?? USUAL_CELL;
   const factor = Math.min((room.columns * wide) / image.width, (room.rows * high) / image.height);
@@ -36,13 +39,16 @@ export function scaled(image: Pixels, room: CellRoom, { cell }: Graphics): Scale
   };
 }
 
-/** What shows an image where the cursor is. The cursor may be anywhere afterwards. */
+/** The sequence that shows an image at the cursor. The cursor may be anywhere afterwards. */
 export function imageSequence(of: Scaled, graphics: Graphics): string {
   if (graphics.kind === 'kitty') return kitty(of, graphics.cell !== undefined);
   return graphics.kind === 'iterm2' ? iterm2(of) : sixel(of.image);
 }
 
-/** https://sw.kovidgoyal.net/kitty/graphics-protocol/: RGB, zlib, told to answer nothing and to leave the cursor alone. */
+/**
+ * An image in kitty's protocol: RGB, zlib; the terminal is told to send no answer and to leave the cursor alone.
+ * https://sw.kovidgoyal.net/kitty/graphics-protocol/
+ */
 function kitty({ image, columns, rows }: Scaled, exact: boolean): string {
   const data = deflateSync(image.rgb).toString('base64');
   const size = exact ? '' : `,c=${columns},r=${rows}`;
@@ -53,14 +59,17 @@ function kitty({ image, columns, rows }: Scaled, exact: boolean): string {
     .join('');
 }
 
-/** https://iterm2.com/documentation-images.html */
+/** An image in iTerm2's protocol: https://iterm2.com/documentation-images.html */
 function iterm2({ image, columns, rows }: Scaled): string {
   const file = pngFile(image);
   const size = `size=${file.length};width=${columns};height=${rows};preserveAspectRatio=1`;
   return `${ESC}]1337;File=inline=1;${size}:${file.toString('base64')}\u0007`;
 }
 
-/** DEC STD 070: bands of six rows; within one, each colour that occurs there is drawn over the whole width. */
+/**
+ * An image as sixels (DEC STD 070): bands of six rows; within a band, each colour that occurs there is drawn over the
+ * whole width.
+ */
 function sixel(image: Pixels): string {
   const { width, height } = image;
   const { palette, places } = indexed(image);
@@ -85,7 +94,7 @@ function band(places: Uint8Array, width: number, { top, height }: { top: number;
   return [...rows].map(([colour, bits]) => `#${colour}${runs(bits)}`).join('$');
 }
 
-/** Six bits are a sign from ? on; more than three alike in a row are counted. */
+/** Six bits make one character, from `?` on; more than three equal characters in a row are written as a count. */
 function runs(bits: Uint8Array): string {
   let text = '';
   for (let from = 0; from < bits.length; ) {
@@ -98,7 +107,7 @@ function runs(bits: Uint8Array): string {
   return text;
 }
 
-/** Makes `rows` rows of the whole width empty, from row `top` on (0 is the first), and takes kitty's images away. */
+/** Empties `rows` rows of the whole width, from row `top` on (0 is the first), and removes kitty's images there. */
 export function emptyRows(top: number, rows: number, { kind }: Graphics): string {
   const lines = Array.from({ length: rows }, (_, i) => `${moveTo(top + i, 0)}${ESC}[2K`);
   return `${kind === 'kitty' ? `${ESC}_Ga=d,d=A,q=2${ST}` : ''}${lines.join('')}`;
@@ -107,5 +116,5 @@ export function emptyRows(top: number, rows: number, { kind }: Graphics): string
 /** Moves the cursor to a cell; 0 is the first row and column. */
 export const moveTo = (row: number, column: number): string => `${ESC}[${row + 1};${column + 1}H`;
 
-/** One frame for the terminal, after which the cursor is where it was. */
+/** Wraps a text as one frame for the terminal, after which the cursor is where it was. */
 export const aside = (text: string): string => `${ESC}[?2026h${ESC}7${text}${ESC}8${ESC}[?2026l`;

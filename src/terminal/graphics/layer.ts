@@ -1,4 +1,4 @@
-/** Images over the text of a screen: Ink draws lines that are empty there, and these are drawn once it has. */
+/** Images over the text of a screen: Ink draws empty lines there, and the images are drawn after that. */
 import { readOurs } from '../../base/files/regular-file.ts';
 import type { Graphics } from './answers.ts';
 import { aside, emptyRows, imageSequence, moveTo, scaled } from './encode.ts';
@@ -21,11 +21,11 @@ export interface ImageRow {
 
 export interface LayerOutput {
   readonly write: (text: string) => void;
-  /** Has the whole text drawn anew on an empty screen. */
+  /** Draws the whole text anew on an empty screen. */
   readonly redraw: () => void;
 }
 
-/** Milliseconds after which Ink has drawn the lines that the images lie on. */
+/** Milliseconds after which Ink has certainly drawn the lines under the images. */
 const AFTER_TEXT_MS = 150;
 /** Largest file that is read, in bytes. */
 const MOST_BYTES = 1 << 28;
@@ -42,17 +42,17 @@ export class ImageLayer {
     this.#output = output;
   }
 
-  /** Shows these images instead of those before; undefined for none. */
+  /** Replaces the images that are shown; undefined removes them. */
   put(row: ImageRow | undefined): void {
     if (JSON.stringify(row) === JSON.stringify(this.#wanted)) return;
     const moved = this.#drawn !== undefined && (row?.top !== this.#drawn.top || row.rows !== this.#drawn.rows);
     this.#wanted = row;
-    // Other text lies there by now, and must not be taken away with the images.
+    // Other text is in the old rows by now. Emptying them would remove it too, so the whole text is drawn anew.
     if (moved) this.#output.redraw();
     this.#soon();
   }
 
-  /** To be called when the screen was made empty: what was drawn is gone, and is drawn again. */
+  /** Must be called when the screen was emptied: the images are then drawn again. */
   wiped(): void {
     if (this.#drawn !== undefined && this.#graphics.kind === 'kitty')
       this.#output.write(emptyRows(0, 0, this.#graphics));
@@ -85,7 +85,9 @@ export class ImageLayer {
   }
 }
 
-/** What shows an image file; undefined where it cannot be read, as while it is written. */
+/**
+ * The sequence that shows an image file; undefined where it cannot be read, for instance while it is being written.
+ */
 function sequenceOf(path: string, room: { columns: number; rows: number }, graphics: Graphics): string | undefined {
   try {
     const file = readOurs(path, MOST_BYTES);

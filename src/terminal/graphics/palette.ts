@@ -2,13 +2,13 @@
 import type { Pixels } from './png.ts';
 
 const MOST_COLOURS = 256;
-/** Colours are counted by so many bits a channel: finer ones look the same. */
+/** Bits of a channel with which colours are counted: finer differences cannot be seen. */
 const BITS = 5;
 
 export interface Indexed {
   /** RGB, 3 bytes a colour. */
   readonly palette: Uint8Array;
-  /** Place of each pixel's colour in the palette. */
+  /** Index of each pixel's colour in the palette. */
   readonly places: Uint8Array;
 }
 
@@ -38,7 +38,7 @@ export function indexed({ rgb }: Pixels): Indexed {
     for (const key of colours) placeOf.set(key, place);
     const mean = (c: number) =>
       colours.reduce((sum, key) => sum + channel(key, c) * (counts.get(key) ?? 0), 0) / Math.max(1, count);
-    // The middle of what a channel of so many bits stands for, so that black and white stay what they are.
+    // Counted values are scaled back to 0–255 so that black and white stay exact.
     for (const c of [0, 1, 2]) palette[place * 3 + c] = Math.round((mean(c) * 255) / ((1 << BITS) - 1));
   }
   return { palette, places: Uint8Array.from(keys, (key) => placeOf.get(key) ?? 0) };
@@ -60,10 +60,10 @@ function boxOf(colours: readonly number[], counts: ReadonlyMap<number, number>):
   return { colours, count: colours.reduce((sum, key) => sum + (counts.get(key) ?? 0), 0) };
 }
 
-/** A box of one colour cannot be divided; otherwise the one with most pixels is. */
+/** Which box is divided next: the one with most pixels. A box of one colour cannot be divided. */
 const worth = ({ colours, count }: Box) => (colours.length < 2 ? 0 : count);
 
-/** The box divided at the median of its widest channel. */
+/** The two boxes that come from dividing one at the median of its widest channel. */
 function halves({ colours, count }: Box, counts: ReadonlyMap<number, number>): Box[] {
   const spread = (c: number) => {
     const values = colours.map((key) => channel(key, c));

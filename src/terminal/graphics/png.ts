@@ -10,7 +10,7 @@ export interface Pixels {
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 };
-/** Most pixels of a picture that is decoded. A sample has a few megapixels. */
+/** Most pixels of an image that is decoded. A sample has a few megapixels. */
 const MOST_PIXELS = 64e6;
 
 /** Decodes a PNG file. @throws Error when the file is no PNG of this kind */

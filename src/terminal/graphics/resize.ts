@@ -1,6 +1,9 @@
 import type { Pixels } from './png.ts';
 
-/** Resizes a picture: each new pixel is the mean of the pixels it covers. An enlarged picture repeats its pixels. */
+/**
+ * Resizes an image: each new pixel is the mean of the pixels it covers. An enlarged image repeats its pixels.
+ * @returns RGB values row by row, 3 bytes a pixel
+ */
 export function resize({ width, height, rgb }: Pixels, toWidth: number, toHeight: number): Uint8Array {
   const out = new Uint8Array(toWidth * toHeight * 3);
   for (let y = 0; y < toHeight; y += 1) {
