@@ -3,7 +3,7 @@ import { specKeys } from './keys.ts';
 import { type Chooser, choosers } from './schema.ts';
 import { pathKey, type YamlTree } from './yaml-tree.ts';
 
-/** The choosers by key, where the comment on the key's line starts with that word. */
+/** The choosers by key, of every key whose comment starts with the word for a chooser. */
 export function chosenBy(tree: YamlTree): ReadonlyMap<string, Chooser> {
   const claimed = new Map<string, Chooser>();
   for (const { key } of specKeys) {

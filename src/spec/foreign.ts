@@ -1,4 +1,7 @@
-/** What a word of another trainer is called here, with its value where it can be converted. Pure. */
+/**
+ * Translates settings of other trainers: which key here a foreign word stands for, with its value where it can be
+ * converted. Pure.
+ */
 import { z } from 'zod';
 import { plural } from '../base/text.ts';
 import { lostWords } from './foreign/lost.ts';
@@ -8,18 +11,15 @@ import { foreignWords } from './foreign/words.ts';
 import { specSchema } from './schema.ts';
 import { yamlValue } from './write.ts';
 
-/** What is known of the run for which the word was written. */
+/** Facts about the run for which the foreign word was written. */
 export interface KnownRun {
-  /** Value of one of our keys, from the person or the recipe. */
+  /** Value of one of our keys, chosen by the person or the recipe. */
   readonly value: (key: string) => unknown;
-  /**
-   * Number of times that pictures are used in an epoch without `dataset.repeats`; undefined when the folder cannot be
-   * read.
-   */
+  /** Number of image uses in an epoch without `dataset.repeats`; undefined when the folder cannot be read. */
   readonly uses: () => number | undefined;
 }
 
-/** The message for a word that is no key of ours; undefined for a word that no other trainer has either. */
+/** The message for a word that is no key here; undefined for a word that no other trainer has either. */
 export function foreignWord(name: string, value: unknown, run?: KnownRun): string | undefined {
   const wanted = plainName(name);
   const lost = lostWords.find(({ names }) => names.includes(wanted));
@@ -32,7 +32,7 @@ export function foreignWord(name: string, value: unknown, run?: KnownRun): strin
   return `no such setting: here it is ${word.key}${ours === undefined ? '' : `: ${yamlValue(ours)}`}${note}`;
 }
 
-/** The value as our key takes it; undefined when it cannot be converted to a valid one. */
+/** The value in the form that our key takes; undefined when it cannot be converted to a valid one. */
 export function convert({ key, as }: ForeignWord, value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   const typed = asTyped(value);
@@ -45,7 +45,7 @@ export function convert({ key, as }: ForeignWord, value: unknown): unknown {
 }
 
 /**
- * Conversions that may be applied to a value under our own key too, because the foreign form can mean only one thing.
+ * Conversions that are also applied to a value under our own key, because the foreign form can mean only one thing.
  */
 const FORMS: readonly string[] = [
   'precision',
@@ -73,12 +73,12 @@ export function ourForm(key: string, value: unknown): unknown {
 export function schemaOf(key: string) {
   const [section = '', field] = key.split('.');
   const found = specSchema.shape[section as 'training' | 'validation'];
-  // A section that may be left out lies inside of what fills it.
+  // A section that may be left out is wrapped in a prefault.
   const outer = (found instanceof z.ZodPrefault ? found.unwrap() : found) as typeof specSchema.shape.training;
   return field === undefined ? outer : outer?.shape[field as 'rank'];
 }
 
-/** `training.steps: "10 epochs" (about 20 steps, with 4 pictures, 2 a step)` */
+/** Advice for a number of epochs: `training.steps: "10 epochs" (about 20 steps, with 4 pictures, 2 a step)`. */
 function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined): string {
   const count = asTyped(value);
   const uses = run?.uses();
@@ -99,8 +99,8 @@ function epochs({ key }: ForeignWord, value: unknown, run: KnownRun | undefined)
 }
 
 /**
- * Value of one of our keys in a document that may hold it under another trainer's word, in any section. Our own key
- * comes first.
+ * Value of one of our keys in a document that may hold it under another trainer's word, in any section. Our own key is
+ * preferred.
  */
 export function anyWord(key: string, words: ReadonlyMap<string, unknown>): unknown {
   const [, field = key] = key.split('.');
@@ -111,7 +111,10 @@ export function anyWord(key: string, words: ReadonlyMap<string, unknown>): unkno
 
 export const plainName = (name: string): string => name.slice(0, 100).toLowerCase().replaceAll('-', '_');
 
-/** The value of a word as our key takes it, epochs included; undefined when it cannot be converted to a valid one. */
+/**
+ * The value of a word in the form that our key takes, epochs included; undefined when it cannot be converted to a
+ * valid one.
+ */
 export function convertWord(word: ForeignWord, value: unknown): unknown {
   if (word.as !== 'epochs') return convert(word, value);
   const count = asTyped(value);

@@ -1,6 +1,6 @@
 /**
  * Plain explanations of the terms of training: the one source of the wizard's `?`, of `visiontrain explain` and of
- * docs/glossary.md. They are written for someone who makes pictures, not for someone who builds models.
+ * docs/glossary.md. They are written for someone who makes images, not for someone who builds models.
  */
 import { nearest } from '../base/nearest.ts';
 import { beyondTerms } from './terms/beyond.ts';
@@ -44,7 +44,7 @@ export function findTerm(wanted: string): Term | undefined {
   );
 }
 
-/** The known word nearest to what was typed. */
+/** The known term nearest to the typed word. */
 export function nearestTerm(wanted: string): string | undefined {
   return nearest(
     keyOf(wanted),

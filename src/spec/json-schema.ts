@@ -1,7 +1,7 @@
 /** JSON Schema of run.yaml, so that editors complete and check it. */
 import { type JsonNode, specJson } from './keys.ts';
 
-/** Schema of what a person writes: keys that a recipe or a default fills in are optional. */
+/** Schema of a run.yaml as a person writes it: keys that a recipe or a default fills in are optional. */
 export function jsonSchema(): Readonly<Record<string, unknown>> {
   const properties = Object.fromEntries(
     Object.entries(specJson.properties ?? {}).map(([name, node]) => [
@@ -18,7 +18,10 @@ export function jsonSchema(): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Prompts may stand in a file, whose name takes the place of their list. It is read before the rest is checked. */
+/**
+ * The schema of a section whose list of prompts may be replaced by the name of a file. That file is read before the
+ * rest is checked.
+ */
 function withFileNames(node: JsonNode, section: string): JsonNode {
   const prompts = section === 'samples' ? node.properties?.prompts : undefined;
   if (prompts === undefined) return node;

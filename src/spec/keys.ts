@@ -1,5 +1,5 @@
 /**
- * What the schema says of each key, as data: for error messages, comments in written files, the JSON Schema and the
+ * The schema's metadata of each key, as data: for error messages, comments in written files, the JSON Schema and the
  * docs.
  */
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { specSchema } from './schema.ts';
 
 /** The part of JSON Schema that run.yaml's keys use. */
 export interface JsonNode {
-  /** zod writes several kinds without further bounds as a list. */
+  /** zod writes a value that may be of several types without further bounds as a list of types. */
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;

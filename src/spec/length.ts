@@ -1,4 +1,7 @@
-/** How long to train on a given number of images, so that each image is used neither too seldom nor too often. Pure. */
+/**
+ * Computes how long to train on a given number of images, so that each image is used neither too seldom nor too often.
+ * Pure.
+ */
 
 /** The bounds within which a recipe's number of steps may move. */
 export interface LengthRule {
@@ -12,13 +15,13 @@ export interface LengthRule {
 
 export interface LengthInput {
   /**
-   * Usable images, each counted once. Repeats are ignored: they say how often one image comes beside the others, not
-   * how long to train.
+   * Usable images, each counted once, without repeats: repeats weight one image against others, not the length of the
+   * run.
    */
   readonly images: number;
   /** Images in one optimiser step: batch size × accumulation. */
   readonly perStep: number;
-  /** Uses of all images together that the recipe was written for: its steps × its images in a step. */
+  /** Uses of all images together that the recipe assumes: its steps × its images in a step. */
   readonly recipeUses: number;
 }
 
@@ -33,7 +36,7 @@ export function stepsFor({ images, perStep, recipeUses }: LengthInput, rule: Len
 
 const clamp = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 
-/** Rounds to two significant digits: 1575 steps look measured, 1600 looks like the choice that it is. */
+/** Rounds to two significant digits: 1575 steps would look measured, 1600 shows that it is a choice. */
 export function rounded(value: number): number {
   if (value < 10) return Math.max(1, Math.round(value));
   const unit = 10 ** (Math.floor(Math.log10(value)) - 1);

@@ -5,7 +5,7 @@ import { unknownKey } from './problems.ts';
 import { parseYaml } from './yaml-tree.ts';
 
 export interface Overridden {
-  /** The document with the values in it; the given document is left as it is. */
+  /** The document with the values set; the given document is not changed. */
   readonly document: unknown;
   /** Dotted key → the flag as typed. */
   readonly sources: ReadonlyMap<string, string>;
@@ -40,7 +40,7 @@ export function applyOverrides(document: unknown, overrides: readonly string[]):
   return { document: current, sources, problems };
 }
 
-/** Whether it is a key of run.yaml, or a setting inside a key whose value is a group. */
+/** Whether a text is a key of run.yaml, or a setting inside a key whose value is a group. */
 function isSetting(key: string): boolean {
   if (findKey(key) !== undefined) return true;
   const outer = findKey(key.split('.').slice(0, -1).join('.'));

@@ -1,4 +1,7 @@
-/** A preset of a person's own: a part of run.yaml, without pictures, paths and names. As text and as values. Pure. */
+/**
+ * A preset of a person's own: a part of run.yaml without images, paths and names. It is read from text and written as
+ * text. Pure.
+ */
 
 import type { Problem } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
@@ -12,18 +15,18 @@ import { parseYaml, pathKey, type YamlTree } from './yaml-tree.ts';
 
 export interface OwnPreset {
   readonly name: string;
-  /** What it is for, in the person's words; may be empty. */
+  /** Purpose of the preset, in the person's words; may be empty. */
   readonly about: string;
   /** Values by dotted key of run.yaml, in the order of run.yaml. */
   readonly values: ReadonlyMap<string, unknown>;
 }
 
-/** Version of the form of these files; that of the keys in them is the version of run.yaml. */
+/** Version of the format of these files. The keys in them follow the version of run.yaml. */
 const PRESET_VERSION = 1;
 /** Most characters of `about`. */
 const LONGEST_ABOUT = 200;
 
-/** Keys that are about one data set, one run or one machine, with what they are about. */
+/** Keys that describe one data set, one run or one machine, each with what it describes. */
 const OF_ONE_RUN: Readonly<Record<string, string>> = {
   version: 'the version of the file',
   name: 'the name of one run',
@@ -46,7 +49,7 @@ const OF_ONE_RUN: Readonly<Record<string, string>> = {
   'logging.trackers': 'projects of a service',
 };
 
-/** Why a key with this value is no part of a preset; undefined where it may be one. */
+/** Why a key with this value cannot be part of a preset; undefined where it can. */
 export function whyNotInPreset(key: string, value: unknown): string | undefined {
   if (Object.hasOwn(OF_ONE_RUN, key)) return OF_ONE_RUN[key];
   if (key.startsWith('hooks.')) return 'commands are allowed run by run';
@@ -59,17 +62,17 @@ export function whyNotInPreset(key: string, value: unknown): string | undefined 
 /** Keys that take an id of the registry or a path. */
 const FILES: ReadonlySet<string> = new Set(['model.base', 'model.vae', 'captions.tagger', 'captions.captioner']);
 
-/** Keys whose text a person writes about their pictures. */
+/** Keys whose text a person writes about their images. */
 const WRITTEN =
   /^(?:captions\.(?:exclude|prompt|replace|remove|keep_only|add_first|add_last|protect)|dataset\.(?:caption_(?:prefix|suffix|options)|default_caption)|samples\.negative)$/u;
 
-/** Whether the text of a setting has the trigger in it, which belongs to one data set. */
+/** Whether the text of a setting contains the trigger, which belongs to one data set. */
 export function holdsTrigger(key: string, value: unknown, trigger: string): boolean {
   if (trigger.trim() === '' || !WRITTEN.test(key)) return false;
   return JSON.stringify(value).toLowerCase().includes(trigger.trim().toLowerCase());
 }
 
-/** Ids of the registry have neither slashes nor endings of weights files. */
+/** Whether a text is a path. Ids of the registry have neither slashes nor endings of weights files. */
 const isPath = (text: string): boolean => /[/\\]|^[.~]|\.(?:safetensors|ckpt|pt|bin)$/iu.test(text);
 
 export type ReadPreset =

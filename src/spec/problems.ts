@@ -1,4 +1,4 @@
-/** zod's issues → sentences for people: what the key accepts, what was found, and the nearest valid word. */
+/** Turns zod's issues into sentences for people: what the key accepts, what was found, and the nearest valid word. */
 import type { z } from 'zod';
 import { nearest } from '../base/nearest.ts';
 import { shorten } from '../base/text.ts';
@@ -23,13 +23,17 @@ export interface KeyProblem {
 }
 
 /**
- * In a group with more unknown keys than this, no nearest word is searched for: no person reads so many suggestions.
+ * In a group with more unknown keys than this, no nearest word is searched for: no person would read so many
+ * suggestions.
  */
 const MOST_SEARCHED = 100;
 
 type Issue = z.core.$ZodIssue;
 
-/** @param run what is known of the run that the document is for, where that is more than the document */
+/**
+ * The sentences for one issue of zod.
+ * @param run facts about the run that are not in the document, such as the recipe's values
+ */
 export function describeIssue(issue: Issue, document: unknown, run?: KnownRun): readonly KeyProblem[] {
   const path = issue.path.map(String);
   const value = path.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document);
@@ -158,7 +162,7 @@ const isNumeric = ({ type }: JsonNode) => type === 'integer' || type === 'number
 const takesText = ({ type, anyOf = [] }: JsonNode) =>
   type === 'string' || (anyOf.some((choice) => choice.type === 'string') && !anyOf.some(isNumeric));
 
-/** Explains why a value is not text: YAML decides that by how the value looks. */
+/** Explains why a value is not text: YAML decides that from how the value is written. */
 function notText(value: unknown): string {
   if (Array.isArray(value)) return '; YAML reads [ ] as a list: put the text in quotes';
   if (typeof value === 'object') {

@@ -1,4 +1,4 @@
-/** Options behind a sample prompt, as sd-scripts has them: `zwx in the snow --n blurry --w 768 --d 42`. Pure. */
+/** Reads options behind a sample prompt, as sd-scripts has them: `zwx in the snow --n blurry --w 768 --d 42`. Pure. */
 
 export interface PromptLine {
   readonly prompt: string;
@@ -8,9 +8,9 @@ export interface PromptLine {
   readonly seed?: number;
   readonly steps?: number;
   readonly guidance?: number;
-  /** Factor on what the LoRA adds. */
+  /** Factor on the weight change of the LoRA. */
   readonly strength?: number;
-  /** Layer of the text encoder that is read, counted from the last, for SD1.5. */
+  /** Layer of the text encoder that is read, counted from the last one; SD1.5 only. */
   readonly clip_skip?: number;
 }
 
@@ -36,7 +36,7 @@ const flags: Readonly<Record<string, Flag>> = {
   am: { option: 'strength', fits: (value) => value >= -4 && value <= 4, takes: 'a strength of the LoRA, -4 to 4' },
 };
 
-/** Flags of sd-scripts that mean nothing here, with what to do instead. */
+/** Flags of sd-scripts that have no meaning here, each with what to do instead. */
 const others: Readonly<Record<string, string>> = {
   g: 'take it out (a guidance of Flux); --l is the guidance scale',
   t: 'take it out',
@@ -50,7 +50,7 @@ const others: Readonly<Record<string, string>> = {
 const NAMES = [...Object.keys(flags), ...Object.keys(others)].sort((a, b) => b.length - a.length).join('|');
 const SPLIT = new RegExp(String.raw`(?:^|\s+)--(${NAMES})(?=\s|$)`, 'u');
 
-/** The line without its flags, and what they say; or in `problems` what is wrong with them. */
+/** The line without its flags, and their values; `problems` lists what is wrong with them. */
 export function readPromptLine(line: string): { readonly line: PromptLine; readonly problems: readonly string[] } {
   const [prompt = '', ...parts] = line.split(SPLIT);
   const options: Record<string, unknown> = {};

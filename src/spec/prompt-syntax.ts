@@ -1,6 +1,6 @@
 /**
- * Prompt syntax of other programs. Captions and prompts are tokenized here exactly as written, so such syntax would be
- * read as text: as tokens that mean nothing, or something else. Pure.
+ * Finds prompt syntax of other programs. Captions and prompts are tokenized here exactly as written, so such syntax
+ * would be read as ordinary text: as tokens that mean nothing, or something else. Pure.
  */
 import { plural } from '../base/text.ts';
 import { readPromptLine } from './prompt-flags.ts';
@@ -35,7 +35,7 @@ export function promptSyntax(text: string): readonly string[] {
   return [...names, ...(FLAG.test(text) ? ['--n --w …'] : []), ...(COMMENT.test(text) ? ['#'] : [])];
 }
 
-/** What is said of captions written for programs that read marks in them; none or one sentence. */
+/** The warning about captions written for programs that read such marks; none or one sentence. */
 export function captionMarks(captions: readonly string[]): readonly string[] {
   const marked = captions.map(promptSyntax).filter((names) => names.length > 0);
   if (marked.length === 0) return [];
@@ -46,7 +46,7 @@ export function captionMarks(captions: readonly string[]): readonly string[] {
   ];
 }
 
-/** Why the sample prompt would be drawn differently from what it says; undefined when nothing is wrong. */
+/** Why the sample prompt would not be drawn as its author means; undefined when nothing is wrong. */
 export function promptProblem(prompt: string): string | undefined {
   if (COMMENT.test(prompt)) return 'is a comment: remove the line';
   const { problems } = readPromptLine(prompt);

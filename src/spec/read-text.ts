@@ -7,8 +7,8 @@ const LIMIT = 1024 * 1024;
 export type TextFile = { readonly text: string } | { readonly problem: string; readonly line?: number };
 
 /**
- * Reads a settings file as text, or says in one sentence why it is none. The file is UTF-8, with or without a byte
- * order mark.
+ * Reads a settings file as text, or says in one sentence why that is impossible. The file is UTF-8, with or without a
+ * byte order mark.
  */
 export function readTextFile(path: string): TextFile {
   try {

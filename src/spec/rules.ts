@@ -1,6 +1,6 @@
 /**
  * Combinations of valid values that cannot work, or seldom do what was meant. Each rule is one row; no other code
- * checks them.
+ * checks these combinations.
  */
 import { deviceRules } from './device-rules.ts';
 import { readPromptLine } from './prompt-flags.ts';

@@ -33,7 +33,7 @@ export { captionsSchema, validationSchema };
 
 export const SPEC_VERSION = 1;
 
-/** Names that a run may have, and with it the LoRA file. */
+/** Valid names of a run, which are also the names of its LoRA file. */
 export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 export const specSchema = z.strictObject({
@@ -62,9 +62,11 @@ export const specSchema = z.strictObject({
 /** A complete run.yaml: every choice explicit. */
 export type RunSpec = z.output<typeof specSchema>;
 
-/** Who chose a value. The chooser is written as a comment beside it. */
+/** The words for who chose a value. One of them is written as a comment beside the value. */
 export const choosers = ['you', 'preset', 'detected'] as const;
-/** `preset:NAME` is a preset of the person's own; `preset` alone is the recipe of the base model. */
+/**
+ * Who chose a value. `preset:NAME` is a preset of the person's own; `preset` alone is the recipe of the base model.
+ */
 export type Chooser = (typeof choosers)[number] | `preset:${string}`;
 /** Dotted key → who chose it. A key that is missing was chosen by `preset`. */
 export type Provenance = Readonly<Record<string, Chooser>>;

@@ -51,7 +51,8 @@ export function keyLines({ key, section, node }: SpecKey, value: unknown, who: C
 function commented(start: string, who: Chooser | '', meaning: string): string[] {
   const wide = who === '' ? 0 : Math.max(WHO_WIDTH, who.length + 1);
   const room = WIDTH - COMMENT - 2 - wide;
-  // When the value reaches into the column of the comments, only the chooser stays on its line; the meaning goes below.
+  // When the value is so long that it passes the column of the comments, only the chooser stays on its line; the
+  // meaning goes below.
   const fits = start.length < COMMENT;
   const [first = '', ...rest] = wrapWords(meaning, room);
   const gap = ' '.repeat(COMMENT);

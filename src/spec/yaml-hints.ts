@@ -1,9 +1,12 @@
-/** Why a line that was meant as text is not YAML: prompts and paths hold characters that YAML gives a meaning. Pure. */
+/**
+ * Explains why a line that was meant as text is not YAML: prompts and paths hold characters that YAML gives a meaning.
+ * Pure.
+ */
 
 /** Characters that cannot begin a text without quotes. */
 const MARKS = '*&!@%`|>],}?';
 
-/** What the person can write instead; undefined when the line shows no such reason. */
+/** What the person can write instead; undefined when the line has no such character. */
 export function syntaxHint(line: string): string | undefined {
   const value = line.slice(0, 4096).replace(/^\s*(?:-\s+)*(?:[\w.-]+:\s+)?(?:-\s+)*/u, '');
   const first = value.charAt(0);

@@ -106,7 +106,7 @@ function walk(source: string, events: readonly Event[], places: (offset: number)
   const problem = (offset: number, path: readonly string[], message: string) =>
     problems.push({ ...places(offset), path, message });
 
-  /** Takes the node that starts at `offset` as the value that comes next; returns its path. */
+  /** Uses the node that starts at `offset` as the next value; returns its path. */
   const take = (offset: number, end: number): readonly string[] => {
     const parent = stack.at(-1);
     if (parent === undefined || parent.kind === 'document') return [];
@@ -199,8 +199,8 @@ const scalarStart = ({ valueStart, style }: ScalarEvent): number =>
   style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
 
 /**
- * Finds the comment that ends a line: the text behind the last value on that line, which may itself hold a `#`. Each
- * line is searched once, however many values stand in it.
+ * A finder of the comment that ends a line: the text behind the last value on that line, which may itself hold a `#`.
+ * Each line is searched once, however many values it has.
  */
 function commentFinder(source: string, places: (offset: number) => Place) {
   const ends = new Map<number, number>();
@@ -211,7 +211,7 @@ function commentFinder(source: string, places: (offset: number) => Place) {
       for (const { line } of [places(Math.max(0, start)), places(end)])
         ends.set(line, Math.max(end, ends.get(line) ?? 0));
     },
-    /** The comment behind `offset`. It may be asked for only when all of the text has been covered. */
+    /** The comment behind `offset`. It must not be called before all of the text has been covered. */
     after(offset: number): string {
       const { line } = places(Math.max(0, offset));
       const comment = known.get(line) ?? commentIn(source, Math.max(0, offset, ends.get(line) ?? 0));

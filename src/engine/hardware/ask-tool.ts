@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { packageRoot } from '../../base/package-root.ts';
 import { signalGroup } from '../../base/process/group.ts';
 
-/** What came of asking a tool. `text` is what it printed, with what it printed about its trouble. */
+/** The result of asking a tool. `text` is its stdout; after a failure it includes stderr. */
 export type ToolAnswer =
   | { readonly kind: 'answered'; readonly text: string }
   | { readonly kind: 'failed'; readonly text: string }
@@ -20,15 +20,15 @@ export interface ToolQuestion {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds after which a tool counts as hanging. A driver without persistence mode takes about three seconds. */
+/** Milliseconds after which a tool counts as hanging. A driver without persistence mode needs about three seconds. */
 const PATIENCE_MS = 5000;
 /** Milliseconds after a tool's end within which its output arrives, even if another process still holds the pipe. */
 const PIPE_MS = 200;
 const LIMIT = 1 << 20;
 
 /**
- * Asks a tool, bounded in time. Processes that the tool started are not waited for: one may keep the pipe open, or
- * survive even SIGKILL, as when a driver is being reset.
+ * Runs a tool and returns its answer, within a time limit. Processes that the tool started are not waited for: one may
+ * keep the pipe open, or survive even SIGKILL, as when a driver is being reset.
  * @throws the reason of the signal when that aborts
  */
 export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
@@ -36,7 +36,7 @@ export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
   signal?.throwIfAborted();
   const running = execa(name, args, {
     cwd: packageRoot(),
-    // Figures and words must not depend on the person's language.
+    // The format of numbers and words must not depend on the person's language.
     env: { ...question.env, LC_ALL: 'C' },
     extendEnv: false,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
@@ -69,7 +69,7 @@ export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
   try {
     if (child.pid !== undefined && child.exitCode === null) signalGroup(child.pid, 'SIGKILL');
   } catch {
-    // A tool that runs as another user cannot be killed, and is left to end by itself.
+    // A tool that runs as another user cannot be killed, and ends by itself.
   }
   running.stdout.destroy();
   running.stderr.destroy();
@@ -79,6 +79,6 @@ export async function askTool(question: ToolQuestion): Promise<ToolAnswer> {
   return end === 0 ? { kind: 'answered', text } : { kind: 'failed', text: `${text}${trouble}` };
 }
 
-/** A tool that is there but may not be run has failed; it is not missing. */
+/** A tool that exists but may not be run has failed; it is not missing. */
 const unstarted = ({ code }: NodeJS.ErrnoException): number | 'missing' =>
   code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 126;

@@ -1,13 +1,13 @@
-/** Which cards of this machine train together, and how many processes that makes. Pure. */
+/** Decides which cards of this machine train together, and how many processes that makes. Pure. */
 import { EnvironmentError } from '../../base/errors.ts';
 import { plural } from '../../base/text.ts';
 import type { Gpu } from './types.ts';
 
-/** `resources.devices` of run.yaml: one card, all, how many, or which. */
+/** `resources.devices` of run.yaml: one card, all cards, a number of cards, or a list of them. */
 export type Devices = 'auto' | 'all' | number | readonly number[];
 
 export interface CardsChoice {
-  /** Numbers of the cards in torch, one process each; empty where one process trains, or none on a card. */
+  /** Numbers of the cards in torch, one process each; empty where a single process trains, or the processor does. */
   readonly cards: readonly number[];
   /** Processes of this machine. */
   readonly processes: number;
@@ -24,6 +24,7 @@ const alone = (gpu: Gpu | undefined): CardsChoice => ({
 });
 
 /**
+ * Chooses the cards.
  * @param device the device that `resources.device` stands for here, with its card
  * @throws {EnvironmentError} when there are not so many cards, or a named one is not there
  */
@@ -75,7 +76,10 @@ function refused(why: string, usable: readonly Gpu[]): EnvironmentError {
   });
 }
 
-/** Steps wait for the slowest card, and all must hold what the smallest holds. */
+/**
+ * Warnings about cards of different kinds: each step waits for the slowest card, and the smallest card bounds what all
+ * can hold.
+ */
 function mixed(gpus: readonly Gpu[]): readonly string[] {
   const names = [...new Set(gpus.map(({ name }) => name))];
   if (names.length === 1) return [];
@@ -84,7 +88,7 @@ function mixed(gpus: readonly Gpu[]): readonly string[] {
   ];
 }
 
-/** The card that decides what all can compute and hold: the oldest, and of those the smallest. */
+/** The card that limits what all can compute and hold: the oldest, and among equally old ones the smallest. */
 export function weakest(gpus: readonly Gpu[]): Gpu | undefined {
   const rank = ({ capability, totalBytes }: Gpu): readonly [number, number] => [
     Number(capability ?? Number.POSITIVE_INFINITY),

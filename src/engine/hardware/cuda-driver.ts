@@ -1,8 +1,9 @@
 import type { System } from './system.ts';
 import type { Gpu } from './types.ts';
 
-// The driver's own library answers where nvidia-smi is missing, as in containers that were given only the means to
-// compute. It needs nothing but Python's standard library. Numbers 75 and 76 are CUDA's attributes of the capability.
+// The driver's own library answers where nvidia-smi is missing, as in containers that were given only the parts for
+// computing. The script needs nothing but Python's standard library. Numbers 75 and 76 are CUDA's attributes of the
+// compute capability.
 const SCRIPT = `
 import ctypes, json, os
 # The cards are counted as nvidia-smi and the trainer count them.
@@ -35,7 +36,7 @@ interface DriverAnswer {
   readonly cards: readonly (readonly [string, string, number])[];
 }
 
-/** First driver of each CUDA version, newest first: NVIDIA's release notes of the toolkits. */
+/** First driver of each CUDA version, newest first, from NVIDIA's release notes of the toolkits. */
 const FIRST_DRIVER: readonly (readonly [number, string])[] = [
   [13000, '580.0'],
   [12080, '570.0'],
@@ -46,8 +47,8 @@ const FIRST_DRIVER: readonly (readonly [number, string])[] = [
 ];
 
 /**
- * The cards that the driver's library shows, numbered as torch will number them; empty when there is none, no library,
- * or no Python to ask it with. CUDA_VISIBLE_DEVICES counts already.
+ * The cards that the driver's library lists, numbered as torch will number them; empty when there is no card, no
+ * library, or no Python to call it with. The library already respects CUDA_VISIBLE_DEVICES.
  */
 export async function askCudaDriver(system: System, kernel: string | null): Promise<readonly Gpu[]> {
   const answer = await system.tool('python3', ['-I', '-'], SCRIPT);

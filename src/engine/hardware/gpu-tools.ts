@@ -1,9 +1,11 @@
-/** Output of the card drivers' tools → graphics cards. Pure. */
+/** Reads the output of the card drivers' tools as graphics cards. Pure. */
 import type { Gpu } from './types.ts';
 
 const MIB = 1024 * 1024;
 
-/** Fields that nvidia-smi is asked for. Drivers before 510 do not know the last one and refuse the whole question. */
+/**
+ * Fields that nvidia-smi is asked for. Drivers before 510 do not know the last one and then refuse the whole query.
+ */
 export const SMI_FIELDS = ['index', 'uuid', 'name', 'memory.total', 'memory.free', 'driver_version', 'compute_cap'];
 
 interface SmiCard {
@@ -13,7 +15,7 @@ interface SmiCard {
 
 /**
  * Reads the output of `nvidia-smi --query-gpu=<SMI_FIELDS> --format=csv,noheader,nounits`. The last field may be
- * missing. Rows that are no card with CUDA (a neural unit, a line of trouble) are passed over.
+ * missing. Rows that are no CUDA card (a neural unit, an error message) are skipped.
  * @param visible CUDA_VISIBLE_DEVICES: the cards that torch will see, in its order
  * @param slices the output of `nvidia-smi -L`, which alone names the slices of a divided card (MIG)
  */
@@ -51,7 +53,7 @@ function smiCard(line: string): SmiCard | undefined {
   return { uuid, gpu };
 }
 
-/** Slices as `nvidia-smi -L` lists them below their card. The size in their name (`1g.10gb`) is the only one told. */
+/** Slices as `nvidia-smi -L` lists them below their card. Their memory is known only from their name (`1g.10gb`). */
 function migSlices(text: string, cards: readonly SmiCard[]): readonly SmiCard[] {
   let parent: Gpu | undefined;
   return text.split('\n').flatMap((line) => {
@@ -69,7 +71,7 @@ function migSlices(text: string, cards: readonly SmiCard[]): readonly SmiCard[] 
   });
 }
 
-/** Cards that share the system's memory report `[N/A]`. */
+/** A number of MiB as bytes; null for `[N/A]`, which cards that share the system's memory report. */
 function mebibytes(cell: string | undefined): number | null {
   return cell !== undefined && /^\d+$/u.test(cell) ? Number(cell) * MIB : null;
 }
@@ -105,7 +107,7 @@ export function parseRocmSmi(text: string): readonly Gpu[] {
     });
 }
 
-/** `gfx_target_version` of the kernel, such as 110000 or 90010, in AMD's way of writing: gfx1100, gfx90a. */
+/** `gfx_target_version` of the kernel, such as 110000 or 90010, in AMD's notation: gfx1100, gfx90a. */
 export function gfxName(version: number): string {
   const [major, minor, step] = [Math.floor(version / 10_000), Math.floor(version / 100) % 100, version % 100];
   return `gfx${major}${minor.toString(16)}${step.toString(16)}`;

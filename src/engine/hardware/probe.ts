@@ -1,6 +1,6 @@
 /**
- * Finds out what this machine has from the system and the tools of the card drivers. It starts no Python and never
- * throws.
+ * Finds out the hardware of this machine from the system and the tools of the card drivers. It starts no Python and
+ * never throws.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import type { Gpu } from './types.ts';
 export interface DiskSpace {
   /** The path as it was asked for. */
   readonly path: string;
-  /** Bytes that this user may still write; null when that cannot be found out. */
+  /** Bytes that this user may still write; null when unknown. */
   readonly freeBytes: number | null;
 }
 
@@ -26,12 +26,15 @@ export interface Hardware {
   /** Bytes of memory that this process may use, within the limits of its container. */
   readonly memoryBytes: number;
   readonly gpus: readonly Gpu[];
-  /** Why a card that is there cannot be used, in a sentence; missing when nothing is wrong. */
+  /** Why a card that is present cannot be used, in a sentence; missing when nothing is wrong. */
   readonly cardTrouble?: string;
   readonly disks: readonly DiskSpace[];
 }
 
-/** @param paths folders whose disks matter; they need not exist yet */
+/**
+ * Finds out the hardware.
+ * @param paths folders whose disks matter; they need not exist yet
+ */
 export async function probeHardware(paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Hardware> {
   const [signs, disks] = await Promise.all([readSigns(thisSystem(env), env), Promise.all(paths.map(diskSpace))]);
   const trouble = cardTrouble(signs)?.message;

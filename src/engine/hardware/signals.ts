@@ -1,6 +1,6 @@
 /**
- * Finds the graphics cards by several independent signs, so that one tool that is missing, lies or hangs does not hide a
- * card.
+ * Finds the graphics cards by several independent signs, so that one tool that is missing, wrong or hanging does not
+ * hide a card.
  */
 import { cpus, totalmem } from 'node:os';
 import type { ToolAnswer } from './ask-tool.ts';
@@ -11,19 +11,19 @@ import type { Gpu } from './types.ts';
 
 export interface NvidiaSigns {
   readonly smi: ToolAnswer['kind'];
-  /** What nvidia-smi said instead of cards, in one line; empty when it listed cards or said nothing. */
+  /** First line of nvidia-smi's output when it listed no cards; empty when it listed cards or printed nothing. */
   readonly said: string;
   /** Version of the kernel's driver; null when none is loaded or the kernel does not tell. */
   readonly kernel: string | null;
   /** The device nodes `/dev/nvidia0` and so on. */
   readonly nodes: Access;
-  /** WSL2 with a driver of Windows for CUDA. */
+  /** Whether this is WSL2 with a CUDA driver of Windows. */
   readonly wsl: boolean;
   /** Whether a library `libcuda.so.1` is at one of its usual places. */
   readonly libcuda: boolean;
   /** Number of NVIDIA's display controllers on the PCI bus. */
   readonly pci: number;
-  /** Whether the free driver nouveau has the card, which cannot compute. */
+  /** Whether the free driver nouveau, which cannot compute, has the card. */
   readonly nouveau: boolean;
   /** Cards that the driver lists but CUDA_VISIBLE_DEVICES hides. */
   readonly hidden: number;
@@ -42,7 +42,7 @@ export interface CardSigns {
   readonly distribution: string;
   readonly musl: boolean;
   readonly container: boolean;
-  /** NVIDIA's Jetson boards have a PyTorch of their own. */
+  /** Whether the machine is one of NVIDIA's Jetson boards, which have a PyTorch of their own. */
   readonly jetson: boolean;
   /** The cards as torch will number them. */
   readonly cards: readonly Gpu[];
@@ -50,7 +50,7 @@ export interface CardSigns {
   readonly amd: AmdSigns;
 }
 
-/** Device files that CUDA cannot do without. */
+/** Device files that CUDA needs. */
 const NODES = /^nvidia\d+$/u;
 const LIBRARIES = [
   '/usr/lib/x86_64-linux-gnu/libcuda.so.1',
@@ -93,7 +93,7 @@ const NO_NVIDIA: NvidiaSigns = {
 };
 const NO_AMD: AmdSigns = { kfd: 'missing', pci: 0, smi: 'missing' };
 
-/** Signs that cost a few reads of small files. */
+/** Signs that need only a few small files to be read. */
 export interface QuickSigns {
   readonly kernel: string | null;
   readonly nodes: Access;
@@ -117,7 +117,10 @@ export function quickSigns(system: System): QuickSigns {
   };
 }
 
-/** `NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build …` → `580.65.06`. */
+/**
+ * The driver version in the kernel's text: `NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06
+ * Release Build …` → `580.65.06`.
+ */
 const kernelDriver = (text: string): string | null =>
   /^NVRM version:.*?\s(\d{3}\.\d+(?:\.\d+)?)\s/mu.exec(text)?.[1] ?? null;
 
@@ -125,7 +128,7 @@ function displayControllers(system: System): QuickSigns['pci'] {
   const count = { nvidia: 0, amd: 0 };
   for (const name of system.list('/sys/bus/pci/devices')) {
     const at = `/sys/bus/pci/devices/${name}`;
-    // Class 0x03 is a display controller: the sound of a card is a device of its own.
+    // Class 0x03 is a display controller. The sound output of a card is a device of its own, with another class.
     if (!/^0x03/u.test(system.read(`${at}/class`) ?? '')) continue;
     const vendor = (system.read(`${at}/vendor`) ?? '').trim();
     if (vendor === '0x10de') count.nvidia += 1;
@@ -134,7 +137,7 @@ function displayControllers(system: System): QuickSigns['pci'] {
   return count;
 }
 
-/** Whether any sign at all speaks for a card of NVIDIA. No tool has to be asked where none does. */
+/** Whether any sign suggests an NVIDIA card. Without one, no tool has to be run. */
 const anyNvidia = (q: QuickSigns): boolean =>
   q.kernel !== null || q.nodes !== 'missing' || q.wsl || q.libcuda || q.pci.nvidia > 0;
 
@@ -151,12 +154,12 @@ async function askNvidia(
   const listed = slices?.kind === 'answered' ? slices.text : '';
   const all = answer.kind === 'answered' ? parseNvidiaSmi(text) : [];
   let cards = answer.kind === 'answered' ? parseNvidiaSmi(text, visible, listed) : [];
-  // The library is asked where the tool is not there or has nothing to say of a card that can be opened.
+  // The library is asked where the tool is missing, or lists no card although one can be opened.
   if (all.length === 0 && answer.kind !== 'hangs' && anyNvidia(quick) && quick.nodes !== 'denied')
     cards = await askCudaDriver(system, quick.kernel);
   const { pci, kfd: _, ...rest } = quick;
   return {
-    // A tool that is too old to tell the capability is asked once more through the library.
+    // When the tool is too old to report the capability, the library is asked too.
     cards: cards.some(({ capability }) => capability === null) ? await completed(system, cards, quick) : cards,
     signs: {
       ...rest,
@@ -197,7 +200,7 @@ async function askAmd(system: System, { kfd, pci }: QuickSigns): Promise<{ cards
   return { cards: kfd === 'open' ? cards : [], signs: { kfd, pci: pci.amd, smi: answer.kind } };
 }
 
-/** The cards as the kernel lists them; its nodes without an architecture are processors. */
+/** The cards as the kernel lists them; nodes without an architecture are processors. */
 function amdNodes(system: System): readonly Gpu[] {
   const at = '/sys/class/kfd/kfd/topology/nodes';
   const versions = [...system.list(at)]
@@ -224,7 +227,7 @@ function amdNodes(system: System): readonly Gpu[] {
   }));
 }
 
-/** Apple chips share one memory between processor and graphics. */
+/** The graphics unit of an Apple chip, which shares its memory with the processor. */
 function appleCard({ arch }: System): readonly Gpu[] {
   if (arch !== 'arm64') return [];
   const name = cpus()[0]?.model ?? 'Apple';

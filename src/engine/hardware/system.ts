@@ -1,6 +1,6 @@
 /**
- * What can be asked of the machine: files of the system and the tools of the card drivers. Tests hand over recorded
- * machines instead.
+ * The parts of the machine that are examined: files of the system and the tools of the card drivers. Tests pass
+ * recorded machines instead.
  */
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { askTool, type ToolAnswer } from './ask-tool.ts';

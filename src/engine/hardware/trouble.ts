@@ -1,8 +1,8 @@
-/** Why a card that some sign speaks for cannot be used, with the cure. Pure. */
+/** Explains why a card that some sign suggests cannot be used, with the cure. Pure. */
 import type { CardSigns } from './signals.ts';
 
 export interface CardTrouble {
-  /** A word for programs. */
+  /** The kind of trouble, for programs. */
   readonly kind:
     | 'mismatch'
     | 'hangs'
@@ -19,7 +19,7 @@ export interface CardTrouble {
   readonly nextSteps: readonly string[];
 }
 
-/** The trouble, or undefined when a card can be used or nothing speaks for one. */
+/** The trouble; undefined when a card can be used, or no sign suggests one. */
 export function cardTrouble(signs: CardSigns): CardTrouble | undefined {
   if (signs.cards.length > 0 || signs.nvidia.hidden > 0 || signs.platform !== 'linux') return undefined;
   return nvidiaTrouble(signs) ?? amdTrouble(signs);
@@ -31,7 +31,7 @@ function nvidiaTrouble(signs: CardSigns): CardTrouble | undefined {
 
 const driverWords = ({ nvidia: { said } }: CardSigns): string => (said === '' ? '' : ` nvidia-smi says: ${said}`);
 
-/** The driver is there but in a state in which it answers nobody. */
+/** Trouble with a driver that is loaded but does not answer. */
 function stateTrouble(signs: CardSigns): CardTrouble | undefined {
   const { smi, said, kernel } = signs.nvidia;
   if (signs.jetson)
@@ -57,7 +57,7 @@ function stateTrouble(signs: CardSigns): CardTrouble | undefined {
   return undefined;
 }
 
-/** The device nodes are not there, or not for this user. */
+/** Trouble with device nodes that are missing, or not open to this user. */
 function nodeTrouble(signs: CardSigns): CardTrouble | undefined {
   const { kernel, nodes } = signs.nvidia;
   if (nodes === 'denied')
@@ -81,7 +81,7 @@ function nodeTrouble(signs: CardSigns): CardTrouble | undefined {
   return undefined;
 }
 
-/** The driver is not loaded, not installed, or does not drive the card. */
+/** Trouble with a driver that is not loaded, not installed, or not for this card. */
 function driverTrouble(signs: CardSigns): CardTrouble | undefined {
   const { nvidia } = signs;
   const { smi, said, kernel, nodes } = nvidia;
@@ -133,7 +133,7 @@ function amdTrouble({ amd }: CardSigns): CardTrouble | undefined {
   };
 }
 
-/** The command that brings a driver of NVIDIA, by distribution. */
+/** The command that installs NVIDIA's driver, by distribution. */
 export function installDriver({ distribution, nvidia, container }: CardSigns, version: string): string {
   if (nvidia.wsl)
     return `Install driver ${version} or newer in Windows (https://www.nvidia.com/drivers), then in PowerShell: wsl --shutdown`;

@@ -9,6 +9,6 @@ export interface Gpu {
   readonly driver: string | null;
   /** CUDA compute capability, such as `8.9`; null for cards of other makers. */
   readonly capability: string | null;
-  /** AMD's name of the architecture, such as `gfx1100`; it is missing where it is not known. */
+  /** AMD's name of the architecture, such as `gfx1100`; missing where unknown. */
   readonly gfx?: string;
 }

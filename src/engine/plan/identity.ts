@@ -100,13 +100,14 @@ function argumentsIdentity({
   };
 }
 
-/** Prompts count where there are any, so that runs of before there were some stay the same runs. */
+
 /** What is found counts only where masks are made, so that runs from before it keep their identity. */
 function maskIdentity({ find, ...masks }: NonNullable<RunSpec['dataset']['masks']>): object {
   if (masks.from === 'made') return { ...masks, find };
   return isMaskFolder(masks.from) ? { ...masks, from: 'folder' } : masks;
 }
 
+/** The settings of regularisation images. Prompts count only where there are any, so that earlier runs keep their identity. */
 function regularisationIdentity(regularisation: NonNullable<RunSpec['dataset']['regularisation']>): object {
   const { path, prompts, count, ...kept } = regularisation;
   const made = prompts.length === 0 ? {} : { prompts, count };

@@ -1,4 +1,7 @@
-/** What a person can be told of, and what counts where no settings file says anything. It imports nothing, as `attach` needs it. */
+/**
+ * Kinds of notices, and the defaults where no settings file says otherwise. The module imports nothing, because
+ * `attach` must load quickly.
+ */
 
 export const noticeKinds = [
   'download',

@@ -1,4 +1,4 @@
-/** `notify` of a person's own settings: how that person is told what happens in a run. */
+/** The key `notify` of a person's own settings: how that person is notified about a run. */
 import { z } from 'zod';
 import { noticeKinds, notifyDefaults, webDefaults } from './notify-defaults.ts';
 

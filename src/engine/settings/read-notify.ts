@@ -1,4 +1,7 @@
-/** Reads how a person wants to be told. Only that person's own file counts, since a web hook in another's would tell others. */
+/**
+ * Reads how a person wants to be notified. Only that person's own file counts, since a web hook in somebody else's
+ * file would send notices to others.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isForeign } from '../../base/files/private-folder.ts';
@@ -8,21 +11,24 @@ import { notifyDefaults } from './notify-defaults.ts';
 
 export interface PersonsNotify {
   readonly settings: NotifySettings;
-  /** The file that says so; undefined where nothing is said. */
+  /** The file with the key `notify`; undefined where no file has it. */
   readonly path: string | undefined;
 }
 
-/** Value of VISIONTRAIN_NOTIFY with which nobody is told anything. `--no-notify` sets it. */
+/** Value of VISIONTRAIN_NOTIFY that turns all notices off. `--no-notify` sets it. */
 const OFF = 'off';
 
 const BUILT_IN: NotifySettings = { ...notifyDefaults, web: [] };
 
 const SILENT: NotifySettings = { ...BUILT_IN, bell: false, terminal: 'off', title: false, progress: false };
 
-/** The environment of a run of which nobody is told anything. */
+/** The environment of a run without notices. */
 export const silentEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ ...env, VISIONTRAIN_NOTIFY: OFF });
 
-/** @throws ConfigError when the file cannot be read or has mistakes */
+/**
+ * The person's wishes for notices.
+ * @throws ConfigError when the file cannot be read or has mistakes
+ */
 export async function readNotify(userDir: string, env: NodeJS.ProcessEnv): Promise<PersonsNotify> {
   if (env.VISIONTRAIN_NOTIFY === OFF) return { settings: SILENT, path: undefined };
   const there = settingFiles.map((name) => join(userDir, name)).filter((path) => existsSync(path));

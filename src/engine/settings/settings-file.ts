@@ -16,8 +16,8 @@ const MEND = ['Mend the file, or remove it: what it does not say is as visiontra
 const schema = z.strictObject({ workspace: z.string().min(1).optional(), notify: notifySchema.optional() });
 
 /**
- * The content of a file is put below a key of ours. At the top cosmiconfig would follow `$import`; there it is only
- * data.
+ * Loads the content of a file below a key of ours. At the top level cosmiconfig would follow `$import`; below a key
+ * that word is only data.
  */
 const nested: Loader = (path, text) => {
   const { value, problems } = parseYaml(text);
@@ -46,8 +46,8 @@ const loaders = {
 
 /**
  * Makes the explorer. While it is made, cosmiconfig looks for settings of its own (`.config/config.js` and others) in
- * the current folder, and runs them. So it is made in a folder where nobody else puts files. Afterwards it looks into
- * one folder only.
+ * the current folder, and runs them. So it is made in a folder into which nobody else can put files. Afterwards it
+ * looks into one folder only.
  */
 function makeExplorer(): ReturnType<typeof cosmiconfig> {
   const here = process.cwd();
@@ -66,9 +66,9 @@ export interface SettingsFile {
 }
 
 /**
- * Reads the settings of one folder; relative paths start from that folder. `own` says that it is the folder of the
- * person's own settings: `notify` stands there only, because a file beside a data set may be anybody's.
- * @throws ConfigError when they are invalid
+ * Reads the settings of one folder; relative paths start from that folder. `own` means that it is the folder of the
+ * person's own settings: only there may `notify` be set, because a file beside a data set may be anybody's.
+ * @throws ConfigError when the settings are invalid
  */
 export async function readSettingsFile(folder: string, own: boolean): Promise<SettingsFile | undefined> {
   refuseUnreadable(folder);
@@ -120,7 +120,10 @@ function notTheirs(file: string): ConfigError {
   });
 }
 
-/** cosmiconfig skips a file that it may not read, and waits for ever for a pipe, so both are refused before. */
+/**
+ * Refuses files that cosmiconfig handles badly: it skips a file that it may not read, and waits for ever for a pipe.
+ * @throws ConfigError for such a file
+ */
 function refuseUnreadable(folder: string): void {
   for (const path of settingFiles.map((name) => join(folder, name))) {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;

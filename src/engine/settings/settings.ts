@@ -1,5 +1,5 @@
 /**
- * Settings of the program itself (a run's settings are in its run.yaml), in this order: flags, environment, project
+ * Settings of the program itself (a run's settings are in its run.yaml), by precedence: flags, environment, project
  * file, user file, built-in. `ps` reads them too, so the readers of files are loaded only where a file exists.
  */
 import { existsSync, statSync } from 'node:fs';
@@ -28,7 +28,10 @@ interface SettingSources {
   readonly say?: (line: string) => void;
 }
 
-/** Reads all settings. @throws ConfigError when a settings file cannot be read or names an unknown setting */
+/**
+ * Reads all settings.
+ * @throws ConfigError when a settings file cannot be read or names an unknown setting
+ */
 export async function readSettings({ flags, env, projectDir, userDir, say }: SettingSources): Promise<Setting[]> {
   const files: { path: string; values: SettingValues }[] = [];
   for (const folder of [projectDir, userDir]) {

@@ -15,8 +15,8 @@ export const findBase = (registry: Registry, id: string): ModelEntry | undefined
 export const findAsset = (registry: Registry, id: string): AssetEntry | undefined => lookUp(registry.assets, id);
 
 /**
- * The plain base of a family, which the registry lists first: its recipe and configuration files serve for files of the
- * person's own. `layout` where only entries of that layout serve.
+ * The plain base model of a family, which the registry lists first: its recipe and configuration files also serve
+ * files of the person's own. `layout` restricts the search to entries of that layout.
  */
 export function neutralEntry(
   registry: Registry,
@@ -30,7 +30,9 @@ export function neutralEntry(
   return same.find((m) => m.prediction === prediction) ?? same[0];
 }
 
-/** What a card of `gigabytes` changes in a recipe; undefined when it is smaller than every class. */
+/**
+ * The changes to a recipe for a card with `gigabytes` of memory; undefined when the card is smaller than every class.
+ */
 export function memoryClassFor(entry: ModelEntry, gigabytes: number): MemoryClass | undefined {
   // Cards report a little less than their name says (11.9 for 12 GB), so half a GB is forgiven.
   const fitting = entry.memory_classes.filter((c) => c.from_gb <= gigabytes + 0.5);

@@ -1,18 +1,21 @@
-/** The licence of a base model in words, for what is given to others together with a LoRA that was made on it. Pure. */
+/** Words about the licence of a base model, to be passed on together with a LoRA that was trained on it. Pure. */
 import { findBase } from './find.ts';
 import type { Registry } from './schema.ts';
 
 export interface BaseLicence {
   /** Title of the model. */
   readonly model: string;
-  /** Name of the licence; null for a model of the person's own, of which nobody has said it. */
+  /** Name of the licence; null for a model of the person's own whose licence is unknown. */
   readonly name: string | null;
   readonly url: string | null;
-  /** One sentence; empty when it restricts nothing but liability. */
+  /** One sentence; empty when the licence restricts nothing but liability. */
   readonly restrictions: string;
 }
 
-/** @param base id of the registry, or the name of a file of the person's own */
+/**
+ * The licence of a base model.
+ * @param base id of the registry, or the name of a file of the person's own
+ */
 export function baseLicence(registry: Registry, base: string): BaseLicence {
   const entry = findBase(registry, base);
   if (entry === undefined) return { model: base, name: null, url: null, restrictions: '' };
@@ -20,7 +23,7 @@ export function baseLicence(registry: Registry, base: string): BaseLicence {
   return { model: entry.title, name, url: url === '' ? null : url, restrictions };
 }
 
-/** The text of a file about it; its first line names the licence. */
+/** The text of a licence file for the LoRA; its first line names the licence. */
 export function licenceText({ model, name, url, restrictions }: BaseLicence): string {
   if (name === null)
     return `The licence of ${model} is not known here: it is a file of the person who trained.\nAsk where it comes from before you give this LoRA to others.\n`;

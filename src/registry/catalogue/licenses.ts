@@ -1,5 +1,6 @@
 /**
- * The licences that the person has accepted. Each is kept with its name, so that a changed licence is asked for again.
+ * Remembers the licences that the person has accepted. Each is kept with its name, so that the person is asked again
+ * when the licence of a model changes.
  */
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -15,7 +16,7 @@ export function isAccepted(entry: AnyEntry, places: Places): boolean {
 }
 
 /**
- * Called before a first download: accepts the licence when the person said so, else refuses.
+ * Must be called before a first download: accepts the licence when the person did so, otherwise refuses.
  * @throws UsageError that names the licence, its restriction and what to type
  */
 export function settleLicense(entry: AnyEntry, places: Places, accepts: boolean, nextSteps: readonly string[]): void {

@@ -25,7 +25,7 @@ import {
 } from './schema.ts';
 
 export interface LoadRegistryInput {
-  /** `Places.config`. The person's entries are in `models/*.yaml` below it. */
+  /** The folder `Places.config`, which holds the person's entries in `models/*.yaml`. */
   readonly configDir: string;
 }
 
@@ -70,7 +70,10 @@ const MOST = 4 << 20;
 
 const MEND = ['Mend the file, or remove it.  visiontrain models list   then shows what there is'];
 
-/** Reads, parses and validates one registry file. @throws ConfigError that names `path` */
+/**
+ * Reads, parses and validates one registry file.
+ * @throws ConfigError that names `path`
+ */
 export function readRegistryFile(path: string): RegistryFile {
   let parsed: unknown;
   try {
@@ -85,7 +88,10 @@ export function readRegistryFile(path: string): RegistryFile {
   return checkRegistryDocument(parsed, path);
 }
 
-/** Validates the content of a registry file. @throws ConfigError that names `path` */
+/**
+ * Validates the content of a registry file.
+ * @throws ConfigError that names `path`
+ */
 export function checkRegistryDocument(document: unknown, path: string): RegistryFile {
   const result = registryFileSchema.safeParse(document);
   if (!result.success)
@@ -116,7 +122,10 @@ function mergeSets(a: Sets, b: Sets): Sets {
   };
 }
 
-/** Joins an entry with its recipe and companion sets. Facts of the entry become the recipe values that they decide. */
+/**
+ * Joins an entry with its recipe and companion sets. Facts of the entry, such as its prediction, become values of the
+ * recipe.
+ */
 function completeEntry(entry: FileEntry, sets: Sets, file: string): ModelEntry {
   const fail = (key: string, message: string): never => {
     throw new ConfigError(
@@ -181,7 +190,10 @@ function recipeSet(
   };
 }
 
-/** The base model with this id. @throws UsageError that suggests the nearest id */
+/**
+ * The base model with this id.
+ * @throws UsageError that suggests the nearest id
+ */
 export function findModel(registry: Registry, id: string): ModelEntry {
   const entry = findBase(registry, id);
   if (entry !== undefined) return entry;
@@ -194,7 +206,10 @@ export function findModel(registry: Registry, id: string): ModelEntry {
   throw unknownId(id, registry.models);
 }
 
-/** The entry of any kind with this id. @throws UsageError that suggests the nearest id */
+/**
+ * The entry of any kind with this id.
+ * @throws UsageError that suggests the nearest id
+ */
 export function findEntry(registry: Registry, id: string): AnyEntry {
   const all: readonly AnyEntry[] = [...registry.models, ...registry.assets];
   const entry = lookUp(all, id);

@@ -1,6 +1,6 @@
 /**
- * Where a model is on this machine, and which of its files are missing. Only file sizes are looked at: a file gets its
- * final name only after its hash has been verified.
+ * Finds where a model is on this machine, and which of its files are missing. Only file sizes are compared: a file
+ * gets its final name only after its hash has been verified.
  */
 import { dirname, join } from 'node:path';
 import { statOf } from '../../base/files/stat.ts';
@@ -41,7 +41,8 @@ export function locateModel(entry: AnyEntry, places: Places): LocatedModel {
 export function modelFolder(entry: AnyEntry, places: Places): string {
   if (entry.embedded !== undefined) return join(packageRoot(), 'presets', ...entry.embedded.split('/'));
   const local = entry.files.find((file) => file.local !== undefined && file.role === 'weights');
-  // A diffusers folder that the person added stays where it is. A single file of theirs only lends its weights.
+  // A diffusers folder that the person added stays where it is. Of a single file that the person added, only the
+  // weights stay; its companions go into our folder.
   if (local?.local !== undefined && entry.layout !== 'single_file') return rootOf(local.local, local.path);
   return join(places.models, entry.id);
 }

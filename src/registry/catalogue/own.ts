@@ -33,7 +33,7 @@ export function writeOwnEntry(configDir: string, entry: OwnEntry): string {
   return path;
 }
 
-/** Writes an entry that is no base model in the same way, over one of the same id. */
+/** Writes an entry that is no base model; an entry of the same id is replaced. */
 export function writeOwnAsset(configDir: string, { added_in: _, ...entry }: AssetEntry): void {
   const folder = ownModelsDir(configDir);
   const path = join(folder, `${entry.id}.yaml`);
@@ -44,7 +44,7 @@ export function writeOwnAsset(configDir: string, { added_in: _, ...entry }: Asse
   writeFileAtomic(path, `${words}\n${dump(document, { lineWidth: 110 })}`, 0o600);
 }
 
-/** Removes an entry from a file of the person's. The file is deleted when nothing else is in it. */
+/** Removes an entry from a file of the person's own. The file is deleted when nothing else is in it. */
 export function removeOwnEntry(path: string, id: string): void {
   const document = parseYaml(readGiven(path, 4 << 20).toString('utf8'), { schema: CORE_SCHEMA }) as Record<
     string,

@@ -1,4 +1,4 @@
-/** Recipes: which run.yaml keys they must fill, whether they are valid, and what they say of a trigger. */
+/** Recipes: which run.yaml keys they must fill, whether they are valid, and how they use the trigger. */
 import { z } from 'zod';
 import { type Goal, goals, specSchema } from '../../spec/schema.ts';
 import type { ModelEntry, Recipe } from './schema.ts';
@@ -47,7 +47,10 @@ export function recipeProblems(recipe: Recipe, { complete }: { complete: boolean
   return problems;
 }
 
-/** The recipe of a goal with the sample prompts speaking of `trigger`. A goal without a recipe takes the first. */
+/**
+ * The recipe of a goal, with `trigger` put into the sample prompts. A goal without a recipe gets that of the first
+ * goal.
+ */
 export function recipeFor(entry: ModelEntry, goal: Goal, trigger = ''): Recipe {
   const recipe = entry.recipes[goal] ?? goals.map((g) => entry.recipes[g]).find((r) => r !== undefined) ?? {};
   const prompts = recipe['samples.prompts'];
@@ -56,8 +59,8 @@ export function recipeFor(entry: ModelEntry, goal: Goal, trigger = ''): Recipe {
 }
 
 /**
- * Puts the trigger into a prompt template. Without a trigger the template's fallback stands there, or nothing, without
- * a gap.
+ * Puts the trigger into a prompt template. Without a trigger, the template's fallback takes its place, or nothing,
+ * without leaving a gap.
  */
 export function withTrigger(template: string, trigger: string): string {
   const word = trigger.trim();

@@ -39,9 +39,7 @@ export const modelFileSchema = z
     sha256: sha256.optional(),
     /** Number of independent public sources that agree on size and hash; `one` is a weaker pin than `two`. */
     confidence: z.enum(['two', 'one']).default('two'),
-    /**
-     * Fields that are left empty because nobody could confirm them. A file without a hash is never offered as a pin.
-     */
+    /** Fields that are empty because nobody could confirm them. A file without a hash is never offered as a pin. */
     unverified: z.array(z.enum(['bytes', 'sha256'])).default([]),
     /** Places where the file can be fetched, the best first. */
     sources: z.array(sourceSchema).default([]),
@@ -62,8 +60,8 @@ export const modelFileSchema = z
 export const recipeSchema = z.record(z.string(), z.unknown());
 
 /**
- * What changes on a card with little or much memory. Of the classes that a card reaches, the one with the largest
- * `from_gb` holds.
+ * Changes to a recipe for a card with little or much memory. If a card reaches several classes, the one with the
+ * largest `from_gb` holds.
  */
 export const memoryClassSchema = z.strictObject({
   from_gb: z.number().min(0),
@@ -80,11 +78,11 @@ export const lengthRuleSchema = z.strictObject({
 });
 
 export const recipeSetSchema = z.strictObject({
-  /** Where the values come from, and which of them are not tested yet. */
+  /** The origin of the values, and which of them are not tested yet. */
   source: z.string(),
   /**
-   * Another set that this one builds on. Its `common` values come first, and its `memory_classes` hold where this set
-   * has none.
+   * Another set that this set builds on. Its `common` values are applied first, and its `memory_classes` hold where
+   * this set has none.
    */
   extends: z.string().optional(),
   common: recipeSchema,
@@ -134,12 +132,15 @@ const baseFields = {
   recommended_vae: id.optional(),
   caption_style: z.enum(['sentences', 'tags', 'either']),
   guidance: z.string(),
-  /** In a prompt `{trigger}` stands for the trigger word; `{trigger|a person}` says what stands there without one. */
+  /**
+   * Prompts by goal. `{trigger}` stands for the trigger word; `{trigger|a person}` gives a fallback for a run without
+   * one.
+   */
   sample_prompts: z.partialRecord(z.enum(goals), z.array(z.string())).default({}),
   negative_prompt: z.string().default(''),
   /**
-   * GB of card memory that training takes at least (batch 1, gradient checkpointing), and that is enough without
-   * checkpointing.
+   * GB of card memory: the least that training takes (batch 1, gradient checkpointing), and enough for training
+   * without checkpointing.
    */
   memory_gb: z.strictObject({ least: z.number(), comfortable: z.number() }).optional(),
 };
@@ -152,7 +153,7 @@ export const modelEntrySchema = z.strictObject({
   recipes: z.partialRecord(z.enum(goals), recipeSchema).default({}),
   memory_classes: z.array(memoryClassSchema).default([]),
   length: lengthRuleSchema.optional(),
-  /** Name of the set that its recipes were made from. */
+  /** Name of the set from which its recipes were made. */
   recipe_set: z.string().optional(),
   /** Where the recipe's values come from. */
   recipe_source: z.string().optional(),
@@ -165,16 +166,19 @@ export const baseFileEntrySchema = z.strictObject({
   recipe: recipeSchema.default({}),
 });
 
-/** VAEs, taggers, captioners, judges of pictures and makers of masks: they are fetched like a base model but never trained. */
+/**
+ * Models that are fetched like a base model but never trained: VAEs, taggers, captioners, judges of images and makers
+ * of masks.
+ */
 export const assetEntrySchema = z.strictObject({
   ...common,
   kind: z.enum(['vae', 'tagger', 'captioner', 'judge', 'masker']),
-  /** Families that a VAE fits. */
+  /** Families for which a VAE is suitable. */
   families: z.array(z.enum(families)).default([]),
   layout: z.enum(['diffusers', 'single_file', 'onnx', 'transformers']),
   /** What the network takes as input, in words, for those who run it. */
   input: z.string().optional(),
-  /** Whether the model needs Python code from its repository. That is shown, and the code is never run. */
+  /** Whether the model needs Python code from its repository. The person is told, and the code is never run. */
   remote_code: z.boolean().default(false),
 });
 

@@ -1,13 +1,14 @@
 /**
- * Tells from tensor names and shapes which model a checkpoint is. Pure. Names are those of the original checkpoints and
- * of diffusers.
+ * Tells from tensor names and shapes which model a checkpoint is. Names are those of the original checkpoints and of
+ * diffusers. Pure.
  */
 import type { TensorFacts } from './safetensors.ts';
 
 export type Tensors = ReadonlyMap<string, TensorFacts>;
 
 /**
- * With `supported` the architecture is a family that can be trained. Otherwise it says what the model is and why not.
+ * What a model is. With `supported` it belongs to a family that can be trained. Otherwise it says what the model is
+ * and why it cannot be trained.
  */
 export type Architecture =
   | { readonly family: 'sd15' | 'sdxl'; readonly lacksVae?: true }
@@ -84,7 +85,7 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
   const channels = input.shape[1];
   if (channels === 9) return refuse({ what: 'an inpainting model' });
   if (channels === 8) return refuse({ what: 'an image-editing model (instruct-pix2pix)' });
-  // Some relatives of SDXL have the VAE of another model, such as FLUX.2's of 32 channels.
+  // Some relatives of SDXL use the VAE of another model, for instance FLUX.2's with 32 channels.
   if (channels !== undefined && channels > 4 && input.shape.length === 4)
     return refuse({ what: `a model with latents of ${channels} channels, not 4 (over the VAE of another model)` });
   if (hasPrefix(tensors, `${unet}label_emb.`)) {
@@ -104,11 +105,11 @@ export function singleFileArchitecture(tensors: Tensors): Architecture {
   return withVae(tensors, 'sd15');
 }
 
-/** A file without a VAE can be trained once the person names a VAE. */
+/** A file without a VAE can be trained when the person names a VAE. */
 const withVae = (tensors: Tensors, family: 'sd15' | 'sdxl'): Architecture =>
   hasPrefix(tensors, 'first_stage_model.') ? { family } : { family, lacksVae: true };
 
-/** The VAE of the registry that goes with a file that has none, by family. */
+/** The VAE of the registry that suits a file without one, by family. */
 export const vaeFor = { sd15: 'sd-vae-ft-mse', sdxl: 'sdxl-vae-fp16-fix' } as const;
 
 const withoutPart = (title: string, part: string) => ({

@@ -1,6 +1,6 @@
 /**
- * Limits on the numbers in a model's configuration: a stranger's file must not make the trainer build modules for ever.
- * The trainer's `bounds.py` holds the same limits, for files that changed after they were checked here.
+ * Limits on the numbers in a model's configuration: a stranger's file must not make the trainer build modules for
+ * ever. The trainer's `bounds.py` holds the same limits, for files that changed after this check.
  */
 
 const LAYERS = 100;
@@ -33,7 +33,7 @@ const limits: Readonly<Record<string, number>> = {
 };
 const lists = ['down_block_types', 'up_block_types'];
 
-/** The numbers of a configuration that no model can have, in words for a sentence; undefined when all are possible. */
+/** The impossible numbers of a configuration, in words for a sentence; undefined when all are possible. */
 export function beyondBounds(config: Readonly<Record<string, unknown>>): string | undefined {
   for (const [key, most] of Object.entries(limits))
     if (Object.hasOwn(config, key) && !within(config[key], most, 2)) return words(key, config[key], most);

@@ -1,6 +1,6 @@
 /**
- * Checks that a base model on this disk has all that its family must have, and nothing that makes its numbers mean
- * something else than training expects.
+ * Checks that a base model on this disk has all parts that its family needs, and nothing that changes the meaning of
+ * its numbers.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -30,7 +30,7 @@ interface Part {
   readonly title: string;
   readonly judge: (config: Config) => Judged;
   readonly weights: (config: Config) => readonly Weight[];
-  /** What stands before the part's tensor names in a single-file checkpoint. */
+  /** Prefix of the part's tensor names in a single-file checkpoint. */
   readonly prefix: string;
 }
 
@@ -57,7 +57,7 @@ function partsOf(family: Family): Part[] {
 
 /**
  * Checks a base model. Returns sentences about keys and tensors in it that this program does not know.
- * @throws UsageError when training on the model cannot be right
+ * @throws UsageError when a LoRA trained on the model would be wrong
  */
 export function checkBase(base: BaseOnDisk): string[] {
   const configs = base.layout === 'diffusers' ? base.path : base.configDir;
@@ -97,7 +97,7 @@ function configPath(configs: string | null, part: Part, own: string | null): str
 
 /**
  * Checks one configuration file; returns its unknown keys, as sentences.
- * @throws UsageError when the configuration makes numbers mean something else
+ * @throws UsageError when the configuration changes the meaning of the numbers
  */
 export function checkConfig(model: string, path: string, judge: (config: Config) => Judged): string[] {
   if (!existsSync(path)) return [];
@@ -128,7 +128,10 @@ export function readConfig(path: string): Config {
   return value as Config;
 }
 
-/** Throws if there is a refusal. @throws UsageError that says what the model is */
+/**
+ * Throws the refusal if there is one.
+ * @throws UsageError that says what the model is
+ */
 export function refuse(path: string, refusal: Refusal | undefined): void {
   if (refusal === undefined) return;
   throw new UsageError(`${basename(path)} is ${refusal.what}; a LoRA trained on it here would be wrong.`, {
@@ -164,7 +167,10 @@ export const withoutVae = (path: string, family: Family) =>
     ],
   });
 
-/** @throws UsageError when the part lacks weights that its configuration says it has */
+/**
+ * Checks that the part has all weights that its configuration asks for.
+ * @throws UsageError when it lacks some
+ */
 function lacks(path: string, part: Part, weights: readonly Weight[], names: ReadonlySet<string>): void {
   const has = (name: string) =>
     [name, `${name}.weight`, `text_model.${name}.weight`, `${name}.weight.weight`].some((each) => names.has(each));

@@ -1,7 +1,6 @@
 /**
- * Keys in the configuration files of a diffusers folder that make its numbers mean something else than training
- * expects: another noise schedule, other latents, quantised weights, a distilled model. The list is closed: unknown
- * keys are reported. Pure.
+ * Finds keys in the configuration files of a diffusers folder that change the meaning of its numbers: another noise
+ * schedule, other latents, quantised weights, a distilled model. The list is closed: unknown keys are reported. Pure.
  */
 import { beyondBounds } from './bounds.ts';
 import type { Refusal } from './refusal.ts';
@@ -20,7 +19,7 @@ const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
 const isSet = (value: unknown) => value !== undefined && value !== null && value !== false;
 
 /**
- * Samplers that work on Stable Diffusion's own 1000 noise levels. They change only how pictures are made, not the
+ * Samplers that work on Stable Diffusion's own 1000 noise levels. They change only how images are generated, not the
  * training.
  */
 const samplers = new Set(
@@ -39,7 +38,7 @@ const otherSchedulers: readonly (readonly [RegExp, string])[] = [
   [/^(LCM|TCD|CM|Consistency)/u, 'a distilled model, made for a few steps'],
 ];
 
-/** Scheduler keys that training reads itself, and those that are read only when pictures are made. */
+/** Scheduler keys that training reads itself, and those that are read only when images are generated. */
 const schedulerKeys = new Set([
   ...['num_train_timesteps', 'beta_start', 'beta_end', 'beta_schedule', 'trained_betas', 'prediction_type'],
   ...['rescale_betas_zero_snr', 'clip_sample', 'clip_sample_range', 'set_alpha_to_one', 'skip_prk_steps'],
@@ -59,7 +58,7 @@ const schedulerKeys = new Set([
   ...['use_dynamic_shifting', 'time_shift_type', 'shift', 'base_shift', 'max_shift'],
 ]);
 
-/** Whether a scheduler is that of a model of rectified flow, as its class is called in diffusers. */
+/** Whether a scheduler's class belongs to models of rectified flow, by its name in diffusers. */
 export const isFlowScheduler = (name: unknown) => typeof name === 'string' && /^FlowMatch(Euler|Heun)/u.test(name);
 
 export function judgeScheduler(config: Config): Judged {

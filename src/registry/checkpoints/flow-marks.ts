@@ -1,49 +1,50 @@
 /**
- * Marks of two relatives of SDXL whose tensors have the names and shapes of SDXL's: models of rectified flow, which
- * predict the velocity of a straight path, and models over a VAE of their own (EQ-VAE), whose latents have another
- * scale and mean. No tensor of their parts tells them, so what programs and people wrote is looked at. Pure.
+ * Finds the marks of two relatives of SDXL whose tensors have the names and shapes of SDXL's: models of rectified
+ * flow, which predict the velocity along a straight path, and models over another VAE (EQ-VAE), whose latents have
+ * another scale and mean. The tensors of their parts do not show the difference, so metadata, extra tensors and names
+ * are read. Pure.
  */
 import type { Refusal } from './refusal.ts';
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** How the latents of a VAE of its own are scaled, as run.yaml has it (`model.vae_scaling`). */
+/** How the latents of such a model's VAE are scaled, as run.yaml has it (`model.vae_scaling`). */
 export interface VaeScaling {
   readonly scale: number;
   readonly shift: number;
   readonly reflect: boolean;
 }
 
-/** What the marks of a model say. */
+/** What the marks of a model say about it. */
 export interface FlowMarks {
-  /** Where it stands that the model is one of rectified flow. */
+  /** Which mark says that the model is one of rectified flow. */
   readonly flow?: string;
   readonly flowShift?: number;
-  /** Where it stands that the model is over a VAE of its own. */
+  /** Which mark says that the model is over another VAE. */
   readonly ownVae?: string;
   /** How the latents of that VAE are scaled, where the metadata has both numbers. */
   readonly vaeScaling?: VaeScaling;
 }
 
-/** Last parts of metadata keys that trainers of such models write, each beside its value. */
+/** Ends of metadata keys that trainers of such models write, each with the value that it must have. */
 const flowKeys = /(^|[._])(flow_model|rectified_flow|flow_matching|flow_shift|flow_use_ot|flow_uniform_static_ratio)$/u;
 const shiftKeys = /(^|[._])(flow_shift|flow_uniform_static_ratio)$/u;
 const vaeKeys = /(^|[._])(vae_custom_shift|vae_custom_scale|vae_reflection_padding|eq_?vae)$/u;
 
-/** Names of tensors outside of all parts by which some programs mark such models. */
+/** Names of tensors outside of all parts with which some programs mark such models. */
 const flowTensors = /^(flow|flow_shift|rectified_flow)$/u;
 
-/** Words of titles and names. A bare "RF" or "flow" may mean anything, and is left to the measurement. */
+/** Words in titles and names. A bare "RF" or "flow" may mean anything, and is left to the measurement. */
 const flowWords = /(^|[^a-z])(rectified[ _.-]?flow|flow[ _.-]?match(ing|ed)?)($|[^a-z])/iu;
 const vaeWords = /(^|[^a-z])eq[ _.-]?vae($|[^a-z])/iu;
 
-/** Keys whose values say what kind of predictions a model makes: the standard's, and the one that ComfyUI writes. */
+/** Keys whose values say what a model predicts: that of the modelspec standard, and the one that ComfyUI writes. */
 const predictionKeys = ['modelspec.prediction_type', 'modelspec.predict_key'];
 const namingKeys = ['modelspec.title', 'modelspec.architecture'];
 
 const isOff = (value: string) => ['', 'none', 'null', 'false', '0', '0.0'].includes(value.trim().toLowerCase());
 
-/** What a file's metadata says of its predictions, in lower case; undefined when it says nothing. */
+/** The kind of prediction that a file's metadata names, in lower case; undefined when it names none. */
 export function predictionSaid(metadata: Metadata): string | undefined {
   for (const key of predictionKeys) {
     const said = metadata[key]?.trim().toLowerCase();
@@ -52,10 +53,10 @@ export function predictionSaid(metadata: Metadata): string | undefined {
   return undefined;
 }
 
-/** Whether such a word says that a model is one of rectified flow. */
+/** Whether the name of a kind of prediction means rectified flow. */
 export const saysFlow = (said: string | undefined) => said !== undefined && /flow|^rf$/u.test(said);
 
-/** What a file's metadata, and tensors beside its parts, say. */
+/** What a file's metadata, and tensors outside of its parts, say about the model. */
 export function marksOf(metadata: Metadata, tensors: Iterable<string> = []): FlowMarks {
   const on = Object.entries(metadata).filter(([, value]) => !isOff(value));
   const entryOf = (pattern: RegExp) => on.find(([key]) => pattern.test(key));
@@ -89,7 +90,7 @@ function scalingOf(entryOf: (pattern: RegExp) => readonly [string, string] | und
   return { scale, shift, reflect: entryOf(/vae_reflection_padding$/u) !== undefined };
 }
 
-/** What the name of a file or folder says. */
+/** What the name of a file or folder says about the model. */
 export function marksOfName(name: string): FlowMarks {
   return {
     ...(flowWords.test(name) ? { flow: 'its name says so' } : {}),
@@ -97,7 +98,10 @@ export function marksOfName(name: string): FlowMarks {
   };
 }
 
-/** The reason not to train on a model over a VAE of its own while nobody has said how its latents are scaled. */
+/**
+ * Why a model over another VAE must not be trained while it is unknown how its latents are scaled; undefined when it
+ * may.
+ */
 export function vaeRefusal({ ownVae, vaeScaling }: FlowMarks): Refusal | undefined {
   if (ownVae === undefined || vaeScaling !== undefined) return undefined;
   return {

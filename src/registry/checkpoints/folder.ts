@@ -1,6 +1,6 @@
 /**
  * Checks the files of a model's folder before a run starts. Files in the hub's cache are links into another folder,
- * which may be gone. Everything that a loader will ask for has to be there, including an index's shards and the
+ * which may be gone. Everything that a loader will read has to be there, including an index's shards and the
  * tokenizer.
  */
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
@@ -26,7 +26,7 @@ export function checkFiles(path: string): void {
 }
 
 /**
- * Makes sure that all files that the loader asks for are there: configurations, weights (under their names, or every
+ * Makes sure that all files that the loader reads are there: configurations, weights (under their names, or every
  * shard of their index) and tokenizers. `parts` are the parts that come from this folder.
  * @throws {UsageError} that names what is missing
  */

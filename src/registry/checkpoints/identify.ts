@@ -18,34 +18,35 @@ export interface ModelFacts {
   readonly prediction: Prediction;
   /**
    * How the prediction is known. `marker`: a tensor of the checkpoint says it. `config`: its scheduler configuration
-   * says it. `assumed`: nothing says it, so the usual epsilon is taken, and what the person says counts more.
+   * says it. `assumed`: nothing says it, so the usual epsilon is assumed, and a value in the person's run.yaml is
+   * preferred.
    */
   readonly predictionFrom: 'marker' | 'config' | 'assumed';
   readonly zeroTerminalSnr: boolean;
-  /** By how much a model of rectified flow moves its noise levels, where it says so. */
+  /** The shift of the noise levels of a model of rectified flow, where the model says it. */
   readonly flowShift?: number;
-  /** How the latents of a VAE of its own are scaled, where the model says so. */
+  /** How the latents of its VAE are scaled, where the model says it. */
   readonly vaeScaling?: VaeScaling;
-  /** True for a single file without a VAE, which needs one of the person's own (`model.vae`). */
+  /** True for a single file without a VAE, for which the person must name one (`model.vae`). */
   readonly lacksVae?: true;
 }
 
 export interface IdentifyOptions {
   /** Whether a VAE comes from another file (`model.vae`), so that the model's own VAE is not needed. */
   readonly ownVae?: boolean;
-  /** Whether the person says how latents are scaled (`model.vae_scaling`), which a model may leave unsaid. */
+  /** Whether run.yaml says how latents are scaled (`model.vae_scaling`), which a model may not say itself. */
   readonly scaled?: boolean;
 }
 
 /**
  * Identifies a base model, whatever files it consists of.
- * @throws {UsageError} that says what the path is instead, and what to do
+ * @throws {UsageError} that says what is at the path instead, and what to do
  */
 export async function identifyModel(path: string, options: IdentifyOptions = {}): Promise<ModelFacts> {
   return readModelFacts(path, options);
 }
 
-/** The same, synchronously. It reads a few kilobytes, a megabyte at most. */
+/** Does the same as `identifyModel`, synchronously. It reads a few kilobytes, a megabyte at most. */
 export function readModelFacts(path: string, options: IdentifyOptions = {}): ModelFacts {
   try {
     return statSync(path).isDirectory() ? folderFacts(path, options) : fileFacts(path, options);
@@ -75,7 +76,10 @@ function fileFacts(path: string, { ownVae = false, scaled = false }: IdentifyOpt
   return { layout: 'single_file', family, ...flowFacts(marks, markers(header)), ...(lacksVae ? { lacksVae } : {}) };
 }
 
-/** NoobAI and others put empty tensors with these names into a checkpoint; ComfyUI reads them too. */
+/**
+ * Tensors that mark the kind of prediction. NoobAI and others put empty tensors with these names into a checkpoint;
+ * ComfyUI reads them too.
+ */
 function markers({ tensors, metadata }: SafetensorsHeader) {
   const zeroTerminalSnr = tensors.has('ztsnr');
   if (tensors.has('v_pred')) return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
@@ -86,12 +90,12 @@ function markers({ tensors, metadata }: SafetensorsHeader) {
   return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
 }
 
-/** The facts of a model with what marks of rectified flow and of a VAE of its own add to them. */
+/** The facts of a model, completed with the marks of rectified flow and of another VAE. */
 function flowFacts(
   { flow, flowShift, vaeScaling }: FlowMarks,
   facts: Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr'>,
 ): Omit<ModelFacts, 'layout' | 'family'> {
-  // A name alone may be misleading, so what the person says counts more.
+  // A name alone may be misleading, so a value in the person's run.yaml is preferred.
   const from = flow === 'its name says so' ? 'assumed' : 'marker';
   const isFlow = flow !== undefined && facts.predictionFrom !== 'marker';
   return {
@@ -128,15 +132,16 @@ function folderFacts(path: string, { ownVae = false, scaled = false }: IdentifyO
   checkConfig(path, config, judgeScheduler);
   const scheduler = existsSync(config) ? readConfig(config) : {};
   const facts = schedulerFacts(path, scheduler);
-  // Folders made of such models often hold the scheduler of their program's habit, which then says nothing.
+  // Folders of such models often hold a scheduler that the exporting program always writes, and which then says
+  // nothing about the model.
   const unsure = facts.prediction === 'epsilon' ? ({ ...facts, predictionFrom: 'assumed' } as const) : facts;
   return { layout: 'diffusers', family, ...(marks.flow === undefined ? facts : flowFacts(marks, unsure)) };
 }
 
 /**
- * What the configuration of a model's scheduler says of its predictions.
- * @param model what the model is called in the error
- * @throws UsageError when it predicts something that is not trained here
+ * What the configuration of a model's scheduler says about its predictions.
+ * @param model name of the model in the error
+ * @throws UsageError when it predicts something that cannot be trained here
  */
 export function schedulerFacts(
   model: string,
@@ -162,7 +167,10 @@ export function schedulerFacts(
   };
 }
 
-/** Each part must have readable and complete safetensors weights. */
+/**
+ * Checks that a part has readable and complete safetensors weights.
+ * @throws UsageError when it has not
+ */
 function checkPart(path: string, part: string): void {
   const folder = join(path, part);
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];

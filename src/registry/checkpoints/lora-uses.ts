@@ -1,9 +1,9 @@
-/** LoRA files in other uses than being gone on from: merged into the base, and asked for their rank and alpha. */
+/** Checks LoRA files that are merged into the base model, and reads rank and alpha of a LoRA file. */
 import { basename } from 'node:path';
 import { checkLoraBase, loraModules, otherLoraKinds, readLora, refusedLora } from './lora.ts';
 import { readOneNumber, readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
-/** Kinds whose weight change the trainer does not compute. Its `roles.py` has the same table. */
+/** Kinds of LoRA files whose weight change the trainer cannot compute. Its `roles.py` has the same table. */
 const UNREAD: readonly (readonly [RegExp, string])[] = [
   [/oft_diag/u, 'an OFT of an early LyCORIS'],
   [/\.oft_R/u, 'an OFT of OneTrainer or peft'],
@@ -15,11 +15,14 @@ const UNREAD: readonly (readonly [RegExp, string])[] = [
   [/\.set_weight/u, 'a file of whole weights'],
 ];
 
-/** What a file is whose weight change is computed nowhere here; undefined for one that is read. */
+/** The kind of a LoRA file whose weight change the trainer cannot compute; undefined when it can. */
 export const unreadLoraKind = (names: readonly string[]): string | undefined =>
   UNREAD.find(([pattern]) => names.some((each) => pattern.test(each)))?.[1];
 
-/** Checks a file of `model.merge_loras` by its header. @throws UsageError when it cannot be merged into such a base */
+/**
+ * Checks a file of `model.merge_loras` by its header.
+ * @throws UsageError when it cannot be merged into a base model of this family
+ */
 export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
   const key = 'model.merge_loras';
   const header = readLora(path, key);
@@ -38,8 +41,8 @@ export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
 }
 
 /**
- * Rank and alpha of a LoRA file, those of its convolutions apart: what a run that goes on from it has where it is told
- * nothing else. Undefined when the file cannot be read or is no plain LoRA, which `checkInitLora` tells.
+ * Rank and alpha of a LoRA file, those of its convolutions apart: the defaults of a run that continues from the file.
+ * Undefined when the file cannot be read or is no plain LoRA, which `checkInitLora` reports.
  */
 export function ranksOfLora(
   path: string,
@@ -66,7 +69,7 @@ export function ranksOfLora(
   }
 }
 
-/** The alpha tensor of a layer; undefined where there is none, so that alpha is the rank. */
+/** The alpha of a layer in the file; undefined where the file has none, in which case alpha equals the rank. */
 function alphaInFile(path: string, header: SafetensorsHeader, module: string): number | undefined {
   const name = [...header.tensors.keys()].find(
     (each) => each.endsWith('.alpha') && each.slice(0, -'.alpha'.length).replaceAll('.', '_') === module,

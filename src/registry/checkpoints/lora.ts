@@ -1,5 +1,5 @@
 /**
- * Checks by its header alone the LoRA that a run starts from: its kind, its ranks, its layers, and which of those do
+ * Checks the LoRA that a run starts from, by its header alone: its kind, its ranks, its layers, and which of those do
  * not fit the run. The trainer reads such a file in `lora_read.py`, whose table of kinds is mirrored here.
  */
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { fileError } from './identify.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import { unetWeights } from './topology.ts';
 
-/** Kinds of adapters that compute something else than a LoRA, by the names of their tensors. */
+/** Kinds of adapters that compute something else than a LoRA, recognised by the names of their tensors. */
 export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
   [/hada_/u, 'a LoHa'],
   [/lokr_/u, 'a LoKr'],
@@ -36,7 +36,7 @@ const DOWN = /lora_down|lora_A|lora\.down|layer\.down/u;
 const TEXT = /^(lora_te\d?_|text_encoder|te\d?_|clip_[lg]_|lycoris_te)/u;
 const PREFIX = /^(lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
 
-/** The key that a file is named in, where none is said. */
+/** The key of run.yaml that messages name by default. */
 const KEY = 'training.init_lora';
 
 type Layer = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
@@ -146,7 +146,10 @@ const trained = (layer: Layer, { training: t }: Pick<RunSpec, 'training'>): bool
 const roomOf = (layer: Layer, { rank, conv_rank: convRank }: RunSpec['training']) =>
   layer === 'convolution' ? convRank : rank;
 
-/** @throws UsageError when a trained layer has a higher rank in the file than the run gives it */
+/**
+ * Checks the ranks of the trained layers.
+ * @throws UsageError when one has a higher rank in the file than the run gives it
+ */
 function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): void {
   for (const key of ['rank', 'conv_rank'] as const) {
     const group = [...modules.values()].filter(

@@ -1,6 +1,6 @@
 /**
- * Tensors that make a checkpoint's numbers mean something else than training expects: another noise schedule, scaled or
- * quantised weights, a smaller or distilled model. The list is closed: unknown tensors inside a part are counted. Pure.
+ * Finds tensors that change the meaning of a checkpoint's numbers: another noise schedule, scaled or quantised
+ * weights, a smaller or distilled model. The list is closed: unknown tensors inside a part are counted. Pure.
  */
 import { predictionSaid, saysFlow } from './flow-marks.ts';
 import type { Refusal } from './refusal.ts';
@@ -12,8 +12,8 @@ const PLAIN = 'Use a base model with the usual noise schedule: visiontrain model
 const WHOLE = 'Use the version of the model in fp16, bf16 or fp32.';
 
 /**
- * Names of tensors outside of all parts. `v_pred`, `ztsnr` and marks of rectified flow are missing here because they
- * are understood (`identify.ts`).
+ * Names of tensors outside of all parts that show another noise schedule. `v_pred`, `ztsnr` and marks of rectified
+ * flow are not listed, because they are understood (`identify.ts`).
  */
 const schedules: readonly (readonly [RegExp, Refusal])[] = [
   [
@@ -24,7 +24,7 @@ const schedules: readonly (readonly [RegExp, Refusal])[] = [
   [/^sigma_data$/u, { what: 'a model with another noise schedule', cure: PLAIN }],
 ];
 
-/** Tensor names inside a part which tell that the weights beside them are quantised or scaled. */
+/** Names of tensors inside a part that show that the weights beside them are quantised or scaled. */
 const quantised: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)scaled_fp8$|\.(scale_weight|scale_input|weight_scale|input_scale|weight_scale_inv)$/u, 'scaled fp8 weights'],
   [
@@ -37,7 +37,8 @@ const floats = new Set(['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2']);
 const distilled = /(^|\.)(time_embed|time_embedding)\.cond_proj\.weight$/u;
 
 /**
- * Number of transformers in each layer of the down blocks, then of the middle block, as in ComfyUI's table of models.
+ * Smaller relatives of SDXL, by the number of transformers in each layer of the down blocks, then of the middle block,
+ * as in ComfyUI's table of models.
  */
 const smallerRelatives: Readonly<Record<string, string>> = {
   '2,2,4,4/0': 'SSD-1B',
@@ -46,7 +47,7 @@ const smallerRelatives: Readonly<Record<string, string>> = {
   '2,6/6': 'KOALA 1B',
 };
 
-/** The reason in a model's tensors not to train on it; undefined when there is none. */
+/** Why a model must not be trained, by its tensors; undefined when nothing forbids it. */
 export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensors' | 'metadata'>): Refusal | undefined {
   for (const name of tensors.keys()) {
     const schedule = schedules.find(([pattern]) => pattern.test(name));
@@ -62,8 +63,8 @@ export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensor
 }
 
 /**
- * A matrix of whole numbers holds packed bits, whichever program made it. (Positions and steps are whole numbers too,
- * but as vectors.)
+ * Refuses a matrix of whole numbers, which holds packed bits, whichever program made it. (Positions and steps are
+ * whole numbers too, but vectors.)
  */
 function wholeNumbers(tensors: Tensors): Refusal | undefined {
   for (const [name, { dtype, shape }] of tensors)

@@ -8,7 +8,7 @@ import { formatBytes } from '../../base/text.ts';
 export interface TensorFacts {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** Where its bytes begin and end, counted from the end of the header. */
+  /** Where the tensor's bytes begin and end, counted from the end of the header. */
   readonly offsets: readonly [number, number];
 }
 
@@ -78,7 +78,7 @@ function parseHeader(path: string, bytes: Buffer) {
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-/** Recognises other formats that people have under this name, and says what to do about each. */
+/** Recognises files of other formats with the ending `.safetensors`, and says what to do about each. */
 function foreignFormat(start: Buffer, size: number): { is: string; cure: string[] } | undefined {
   if (size < 10) return { is: `is ${size === 0 ? 'empty' : 'only a few bytes long'}.`, cure: ['Download it again.'] };
   const head = start.toString('latin1');
@@ -126,7 +126,10 @@ function read(file: number, position: number, length: number): Buffer {
   return buffer.subarray(0, filled);
 }
 
-/** A tensor of one number; undefined when it has more, or is of a format that numbers of one are not stored in. */
+/**
+ * The value of a tensor with one number; undefined when it has more, or a type in which single numbers are never
+ * stored.
+ */
 export function readOneNumber(path: string, header: SafetensorsHeader, name: string): number | undefined {
   const { dtype = '', offsets = [0, 0], shape = [] } = header.tensors.get(name) ?? {};
   const bytes = offsets[1] - offsets[0];
@@ -144,7 +147,7 @@ export function readOneNumber(path: string, header: SafetensorsHeader, name: str
   }
 }
 
-/** The value of the bits of a half-precision number. */
+/** The value of a half-precision number, given as its 16 bits. */
 function halfOf(bits: number): number {
   const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   if (exponent === 31) return Number.NaN;

@@ -1,6 +1,6 @@
 /**
- * The weights that a part must have by its configuration, under their names in a single file and in a diffusers folder.
- * So a model that lacks some is found before anything is fetched or encoded. Pure.
+ * Lists the weights that a part must have by its configuration, under their names in a single file and in a diffusers
+ * folder. With this list, missing weights are found before anything is fetched or encoded. Pure.
  */
 type Config = Readonly<Record<string, unknown>>;
 
@@ -35,9 +35,7 @@ const transformersAt = (ldm: string, diffusers: string, depth: number) =>
     ...Array.from({ length: depth }, (_, i) => inTransformer.map((leaf) => `transformer_blocks.${i}.${leaf}`)).flat(),
   ].map((leaf) => both(`${ldm}.${leaf}`, `${diffusers}.${leaf}`));
 
-/**
- * Weights of a `UNet2DConditionModel` in the form that SD1.5 and SDXL have. Counts in nested lists are not supported.
- */
+/** Weights of a `UNet2DConditionModel` in the form of SD1.5 and SDXL. Counts in nested lists are not supported. */
 export function unetWeights(config: Config): Weight[] {
   const down = strings(config.down_block_types);
   const up = strings(config.up_block_types);
@@ -124,7 +122,7 @@ const openClip = [
   ['mlp.c_proj', 'mlp.fc2'],
 ] as const;
 
-/** Weights of CLIP's text transformer, without the level `text_model` that some files have. */
+/** Weights of CLIP's text transformer, without the prefix `text_model` that some files have. */
 export function clipWeights(config: Config): Weight[] {
   const leaves = [...clipLayer, 'layer_norm2', 'mlp.fc1', 'mlp.fc2'];
   const layers = Array.from({ length: Number(config.num_hidden_layers ?? 12) }, (_, i) =>

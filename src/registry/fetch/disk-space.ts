@@ -13,8 +13,9 @@ interface Surroundings {
 }
 
 /**
- * Files of unknown size are left out: each of them is checked when its turn comes and its size is known.
- * @throws EnvironmentError when a disk has no room for the bytes that are still to come
+ * Checks that the disks have room for all files together. Files of unknown size are left out: each is checked when its
+ * download begins and its size is known.
+ * @throws EnvironmentError when a disk has no room for the bytes that are still to be written
  */
 export function checkRoomForAll(files: readonly WantedFile[], what: string, where: Surroundings): void {
   const disks = new Map<number, { folder: string; bytes: number; files: number }>();
@@ -31,8 +32,8 @@ export function checkRoomForAll(files: readonly WantedFile[], what: string, wher
 
 /**
  * Bytes that a file will still take on its disk. It is 0 when a file of the same size lies on the same disk in one of
- * the places searched for reuse: most likely it has the same bytes, and a hard link takes no room. If not, the check of
- * the file itself says so.
+ * the places searched for reuse: most likely it has the same bytes, and a hard link takes no room. If the bytes
+ * differ, the later check of the file itself finds out.
  */
 export function stillToCome(file: WantedFile, { places, env }: Surroundings): number {
   if (file.bytes === undefined || sizeOf(file.path) === file.bytes) return 0;

@@ -31,10 +31,10 @@ export interface FetchModelOptions {
   readonly signal: AbortSignal;
   /** Called with the progress of each file, in the form of a run's `progress` event. */
   readonly onProgress?: (progress: ModelProgress) => void;
-  /** Called with everything that is known of the progress, for those who show more. */
+  /** Called with all details of the progress, for callers that show more than a run's event holds. */
   readonly onFile?: (progress: FileProgress) => void;
   readonly settings?: SettingsOverrides;
-  /** Whether only configuration and tokenizer files are fetched, because the weights are the person's own. */
+  /** Whether only configuration and tokenizer files are fetched, because the person has the weights already. */
   readonly companionsOnly?: boolean;
 }
 
@@ -98,7 +98,8 @@ class BatchProgress {
 }
 
 /**
- * Checks, before the first byte, that there is room for all files together: a run needs its base model and its VAE.
+ * Checks, before the first byte, that there is room for all files together: a run needs both its base model and its
+ * VAE.
  * @throws EnvironmentError when there is not
  */
 export function checkModelRoom(
@@ -121,7 +122,10 @@ function missingFiles(entry: AnyEntry, places: Places, companionsOnly = false): 
     .map((file) => wantedFile(entry, file, places));
 }
 
-/** @throws DownloadError when the entry has neither a hash nor a source for the file */
+/**
+ * The request for one file of an entry.
+ * @throws DownloadError when the entry has neither a hash nor a source for the file
+ */
 function wantedFile(entry: AnyEntry, file: ModelFile, places: Places): WantedFile {
   if (file.local !== undefined)
     throw new DownloadError(`${file.local} is gone.`, {

@@ -1,4 +1,4 @@
-/** A model that helps (a captioner, tagger or judge) is made ready: looked up as far as needed, and fetched. */
+/** Makes an auxiliary model (a captioner, tagger or judge) ready: looks it up as far as needed, and fetches it. */
 import type { Places } from '../../base/paths.ts';
 import { locateModel } from '../catalogue/locate.ts';
 import type { AssetEntry } from '../catalogue/schema.ts';
@@ -15,8 +15,8 @@ export interface AssetTools {
 }
 
 /**
- * The model with all its files on this disk. Where the registry knows the hash of the weights only, the small files are
- * pinned once, at the same commit.
+ * The model with all its files on this disk. Where the registry knows only the hash of the weights, the small files
+ * are pinned once, at the same commit.
  * @throws DownloadError, EnvironmentError, or the signal's reason
  */
 export async function readyAsset(

@@ -17,7 +17,7 @@ import { formatBytes } from '../../base/text.ts';
 import { hubCacheDir } from '../../download/http/settings.ts';
 import type { Reuse, WantedFile } from '../../download/wanted.ts';
 
-/** Least bytes of a file that is searched for: smaller files come faster from the network. */
+/** Least bytes of a file that is searched for: smaller files come faster over the network. */
 const WORTH_SEARCHING = 16 << 20;
 const DEEPEST = 4;
 

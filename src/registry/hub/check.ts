@@ -1,4 +1,7 @@
-/** Checks that the sources of the registry are still what it says. Each is asked once; nothing is fetched. */
+/**
+ * Checks that the sources of the registry still serve what the registry says. Each source is asked once; nothing is
+ * fetched.
+ */
 import pMap from 'p-map';
 import { askAbout, readJson } from '../../download/http/ask.ts';
 import type { Client } from '../../download/http/client.ts';
@@ -49,7 +52,7 @@ export async function checkSources(entries: readonly AnyEntry[], input: CheckInp
   return pMap(questions, check, { concurrency: AT_ONCE });
 }
 
-/** Collects one question per address, because entries share their small files. */
+/** Collects one question per address, because entries share small files. */
 function collect(entries: readonly AnyEntry[], { settings, env }: CheckInput): Question[] {
   const questions = new Map<string, Question>();
   for (const entry of entries)
@@ -98,7 +101,7 @@ function compare(
   return { state: 'ok', detail: said.sha256 === undefined ? 'exists; its hash is not told' : '' };
 }
 
-/** Civitai tells hashes in its API, while each download request counts against a quota, so the API is asked. */
+/** Asks Civitai's API, which tells hashes. A download request would count against the person's quota. */
 async function askCivitai(
   client: Client,
   settings: DownloadSettings,

@@ -1,4 +1,4 @@
-/** What Civitai's API says of a model version; only the fields that we use. */
+/** Reads Civitai's API on model versions; only the fields that we use. */
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { checked } from './hub-listing.ts';
@@ -25,11 +25,17 @@ const modelSchema = z.object({ modelVersions: z.array(z.object({ id: number })).
 
 export type CivitaiVersion = z.infer<typeof versionSchema>;
 
-/** Reads the description of a version. @throws {Fault} when the answer is none */
+/**
+ * Reads the description of a version.
+ * @throws {Fault} when the answer is none
+ */
 export const readVersion = (document: unknown, host: string): CivitaiVersion =>
   checked(versionSchema, document, { host, what: 'a description of a version' });
 
-/** Number of the newest version of a model. @throws {Fault} when the answer is no description of a model */
+/**
+ * Number of the newest version of a model.
+ * @throws {Fault} when the answer is no description of a model
+ */
 export const newestVersion = (document: unknown, host: string): number | undefined =>
   checked(modelSchema, document, { host, what: 'a description of a model' }).modelVersions?.[0]?.id ?? undefined;
 

@@ -1,4 +1,4 @@
-/** What a hub says of the files of a repository. It is checked before any of it is used. */
+/** Reads a hub's list of the files of a repository. The list is checked before any of it is used. */
 import { z } from 'zod';
 import { isFileSize } from '../../download/file/pieces.ts';
 import { Fault } from '../../download/http/fault.ts';
@@ -8,12 +8,12 @@ export interface Listed {
   readonly path: string;
   readonly bytes: number | undefined;
   readonly sha256: string | undefined;
-  /** SHA-1 of its blob in git, for a file that is no large one. */
+  /** SHA-1 of its git blob, for a file outside of large file storage. */
   readonly blob?: string | undefined;
 }
 
 export interface Listing {
-  /** Commit that the revision stands for. */
+  /** Commit that the requested revision stands for. */
   readonly commit: string | undefined;
   readonly files: readonly Listed[];
 }
@@ -43,7 +43,10 @@ const schema = z.object({
     .nullish(),
 });
 
-/** Reads a listing of files. @throws {Fault} that names the key that makes no sense, when the document is no listing */
+/**
+ * Reads a listing of files.
+ * @throws {Fault} that names the wrong key, when the document is no listing
+ */
 export function readListing(document: unknown, host: string): Listing {
   const { sha, siblings } = checked(schema, document, { host, what: 'a list of files' });
   const files = (siblings ?? []).map(({ rfilename, size: whole, lfs, blobId }) => ({
@@ -55,7 +58,10 @@ export function readListing(document: unknown, host: string): Listing {
   return { commit: sha ?? undefined, files };
 }
 
-/** Checks that a server's document has the expected shape. @throws {Fault} when it does not */
+/**
+ * Checks that a server's document has the expected shape.
+ * @throws {Fault} when it does not
+ */
 export function checked<T>(type: z.ZodType<T>, document: unknown, from: { host: string; what: string }): T {
   const result = type.safeParse(document);
   if (result.success) return result.data;
@@ -67,7 +73,10 @@ export function checked<T>(type: z.ZodType<T>, document: unknown, from: { host: 
   );
 }
 
-/** @throws {Fault} when the file that a server names could lie outside its folder */
+/**
+ * Checks that a path from a server lies inside its folder.
+ * @throws {Fault} when it could lie outside
+ */
 export function checkInside(path: string, host: string): void {
   if (!innerPath.safeParse(path).success)
     throw new Fault('page', `${host} names a file that could lie outside its folder: ${JSON.stringify(path)}`);

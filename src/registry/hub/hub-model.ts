@@ -1,4 +1,4 @@
-/** A model in a repository of Hugging Face's hub: which files it is, each with its hash at a pinned revision. */
+/** A model in a repository of Hugging Face's hub: its files, each with its hash at a pinned revision. */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -13,12 +13,15 @@ import { addressOf, type RemoteInput, type RemoteModel, weights, withoutEnding }
 
 interface OnHub {
   readonly repo: string;
-  /** File in the repository; empty for its only checkpoint. */
+  /** File in the repository; empty when the repository's only checkpoint is meant. */
   readonly inner: string;
   readonly revision: string;
 }
 
-/** @throws UsageError when the text is not `owner/name` or `owner/name/FILE` */
+/**
+ * Reads `owner/name` or `owner/name/FILE`.
+ * @throws UsageError when the text is neither
+ */
 export function hubId(what: string): OnHub {
   const [, repo, inner = ''] = /^([\w.-]+\/[\w.-]+)(?:\/(.+))?$/.exec(what) ?? [];
   if (repo === undefined)
@@ -80,8 +83,8 @@ export async function findOnHub({ repo, inner, revision }: OnHub, input: RemoteI
 }
 
 /**
- * The files of a repository of the hub at a revision, and the address that told them. The name of a data set begins with
- * `datasets/`, as in its address.
+ * The files of a repository of the hub at a revision, and the address that listed them. The name of a data set begins
+ * with `datasets/`, as in its address.
  */
 export async function listRepository(
   { repo, revision }: Pick<OnHub, 'repo' | 'revision'>,
@@ -94,7 +97,7 @@ export async function listRepository(
   return { api, ...readListing(await readJson(client, api, signal), api.label) };
 }
 
-/** More files or bytes than these do not belong to a model. Each small file costs a request, and is read whole. */
+/** Largest numbers of files and bytes of a model. Each small file costs a request, and is read whole. */
 const MOST_FILES = 200;
 const MOST_SMALL = 16 << 20;
 const MOST_SMALL_TOGETHER = 64 << 20;
@@ -114,7 +117,8 @@ async function diffusersFiles(
 }
 
 /**
- * The listed files with the hash of each. @throws {Fault} when there are too many, or one is too large to be looked at
+ * The listed files with the hash of each.
+ * @throws {Fault} when there are too many, or one is too large to be read
  */
 export async function pinnedFiles(
   needed: readonly Listed[],

@@ -1,4 +1,4 @@
-/** The entry that the registry gets for a base model of the person's own. Pure. */
+/** Makes the registry's entry for a base model of the person's own. Pure. */
 import { UsageError } from '../../base/errors.ts';
 import { type Family, type Prediction, predictions } from '../../spec/schema.ts';
 import { neutralEntry } from '../catalogue/find.ts';
@@ -13,11 +13,11 @@ export interface FoundModel extends RemoteModel {
   readonly facts: ModelFacts;
 }
 
-/** What the person says of the entry, each undefined where they leave it to us. */
+/** What the person decided about the entry. Each field is undefined where they leave it to us. */
 export interface Wishes {
   readonly id: string | undefined;
   readonly title: string | undefined;
-  /** Id of the entry whose recipe and prompts it takes. */
+  /** Id of the entry whose recipe and prompts the new entry takes. */
   readonly like: string | undefined;
   readonly prediction: string | undefined;
 }
@@ -37,7 +37,10 @@ export function knownAs(registry: Registry, files: readonly ModelFile[]): AnyEnt
 
 const isPrediction = (word: string): word is Prediction => predictions.some((known) => known === word);
 
-/** @throws {UsageError} when no entry of the registry is like it */
+/**
+ * The entry for a model that was found.
+ * @throws {UsageError} when no entry of the registry is similar to it
+ */
 export function describeOwn(found: FoundModel, wishes: Wishes, registry: Registry): OwnEntry {
   const { family } = found.facts;
   const prediction = wishes.prediction ?? found.facts.prediction;
@@ -79,7 +82,7 @@ export function describeOwn(found: FoundModel, wishes: Wishes, registry: Registr
 }
 
 /**
- * A file without a VAE needs a recommended one. For other files the VAE recommended for the similar model is passed on.
+ * The VAE that the entry recommends: that of the similar model, else, for a file without a VAE, one of the registry.
  */
 function recommendedVae({ lacksVae, family }: ModelFacts, like: ModelEntry): Pick<OwnEntry, 'recommended_vae'> {
   const vae = like.recommended_vae ?? (lacksVae ? vaeFor[family] : undefined);
@@ -93,7 +96,7 @@ function defaultLike(registry: Registry, family: Family, prediction: Prediction)
   return like;
 }
 
-/** An id made of a title. */
+/** An id made from a title. */
 export const slug = (title: string) =>
   title
     .toLowerCase()

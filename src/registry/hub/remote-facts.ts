@@ -26,7 +26,7 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
     throw new UsageError(`${file.path} is no safetensors file.`, { id: 'model/not-safetensors' });
   const header = await readStart(input.client, address, 8 + length, input.signal);
   const end = endOfTensors(header, file.path);
-  // A file with the real header, and a hole in place of the weights, reads like the whole one.
+  // A file with the real header, and a hole in place of the weights, can be read like the whole file.
   const folder = mkdtempSync(join(tmpdir(), 'visiontrain-header-'));
   const path = join(folder, 'model.safetensors');
   try {
@@ -49,8 +49,9 @@ export async function remoteFacts(file: ModelFile, input: RemoteInput): Promise<
 }
 
 /**
- * What the scheduler of a diffusers folder says of its predictions; nothing when the folder has no scheduler.
- * @throws UsageError when a LoRA of it would be wrong; Fault when the server refuses
+ * What the scheduler of a diffusers folder says about the kind of prediction; nothing when the folder has no
+ * scheduler.
+ * @throws UsageError when a LoRA trained on it would be wrong; Fault when the server refuses
  */
 export async function remoteSchedulerFacts(
   model: string,

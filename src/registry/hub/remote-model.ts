@@ -1,4 +1,4 @@
-/** A model that lies on a server: what is known of it before its weights are fetched. */
+/** A model on a server: what is known about it before its weights are fetched. */
 
 import type { Client } from '../../download/http/client.ts';
 import { Fault } from '../../download/http/fault.ts';
@@ -14,7 +14,7 @@ export interface RemoteModel {
   readonly page: string;
   readonly layout: 'single_file' | 'diffusers';
   readonly files: ModelFile[];
-  /** Parts of the person's address that are not kept, because they would let anybody in. */
+  /** Parts of the person's address that are not kept, because they would give anybody access. */
   readonly left?: readonly string[];
 }
 
@@ -28,7 +28,10 @@ export interface RemoteInput {
   readonly tokenEnv: string | undefined;
 }
 
-/** @throws {Fault} when the server names a file of no bytes, or one that could lie outside its folder */
+/**
+ * The weights of a model as a file of the registry.
+ * @throws {Fault} when the server names a file of no bytes, or one that could lie outside its folder
+ */
 export function weights(
   path: string,
   sha256: string,

@@ -12,7 +12,7 @@ import { findOnHub, hubId, hubLink } from './hub-model.ts';
 import { addressOf, type RemoteInput, type RemoteModel, weights, withoutEnding } from './remote-model.ts';
 
 /**
- * Finds out what the text means.
+ * Finds the model that a text means.
  * @throws UsageError when it is unclear which file is meant; Fault when the server refuses
  */
 export async function findRemote(what: string, input: RemoteInput): Promise<RemoteModel> {
@@ -53,7 +53,8 @@ export async function findRemote(what: string, input: RemoteInput): Promise<Remo
 }
 
 /**
- * The error when the bare address is refused: `pull` may be used once with the secret part, which is not written down.
+ * The error for a server that refuses the address without its secret part: `pull` may be used once with that part,
+ * which is not written down.
  */
 function needsSecret(fault: Fault, left: readonly string[], address: string): DownloadError {
   return new DownloadError(`${address} cannot be had without what lets you in, and that is not kept in a file.`, {
@@ -98,7 +99,7 @@ async function findOnCivitai(
       [found.model?.name, found.name].filter((part) => typeof part === 'string').join(' ') || withoutEnding(file.name),
     page: `${settings.civitai}/models/${model}?modelVersionId=${version}`,
     layout: 'single_file',
-    // Civitai's API rounds sizes, so the size stays unknown until the file is asked for.
+    // Civitai's API rounds sizes, so the size stays unknown until the file is requested.
     files: [weights(file.name, file.sha256, undefined, { source: { kind: 'civitai', model, version }, host })],
   };
 }

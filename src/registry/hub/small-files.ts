@@ -1,6 +1,6 @@
 /**
- * Completes an entry of which the registry pins the weights only: its configuration and tokenizer files are looked up at
- * the commit that the registry names, hashed once, and written down as an entry of the person's own.
+ * Completes an entry for which the registry pins only the weights: its configuration and tokenizer files are looked up
+ * at the commit that the registry names, hashed once, and written down as an entry of the person's own.
  */
 import { DownloadError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
@@ -17,7 +17,7 @@ interface Where {
   readonly signal: AbortSignal;
 }
 
-/** Small files that transformers reads beside the weights. Code is not among them. */
+/** Names of the small files that transformers reads beside the weights. Files of code are never among them. */
 const SMALL = /^[^/]+\.(json|txt)$/u;
 
 /**

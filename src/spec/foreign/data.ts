@@ -2,7 +2,7 @@
 import type { ForeignWord } from './word.ts';
 
 export const dataWords: readonly ForeignWord[] = [
-  // Dataset
+  // Words for the data set.
   {
     names: [
       'train_data_dir',
@@ -66,7 +66,7 @@ export const dataWords: readonly ForeignWord[] = [
   { names: ['validation_split'], key: 'dataset.validation_share' },
   { names: ['validate_every_n_steps', 'eval_steps_interval'], key: 'validation.every' },
   { names: ['validate_every_n_epochs', 'eval_epoch_interval'], key: 'validation.every', as: 'epochs' },
-  // Model
+  // Words for the base model.
   {
     names: [
       'pretrained_model_name_or_path',

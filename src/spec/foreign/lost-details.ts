@@ -1,4 +1,4 @@
-/** Words of other trainers that have no key here: details of their layers, launchers and samples. */
+/** Words of other trainers that have no key here: details of layers, launchers and samples. */
 import type { LostWord } from './word.ts';
 
 export const lostDetails: readonly LostWord[] = [

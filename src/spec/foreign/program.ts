@@ -1,7 +1,10 @@
-/** Words that are about another trainer's own program and windows, not about what is trained: nothing is lost with them. */
+/**
+ * Words about another trainer's own program and windows. They do not change training, so nothing is lost by leaving
+ * them out.
+ */
 
 export const programWords: ReadonlySet<string> = new Set([
-  // kohya_ss: its windows, folders and files
+  // kohya_ss: its windows, folders and files.
   'use_shell',
   'allowed_paths',
   'models_dir',
@@ -31,7 +34,7 @@ export const programWords: ReadonlySet<string> = new Set([
   'console_log_level',
   'console_log_file',
   'console_log_simple',
-  // What kohya_ss sets for its tool that tags images, which writes no setting of a run
+  // kohya_ss saves these for its tool that tags images; they are not settings of a run.
   'batch_size_caption',
   'thresh',
   'general_threshold',
@@ -57,7 +60,7 @@ export const programWords: ReadonlySet<string> = new Set([
   'character_threshold',
   'use_quality_tags',
   'use_quality_tags_as_last_tag',
-  // What kohya_ss saves of models of other families, whatever is trained
+  // kohya_ss saves these for models of other families with every run.
   'apply_t5_attn_mask',
   'model_prediction_type',
   'timestep_sampling',
@@ -97,7 +100,7 @@ export const programWords: ReadonlySet<string> = new Set([
   'train_t5xxl',
   'weighting_scheme',
   'log_config',
-  // lora-scripts, ai-toolkit
+  // lora-scripts and ai-toolkit.
   'author',
   'train_type',
   'log_prefix',
@@ -116,7 +119,7 @@ export const programWords: ReadonlySet<string> = new Set([
   'sqlite_db_path',
   'skip_first_sample',
   'disable_sampling',
-  // OneTrainer
+  // OneTrainer.
   'debug_mode',
   'debug_dir',
   'huggingface_cache_dir',

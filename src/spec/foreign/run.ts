@@ -2,7 +2,7 @@
 import type { ForeignWord } from './word.ts';
 
 export const runWords: readonly ForeignWord[] = [
-  // Samples
+  // Words for samples.
   {
     names: ['sample_every', 'sample_every_n_steps', 'sample_after', 'validation_steps', 'validation_step_interval'],
     key: 'samples.every',
@@ -21,7 +21,7 @@ export const runWords: readonly ForeignWord[] = [
   { names: ['guidance_scale', 'validation_guidance', 'cfg_scale', 'cfg'], key: 'samples.guidance' },
   { names: ['sample_seed', 'validation_seed'], key: 'samples.seed' },
   { names: ['sample_sampler'], key: 'samples.sampler', as: 'sampler' },
-  // Output
+  // Words for output files.
   { names: ['output_name', 'job_name', 'run_name', 'lora_name'], key: 'name' },
   { names: ['save_precision', 'save_dtype', 'output_dtype'], key: 'output.precision', as: 'precision' },
   {
@@ -35,7 +35,7 @@ export const runWords: readonly ForeignWord[] = [
   { names: ['max_step_saves_to_keep', 'save_last_n_epochs'], key: 'output.save_keep' },
   { names: ['checkpoints_total_limit', 'rolling_backup_count'], key: 'output.checkpoint_keep' },
   { names: ['no_metadata'], key: 'output.metadata', as: 'noneIfTrue' },
-  // Resources
+  // Words for the machine.
   { names: ['train_device', 'gpu_ids', 'gpu_id'], key: 'resources.device', as: 'card' },
   {
     names: ['mixed_precision', 'train_dtype', 'weight_dtype', 'torch_dtype', 'dtype', 'base_model_default_dtype'],

@@ -2,7 +2,7 @@
 import type { ForeignWord } from './word.ts';
 
 export const trainingWords: readonly ForeignWord[] = [
-  // Length
+  // Words for the length of a run.
   {
     names: ['max_train_steps', 'max_steps', 'num_train_steps', 'train_steps', 'total_steps', 'num_steps', 'iterations'],
     key: 'training.steps',
@@ -21,7 +21,7 @@ export const trainingWords: readonly ForeignWord[] = [
     key: 'training.gradient_accumulation',
   },
   { names: ['random_seed', 'train_seed'], key: 'training.seed' },
-  // Rates
+  // Words for learning rates.
   {
     names: ['unet_lr', 'lr', 'unet_learning_rate', 'learning_rate_unet', 'lr_unet', 'base_lr'],
     key: 'training.learning_rate',
@@ -68,7 +68,7 @@ export const trainingWords: readonly ForeignWord[] = [
     names: ['clip_grad_norm', 'gradient_clipping', 'max_gradient_norm', 'clip_grad'],
     key: 'training.max_grad_norm',
   },
-  // Adapter
+  // Words for the adapter.
   {
     names: ['network_dim', 'network_rank', 'lora_rank', 'lora_dim', 'lora_r', 'linear', 'dim', 'unet_rank'],
     key: 'training.rank',

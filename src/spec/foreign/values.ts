@@ -1,6 +1,6 @@
 /**
- * Values as other trainers write them → the same as run.yaml has them. Pure; a value that cannot be converted is
- * undefined.
+ * Converts values as other trainers write them into values of run.yaml. Pure; the result is undefined for a value that
+ * cannot be converted.
  */
 
 import { precisions, type samplers } from '../sections/choices.ts';
@@ -25,14 +25,17 @@ const numberFormats: Readonly<Record<string, (typeof precisions)[number]>> = {
   b16: 'bf16',
 };
 
-/** `float16`, `BFLOAT_16`, `torch.bfloat16` → `fp16`, `bf16`. */
+/** Converts a precision: `float16`, `BFLOAT_16`, `torch.bfloat16` → `fp16`, `bf16`. */
 function precision(value: unknown): unknown {
   if (value === false) return 'fp32';
   const name = plain(value).replace(/^torch/u, '');
   return precisions.find((known) => known === name) ?? numberFormats[name];
 }
 
-/** `float8`, `INT_8`, `int8-quanto`, `NFLOAT_4`, `nf4-bnb` → `fp8`, `int8`, `nf4`; formats of 16 bits and more: `same`. */
+/**
+ * Converts a quantisation: `float8`, `INT_8`, `int8-quanto`, `NFLOAT_4`, `nf4-bnb` → `fp8`, `int8`, `nf4`; formats of
+ * 16 bits and more: `same`.
+ */
 function packing(value: unknown): unknown {
   const name = plain(value);
   if (/^(q?float8|fp8)/u.test(name)) return 'fp8';
@@ -72,7 +75,7 @@ const scheduleNames: Readonly<Record<string, (typeof schedules)[number]>> = {
   onecyclelr: 'one_cycle',
   piecewiseconstant: 'piecewise',
   constantwithwarmup: 'constant',
-  // What Adafactor's own schedule does is its relative step, which ours has no switch for.
+  // Adafactor's own schedule is its relative step, for which there is no switch here.
   adafactor: 'constant',
   cosineannealinglr: 'cosine',
   cosinewithhardrestarts: 'cosine_with_restarts',
@@ -83,10 +86,10 @@ function schedule(value: unknown): unknown {
   return schedules.find((known) => plain(known) === name) ?? scheduleNames[name];
 }
 
-/** `512`, `"512,768"`, `[512, 768]` → the side of the square of that area, a multiple of 8. */
+/** Converts a resolution: `512`, `"512,768"`, `[512, 768]` → the side of the square of that area, a multiple of 8. */
 function side(value: unknown): unknown {
   const sides = (typeof value === 'string' ? value.split(/[,x×]/u) : [value].flat()).map((each) => Number(each));
-  // Three numbers and more are no width and height: ai-toolkit trains on all of these sizes.
+  // A list of three or more numbers is no width and height: ai-toolkit trains on all of these sizes.
   if (sides.length > 2)
     return sides.every((each) => each > 0) ? sides.map((each) => Math.round(each / 8) * 8) : undefined;
   const [width = Number.NaN, height = width] = sides;
@@ -104,7 +107,7 @@ const losses: Readonly<Record<string, string>> = {
   smoothl1: 'smooth_l1',
 };
 
-/** Weightings as OneTrainer names them. */
+/** OneTrainer's names of loss weightings, with ours. */
 const weightings: Readonly<Record<string, string>> = {
   constant: 'none',
   none: 'none',
@@ -125,7 +128,7 @@ const samplerNames: Readonly<Record<string, (typeof samplers)[number]>> = {
   dpmsolver: 'dpmpp_2m',
 };
 
-/** The number of a card → a device name; a device name stays as it is. */
+/** Converts the number of a card to a device name; a device name stays as it is. */
 function card(value: unknown): unknown {
   if (value === 'gpu') return 'cuda';
   if (/^\d{1,2}$/u.test(String(value))) return `cuda:${value}`;
@@ -211,7 +214,7 @@ export const conversions = {
   mostNoise: (value: unknown) => (typeof value === 'number' ? { max: Math.round(value * 1000) } : undefined),
   perturbationRandom: when(isTrue, { random: true }),
   normalisedMasks: (value: unknown) => (typeof value === 'boolean' ? { from: 'auto', normalise: value } : undefined),
-  // Sets of layers as OneTrainer names them.
+  // OneTrainer's names of sets of layers, with ours.
   layerSet: (value: unknown) => ({ full: 'all', attnmlp: 'all', attnonly: 'attention' })[plain(value)] ?? value,
   lokrBoth: (value: unknown) => ({ decompose_both: value }),
   lokrFull: (value: unknown) => ({ full: value }),
@@ -220,10 +223,13 @@ export const conversions = {
   secondBeta: (value: unknown) => [0.9, value],
 } as const;
 
-/** The conversion `epochs` needs the number of pictures, so it is done in `foreign.ts`. */
+/** The name of a conversion. `epochs` needs the number of images, so `foreign.ts` does it. */
 export type Conversion = keyof typeof conversions | 'epochs';
 
-/** Files of other trainers hold `"1e-4"`, `"True"` and `"None"` as text. */
+/**
+ * A value with text such as `"1e-4"`, `"True"` and `"None"`, as files of other trainers have it, converted to the
+ * value it means.
+ */
 export function asTyped(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();

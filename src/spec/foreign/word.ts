@@ -1,14 +1,14 @@
-/** The shapes of the tables of words that people bring from other trainers. */
+/** Shapes of the tables of foreign words. */
 import type { Conversion } from './values.ts';
 
-/** A word of another trainer that one of our keys stands for. */
+/** A word of another trainer that has a key here. */
 export interface ForeignWord {
   readonly names: readonly string[];
   /** Dotted key of run.yaml. */
   readonly key: string;
-  /** How the word's values are converted; without it they are the same as ours. */
+  /** How the values of the word are converted; without it they are the same as ours. */
   readonly as?: Conversion;
-  /** What differs from the other trainer, for the person. */
+  /** How the setting here differs from that of the other trainer, in a sentence for the person. */
   readonly note?: string;
 }
 

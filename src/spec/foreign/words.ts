@@ -1,7 +1,7 @@
 /**
- * The words that people bring from other trainers, each with its name here: sd-scripts, kohya_ss, OneTrainer,
- * ai-toolkit, SimpleTuner, diffusers' scripts. This file is data only; `foreign.ts` makes the messages. Names are
- * compared in lower case, with `_` for `-`.
+ * The words of other trainers, each with its name here: sd-scripts, kohya_ss, OneTrainer, ai-toolkit, SimpleTuner,
+ * diffusers' scripts. This file is data only; `foreign.ts` makes the messages. Names are compared in lower case, with
+ * `_` for `-`.
  */
 import { dataWords } from './data.ts';
 import { runWords } from './run.ts';

@@ -1,4 +1,6 @@
-/** How often something is done, or how long a run is: a number of steps, or a text such as `2 epochs` or `30m`. Pure. */
+/**
+ * How often something is done, or how long a run is: a number of steps, or a text such as `2 epochs` or `30m`. Pure.
+ */
 import { plural } from '../../base/text.ts';
 
 /** A value of run.yaml: steps (0: never), or a text that `readCadence` understands. */
@@ -13,7 +15,10 @@ export interface Cadence {
 export const EPOCHS = /^[1-9][0-9]{0,5} ?epochs?$/;
 export const CADENCE = /^[1-9][0-9]{0,5} ?(epochs?|m|min|minutes?|h|hours?)$/;
 
-/** @throws TypeError for a text that the schema would have refused */
+/**
+ * The unit and number in a value of run.yaml.
+ * @throws TypeError for a text that the schema would have refused
+ */
 export function readCadence(every: Every): Cadence {
   if (typeof every === 'number') return { count: every, unit: 'steps' };
   const [, digits, unit = ''] = /^(\d+) ?([a-z]+)$/.exec(every) ?? [];
@@ -23,13 +28,13 @@ export function readCadence(every: Every): Cadence {
   return { count: unit.startsWith('h') ? 60 * count : count, unit: 'minutes' };
 }
 
-/** As plan.json holds it, in one form for each meaning: a number, `2 epochs` or `30 minutes`. */
+/** The value as it is written into plan.json, in one form for each meaning: a number, `2 epochs` or `30 minutes`. */
 export function plannedCadence(every: Every): Every {
   const { count, unit } = readCadence(every);
   return unit === 'steps' ? count : `${count} ${unit}`;
 }
 
-/** `100 steps`, `1 epoch`, `30 minutes`. */
+/** The value in words: `100 steps`, `1 epoch`, `30 minutes`. */
 export function cadenceWords(every: Every): string {
   const { count, unit } = readCadence(every);
   return plural(count, unit.slice(0, -1));

@@ -1,4 +1,4 @@
-/** The key `dataset.caption_options` of run.yaml: marks in captions that mean something, as sd-scripts reads them. */
+/** The key `dataset.caption_options` of run.yaml: marks in captions that have a meaning, as in sd-scripts. */
 import { z } from 'zod';
 import { count, doc, line, part } from '../training/doc.ts';
 

@@ -1,9 +1,9 @@
-/** The section `model` of run.yaml: the base model, and what its file does not say. */
+/** The section `model` of run.yaml: the base model, and facts about it that its file does not hold. */
 import { z } from 'zod';
 import { count, doc, line, part } from '../training/doc.ts';
 import { families, predictions } from './choices.ts';
 
-/** A LoRA that becomes part of the base before the training. */
+/** A LoRA that is merged into the base model before training. */
 export const mergedLoraSchema = z.strictObject({
   path: part(line(4096).min(1), 'A LoRA file (.safetensors); relative to this file.'),
   strength: part(
@@ -12,7 +12,7 @@ export const mergedLoraSchema = z.strictObject({
   ),
 });
 
-/** How latents of a VAE become what the U-Net sees. */
+/** How latents of a VAE are scaled before the U-Net reads them. */
 export const vaeScalingSchema = z.strictObject({
   scale: part(z.number().positive().max(1000).default(0.13025), 'Factor on shifted latents.'),
   shift: part(z.number().min(-1000).max(1000).default(0), 'What is taken away from latents: their mean.'),

@@ -11,7 +11,7 @@ export type Resolution = z.output<typeof resolutionSchema>;
 /** The sizes, the largest first. */
 export const sidesOf = (resolution: Resolution): readonly number[] => [resolution].flat().toSorted((a, b) => b - a);
 
-/** The largest size, which samples have and the loss is validated at. */
+/** The largest size, which samples have and at which the validation loss is measured. */
 export const largestSide = (resolution: Resolution): number => Math.max(...[resolution].flat());
 
 /** The sizes in words: `1024 px`, `1024 and 768 px`. */

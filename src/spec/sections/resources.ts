@@ -89,11 +89,14 @@ export const resourcesSchema = z.strictObject({
   ),
 });
 
-/** What plan.json says in place of `devices`. */
+/** The keys that replace `devices` in plan.json. */
 export const plannedDevices = {
-  /** Processes that train together on all nodes; `batch_size` is that of one of them. */
+  /** Processes that train together on all nodes; `batch_size` is the batch of one process. */
   processes: z.number().int().min(1),
   nodes: z.number().int().min(1),
-  /** Numbers of this machine's cards that train together, one process each; empty where one process trains, or on a processor. */
+  /**
+   * Numbers of this machine's cards that train together, one process each; empty where a single process trains, or the
+   * processor does.
+   */
   cards: z.array(z.number().int().min(0)),
 } as const;

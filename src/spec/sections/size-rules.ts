@@ -51,7 +51,7 @@ export const sizeRules: readonly Rule[] = [
       level: 'error',
       check: ({ dataset: d }) => {
         const below = Math.floor(d[key] / d.bucket_step) * d.bucket_step;
-        // The advised value must also fit the resolution and the range of the key.
+        // The suggested value must also fit the resolution and the range of the key.
         const lowest = key === 'bucket_min' ? LEAST_BUCKET : Math.max(LEAST_BUCKET, largestSide(d.resolution));
         const near = below >= lowest ? below : below + d.bucket_step;
         return when(d.buckets && d[key] % d.bucket_step !== 0, `must be a multiple of bucket_step, such as ${near}`);

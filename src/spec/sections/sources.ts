@@ -63,7 +63,10 @@ export const leanSource = (source: SourceSpec): Partial<SourceSpec> =>
     Object.entries(source).filter(([key, value]) => key === 'path' || key === 'role' || value !== standard[key]),
   );
 
-/** Keys of a source that came later. At their default they are no part of a run's identity. */
+/**
+ * Keys of a source that were added later. At their defaults they are no part of a run's identity, so that older runs
+ * keep theirs.
+ */
 export const laterSourceKeys = [
   'caption_extension',
   'shuffle_tags',

@@ -1,9 +1,9 @@
-/** Keys that count steps, or say the same as a text with a unit. */
+/** Keys that are a number of steps, or a text with a unit. */
 import { z } from 'zod';
 import { count } from '../training/doc.ts';
 import { CADENCE } from './cadence.ts';
 
-/** Steps, or a text with a unit, as `cadence.ts` reads it. */
+/** The schema of a number of steps, or of a text with a unit that `cadence.ts` reads. */
 export const stepsOr = (least: number, pattern: RegExp, ...examples: readonly string[]) =>
   z.union([
     count(least, 10_000_000),

@@ -1,4 +1,7 @@
-/** The section `validation` of run.yaml: when the loss on images that are not trained on is measured, and what follows. */
+/**
+ * The section `validation` of run.yaml: when the loss on images kept out of training is measured, and what follows
+ * from it.
+ */
 import { z } from 'zod';
 import { count, doc, line } from '../training/doc.ts';
 import { CADENCE } from './cadence.ts';

@@ -1,4 +1,4 @@
-/** Terms of what goes on beside a training, and of many of them. */
+/** Terms for many runs, and for what goes on beside a run. */
 import type { Term } from './term.ts';
 
 export const beyondTerms: readonly Term[] = [

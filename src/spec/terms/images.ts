@@ -1,4 +1,4 @@
-/** Terms of the data set. */
+/** Terms for the data set. */
 import type { Term } from './term.ts';
 
 export const imageTerms: readonly Term[] = [

@@ -1,4 +1,4 @@
-/** Terms of base models and of the machine. */
+/** Terms for base models and for the machine. */
 import type { Term } from './term.ts';
 
 export const modelTerms: readonly Term[] = [

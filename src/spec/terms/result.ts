@@ -1,4 +1,4 @@
-/** Terms of what a run makes, and of looking at it. */
+/** Terms for the results of a run, and for looking at them. */
 import type { Term } from './term.ts';
 
 export const resultTerms: readonly Term[] = [

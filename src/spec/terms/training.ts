@@ -1,4 +1,4 @@
-/** Terms of the training itself. */
+/** Terms for training itself. */
 import type { Term } from './term.ts';
 
 export const trainingTerms: readonly Term[] = [

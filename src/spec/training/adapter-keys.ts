@@ -14,7 +14,7 @@ export const lokrSchema = z.strictObject({
   full: part(z.boolean().default(false), 'Keep the second part whole, whatever the rank is.'),
 });
 
-/** How many of a LoRA's directions are trained at a timestep (T-LoRA). */
+/** How many of a LoRA's ranks are trained at a timestep (T-LoRA). */
 export const tLoraSchema = z.strictObject({
   min_rank: part(count(1, 1024).default(1), 'Directions that are trained at the strongest noise too.'),
   power: part(
@@ -23,7 +23,7 @@ export const tLoraSchema = z.strictObject({
   ),
 });
 
-/** A rule for layers, by name. */
+/** A rule for the layers whose names match a pattern, or that belong to a named set. */
 export const layerRuleSchema = z.strictObject({
   match: part(
     line(300).min(1),

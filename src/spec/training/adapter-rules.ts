@@ -1,4 +1,4 @@
-/** Rules between the kind of adapter and what else a run asks for. */
+/** Rules between the kind of adapter and other keys of a run. */
 import type { z } from 'zod';
 import type { adapterKeys } from './adapter-keys.ts';
 import { type Rule as RuleOf, when } from './rule.ts';
@@ -15,7 +15,7 @@ interface Ruled {
 
 type Rule = RuleOf<Ruled>;
 
-/** Whether the adapter is another than a plain LoRA. */
+/** Whether the adapter is anything but a plain LoRA. */
 const isOther = ({ adapter, dora }: Ruled['training']) => adapter !== 'lora' || dora;
 
 const kindOf = ({ adapter, dora }: Ruled['training']) => (dora ? 'dora' : adapter);

@@ -1,4 +1,4 @@
-/** Keys that change what a picture looks like from use to use. */
+/** Keys that vary an image from use to use. */
 import { z } from 'zod';
 import { count, doc, part, share } from './doc.ts';
 

@@ -1,4 +1,4 @@
-/** Rules for variations of pictures. */
+/** Rules for variations of images. */
 import type { z } from 'zod';
 import type { augmentKeys } from './augment-keys.ts';
 import { type Rule as RuleOf, when } from './rule.ts';

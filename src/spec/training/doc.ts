@@ -11,7 +11,7 @@ interface Doc {
 export const doc = <T extends z.ZodType>(schema: T, description: string, why: string, unit?: string): T =>
   schema.meta({ description, why, ...(unit === undefined ? {} : { unit }) } satisfies Doc) as T;
 
-/** A setting inside a key whose value is a group; why one changes it is said at the key. */
+/** A setting inside a key whose value is a group. Its `why` is at the key. */
 export const part = <T extends z.ZodType>(schema: T, description: string): T => schema.meta({ description }) as T;
 
 export const count = (min: number, max: number) => z.number().int().min(min).max(max);
@@ -20,5 +20,5 @@ export const line = (max: number) =>
   z
     .string()
     .max(max)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are to be refused
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/u, 'must be one line without control characters');

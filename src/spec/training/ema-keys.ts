@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, doc, part } from './doc.ts';
 
-/** A moving average of the weights, which is drawn with, measured and saved in their place. */
+/** A moving average of the weights. Samples, validation and saved files use it in place of the weights themselves. */
 export const emaSchema = z.strictObject({
   decay: part(
     z.number().min(0.5).max(0.99999).default(0.999),

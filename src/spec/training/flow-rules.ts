@@ -1,4 +1,7 @@
-/** Rules for bases of rectified flow: what is made for the noise schedule of the others, and samplers that it has not. */
+/**
+ * Rules for base models of rectified flow: settings that exist only for the noise schedule of other models, and
+ * samplers that cannot be used.
+ */
 import type { z } from 'zod';
 import type { lossKeys } from './loss-keys.ts';
 import { type Rule as RuleOf, when } from './rule.ts';
@@ -11,7 +14,7 @@ interface Ruled {
 
 type Rule = RuleOf<Ruled>;
 
-/** A rule that looks at bases of rectified flow only. */
+/** A rule that is checked for base models of rectified flow only. */
 const ofFlow = (key: string, message: string, wrong: (spec: Ruled) => boolean): Rule => ({
   key,
   level: 'error',

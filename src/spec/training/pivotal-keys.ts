@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, doc, line, part } from './doc.ts';
 
-/** An embedding: what the trigger says to the text encoders, trained as vectors of its own. */
+/** An embedding: vectors for the trigger in the text encoders, trained beside the LoRA. */
 const pivotalSchema = z.strictObject({
   tokens: part(count(1, 32).default(2), 'Vectors that stand for the trigger, each taking the place of a token.'),
   initial: part(
@@ -16,7 +16,7 @@ const pivotalSchema = z.strictObject({
   ),
 });
 
-/** The same in a plan: with the word that the vectors stand for, and steps in place of a share. */
+/** The embedding in a plan: with the word that the vectors stand for, and with steps in place of a share. */
 export const plannedPivotalSchema = pivotalSchema
   .omit({ until: true })
   .extend({ word: z.string().min(1), steps: z.number().int().min(1).nullable() });

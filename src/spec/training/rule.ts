@@ -1,7 +1,7 @@
-/** What a rule between keys of run.yaml is. */
+/** A rule between keys of run.yaml. */
 
 export interface Rule<Spec> {
-  /** The key the person should look at. */
+  /** The key that the person should look at. */
   readonly key: string;
   /** An error refuses the spec; a warning is shown with the plan. */
   readonly level: 'error' | 'warning';

@@ -1,4 +1,4 @@
-/** Keys of the section `training` that decide how the learning rate goes over the run. */
+/** Keys of the section `training` that decide how the learning rate changes during the run. */
 import { z } from 'zod';
 import { count, doc, part, share } from './doc.ts';
 
@@ -15,7 +15,7 @@ export const schedules = [
   'piecewise',
 ] as const;
 
-/** What a schedule may be told beside its name. Each belongs to the schedules that its description names. */
+/** Arguments of schedules. Each belongs to the schedules that its description names. */
 export const scheduleArgsSchema = z.strictObject({
   floor: part(share().default(0), 'Least share of the learning rate, for all that fall.'),
   decay: part(share().default(1), 'cosine_with_restarts: the peak of each cycle as a share of the one before.'),

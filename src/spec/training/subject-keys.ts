@@ -1,15 +1,15 @@
-/** Keys that say who is in the pictures: masks, regularisation images, and what the base model must not forget. */
+/** Keys about the subject of the images: masks, regularisation images, and what the base model must not forget. */
 import { z } from 'zod';
 import { count, doc, line, part, share } from './doc.ts';
 
-/** What `dataset mask` can find. All but `text` is learned where it is found; `text` is left out. */
+/** What `dataset mask` can find. Every found region is learned, except `text`, which is left out of training. */
 const maskFinds = ['background', 'character', 'faces', 'text'] as const;
 export type MaskFind = (typeof maskFinds)[number];
 
-/** Whether `dataset.masks.from` names a folder, and no other way to masks. */
+/** Whether `dataset.masks.from` is a folder and not one of the words for other sources of masks. */
 export const isMaskFolder = (from: string): boolean => !['auto', 'alpha', 'made'].includes(from);
 
-/** Which part of each picture is learned. */
+/** Which part of each image is learned. */
 export const masksSchema = z.strictObject({
   from: part(
     line(4096).min(1).default('auto'),
@@ -51,7 +51,7 @@ export const subjectKeys = {
   ),
 };
 
-/** What the base model makes of the class must stay as it is. */
+/** Prior preservation: images of the class must stay as the base model makes them. */
 export const preservationSchema = z.strictObject({
   class_word: part(
     line(200).default(''),

@@ -1,11 +1,11 @@
-/** The keys of the long section `training`, by what a person is about to do. The wizard and the reference page use it. */
+/** Groups the keys of the long section `training` by task. The wizard and the reference page use the groups. */
 
 export interface Task {
   readonly id: string;
   readonly label: string;
-  /** The question that the wizard asks. */
+  /** The question in the wizard. */
   readonly text: string;
-  /** Names of keys in `training`; those in no list belong to the first task. */
+  /** Names of keys in `training`. A key in no list belongs to the first task. */
   readonly names: readonly string[];
 }
 

@@ -9,7 +9,7 @@ type Training = z.output<z.ZodObject<typeof lossKeys & typeof scheduleKeys>> & {
   readonly max_weight_norm: number | null;
 };
 
-/** The part of run.yaml that these rules look at. */
+/** The part of run.yaml that these rules check. */
 interface Ruled {
   readonly model: { readonly prediction: string; readonly zero_terminal_snr: boolean };
   readonly training: Training;
@@ -27,7 +27,7 @@ const ARGS_OF: Readonly<Record<keyof NonNullable<Training['schedule_args']>, rea
   points: ['piecewise'],
 };
 
-/** Values that stand for "not given". */
+/** Values that mean "not given". */
 const USUAL: NonNullable<Training['schedule_args']> = { floor: 0, decay: 1, power: 1, d: 0.9, stable: 0.7, points: [] };
 
 const names = Object.keys(ARGS_OF) as (keyof typeof ARGS_OF)[];

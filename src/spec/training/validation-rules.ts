@@ -1,4 +1,4 @@
-/** Rules for validation, and for a run that it ends. */
+/** Rules for validation, and for a run that ends by its validation loss. */
 import { type Rule as RuleOf, when } from './rule.ts';
 
 interface Ruled {
@@ -13,7 +13,7 @@ interface Ruled {
 
 type Rule = RuleOf<Ruled>;
 
-/** Minutes and hours fall on other steps in each run. */
+/** Whether a cadence counts minutes or hours, which fall on other steps in each run. */
 const byTheClock = (every: number | string) => typeof every === 'string' && !every.includes('epoch');
 
 export const validationRules: readonly Rule[] = [
