@@ -1,25 +1,25 @@
 /**
- * Sets aside what lies in a folder of images without being part of its subject: masks of other trainers, regularisation
- * images, samples of former runs, the rest of a project folder. It is recognised by its name and by what lies beside
- * it. Pure.
+ * Sets aside files in a folder of images that are not part of its subject: masks of other trainers, regularisation
+ * images, samples of earlier runs, the rest of a project folder. They are recognised by their names and by the files
+ * beside them. Pure.
  */
 import { byCodePoint, plural } from '../../base/text.ts';
 import { isImage, stemOf } from './names.ts';
 import type { Folder, Walk } from './walk.ts';
 
 export interface Aside {
-  /** Folders with the files that are left to train on. */
+  /** Folders with the files that remain for training. */
   readonly folders: readonly Folder[];
   /** One sentence for each kind that was set aside. */
   readonly notes: readonly string[];
 }
 
 export type Walked = Pick<Walk, 'folders' | 'passed'> & {
-  /** Folders inside that are scanned on their own; their images may have masks here. */
+  /** Folders inside this one that are scanned on their own; this folder may hold masks of their images. */
   readonly beyond?: () => readonly Folder[];
 };
 
-/** The kinds, each with the sentence about it. */
+/** The sentence about each kind of file that is set aside. */
 const SAID = {
   mask: 'masks and condition images of another trainer',
   reg: 'regularisation images, which mean the opposite of the subject',
@@ -40,18 +40,18 @@ const SAMPLES = /^samples?$/iu;
 /** Folders that the GUI of sd-scripts makes beside `img`. */
 const PROJECT = new Set(['reg', 'model', 'models', 'log', 'logs', 'output', 'outputs']);
 const PROJECT_IMAGES = new Set(['img', 'image', 'images']);
-/** `fox-masklabel.png` beside `fox.png`. */
+/** Name of a mask beside its image: `fox-masklabel.png` beside `fox.png`. */
 const MASK_OF = /^(.+?)(-masklabel|-condlabel|[._-]mask)$/iu;
-/** A cheap test, done first on each name. */
+/** A quick test that is done first on each name. */
 const MAYBE_MASK = /mask|condlabel/iu;
 /** Names of samples made by sd-scripts: `name_000100_00_20240131120000_42.png`, `name_e000002_…`. */
 const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
 
 /**
  * Leaves out files that do not belong to the subject.
- * @param included names or paths of folders and files that are used all the same
+ * @param included names or paths of folders and files that are used nevertheless
  * @param captionExtension with its dot; an image with a caption is part of the subject, whatever its name
- * @param masksAreUsed whether masks are for the loss, so that they need not be named
+ * @param masksAreUsed whether masks are used for the loss, so that no note about them is needed
  */
 export function leaveAside(
   walk: Walked,
@@ -95,7 +95,7 @@ function notesOf(
 
 interface Found {
   readonly kind: Kind;
-  /** The folder that is recognised by its name; the files may lie deeper. */
+  /** The folder whose name was recognised; the files may lie deeper. */
   readonly top: string;
 }
 
@@ -105,7 +105,7 @@ function folderKinds({ folders, beyond }: Walked, wanted: ReadonlySet<string>, c
   const byPath = new Map(folders.map((folder) => [folder.path, folder]));
   const projects = new Set(projectFolders(folders));
   let stems: ReadonlySet<string> | undefined;
-  // The set of names is built only when a name asks for it: most data sets hold nothing of the kind.
+  // The set of names is built only when it is needed: most data sets hold no such files.
   const elsewhere = () => {
     stems ??= new Set([
       ...folders.filter(({ path }) => !isAuxiliary(path)).flatMap(({ files }) => imageStems(files)),
@@ -192,7 +192,7 @@ function withoutMasks(folder: Folder, { wanted, captionExtension, pass }: Rules)
   return gone.size === 0 ? folder : { ...folder, files: folder.files.filter((name) => !gone.has(name)) };
 }
 
-/** What is said in place of the usual way to take files in. */
+/** Advice that replaces the usual advice on how to include files. */
 const CURES: Partial<Record<Kind, string>> = {
   system: '',
   reg: '; dataset.sources with role: regularisation uses them as such, dataset.include as the subject',

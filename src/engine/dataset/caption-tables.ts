@@ -21,11 +21,11 @@ export interface Tables {
 }
 
 const READ = new Set(['metadata.jsonl', 'metadata.csv', 'metadata.parquet']);
-/** Tables that are only named: there is a way to turn them into the other form. */
+/** Files that are named in a note but not read; the note says how to convert them. */
 const NAMED = new Set(['captions.csv', 'captions.json', 'captions.jsonl']);
-/** What the steps of sd-scripts' fine-tuning call their metadata. */
+/** File names of the metadata that the steps of sd-scripts' fine-tuning write. */
 const KOHYA = /^meta_(cap|cap_dd|clean|lat)\.json$/u;
-/** Asked first of each name, since it costs least. */
+/** A quick test that is done first on each name. */
 const MAYBE = /^(metadata\.|captions\.|meta_)/iu;
 /** Most bytes of a table that is read. A table with a million captions is smaller. */
 const MOST_BYTES = 256 << 20;
@@ -54,7 +54,7 @@ export async function readTables(root: string, folders: readonly Folder[]): Prom
   return { captions, notes, read };
 }
 
-/** Paths of images by their names with and without extension; an empty text for a name that several have. */
+/** Paths of images by their names with and without extension; an empty text for a name that several images have. */
 function imageNames(folders: readonly Folder[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const { path, files } of folders)
@@ -109,7 +109,7 @@ function tableNote(count: number, unit: 'line' | 'row', odd: readonly number[]):
   return `holds ${plural(count, 'caption')}; read for images without a caption file${rest}`;
 }
 
-/** As `readTable`, for a table whose reader is loaded when one is met. */
+/** Does the same as `readTable` for a parquet table. Its reader is loaded only when a table is found. */
 async function readParquet(root: string, path: string, captions: Map<string, string>): Promise<string> {
   const { NoColumns, parquetRows } = await import('./words/parquet-table.ts');
   let count = 0;
@@ -136,8 +136,8 @@ async function readParquet(root: string, path: string, captions: Map<string, str
 }
 
 /**
- * Reads metadata of sd-scripts: an object by image, whose keys are whole paths or names without an extension. As there, a
- * caption is followed by the tags. The newest step does not hide what an earlier one says of other images.
+ * Reads metadata of sd-scripts: an object whose keys are the images' whole paths, or names without extension. As in
+ * sd-scripts, the tags follow the caption. A later step's file adds to the captions of earlier files for other images.
  */
 function readKohya(text: string, captions: Map<string, string>, names: ReadonlyMap<string, string>): string {
   let entries: [string, unknown][];
@@ -189,7 +189,7 @@ function jsonRow(line: string): Row | undefined {
   }
 }
 
-/** The first row names the columns. */
+/** The rows of a CSV table. The first row names the columns. */
 function csvTable(text: string): Rows | undefined {
   const table = csvRows(text, CAPTION_LIMIT);
   const head = table.next();

@@ -2,7 +2,10 @@
 import { isUtf8 } from 'node:buffer';
 
 export interface CaptionText {
-  /** One line without control characters, or where lines are wanted several; empty when the file holds no caption. */
+  /**
+   * One line without control characters, or several lines where `lines` asked for them; empty when the file holds no
+   * caption.
+   */
   readonly text: string;
   /** A remark, when something about the file is odd. */
   readonly note?: string;
@@ -36,7 +39,7 @@ export function readCaption(bytes: Buffer, lines = false): CaptionText {
 /** Keys that may hold a caption, in the order in which they are tried. */
 export const WORD_KEYS = ['caption', 'text', 'prompt', 'tags'] as const;
 
-/** The caption in a JSON value as other tools write it: the value of one of the keys above, or a list of tags. */
+/** The caption in a JSON value as other tools write it: the value of one of WORD_KEYS, or a list of tags. */
 export function wordsOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (Array.isArray(value))
@@ -66,12 +69,12 @@ function parseJson(text: string): unknown {
 export function decodeCaption(bytes: Buffer): CaptionText {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: utf16le.decode(bytes) };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { text: utf16be.decode(bytes) };
-  // The byte order mark counts as white space, which is trimmed in the end.
+  // The byte order mark counts as white space, which is trimmed afterwards.
   if (isUtf8(bytes)) return { text: bytes.toString('utf8') };
   return { text: windows1252.decode(bytes), note: 'is not UTF-8; it was read as Windows-1252' };
 }
 
-/** The lines that say something, each as one line. */
+/** The lines that are not empty, each cleaned as one line. */
 const ownLines = (text: string): string =>
   text
     .split(/\r\n|[\n\r\u2028\u2029]/u)
@@ -81,6 +84,6 @@ const ownLines = (text: string): string =>
 
 /** Turns lines and runs of white space into single spaces, because a prompt has no lines. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are to be replaced
   return text.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/gu, ' ').trim();
 }

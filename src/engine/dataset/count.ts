@@ -1,8 +1,8 @@
-/** Counts from names alone how often the pictures of a folder are used in an epoch. */
+/** Counts, from names alone, how often the images of a folder are used in an epoch. */
 import { folderRepeats, isImage } from './names.ts';
 import { walkFolder } from './walk.ts';
 
-/** Uses of all pictures in one epoch; undefined when the folder cannot be read. */
+/** Uses of all images in one epoch; undefined when the folder cannot be read. */
 export function countUses(root: string): number | undefined {
   try {
     return walkFolder(root).folders.reduce(

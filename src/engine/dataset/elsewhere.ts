@@ -1,6 +1,6 @@
 /**
- * Captions of images that no caption file and no table gives one, from where a person said: from inside the image, from
- * its name, or from that of its folder.
+ * Finds captions for images without a caption file or a row in a table, in the places that `dataset.caption_from`
+ * names: inside the image, its file name, or the name of its folder.
  */
 import { closeSync } from 'node:fs';
 import { openGivenUnchecked } from '../../base/files/regular-file.ts';
@@ -14,7 +14,7 @@ import { windowReader } from './window.ts';
 import { wordsInside } from './words/inside.ts';
 import { wordsOfFolder, wordsOfName } from './words/named.ts';
 
-/** To be raised when the same image would be found to hold another text. */
+/** Must be raised when another text would be found in the same image. */
 const VERSION = 1;
 
 const PLACES: Readonly<Record<CaptionFrom, string>> = {
@@ -26,7 +26,7 @@ const PLACES: Readonly<Record<CaptionFrom, string>> = {
 export class Elsewhere {
   readonly #root: string;
   readonly #order: readonly CaptionFrom[];
-  /** What the images say that were read before; undefined where none is to be read. */
+  /** Remembered texts of images; undefined when captions inside images are not wanted. */
   readonly #known: KnownFiles | undefined;
   readonly #counts = new Map<CaptionFrom, number>();
 
@@ -68,7 +68,8 @@ export class Elsewhere {
     try {
       file = openGivenUnchecked(full);
     } catch {
-      // The header was read a moment ago; what is gone since then is told when the image is read whole.
+      // The header could be read a moment ago. A file that has disappeared since then is reported when the image is
+      // read whole.
       return undefined;
     }
     try {
@@ -76,14 +77,14 @@ export class Elsewhere {
       this.#known?.keep(path, stats, { numbers: [0, 0, 0, 0], text });
       return text;
     } catch {
-      // The text of a damaged block: an image may be whole without it.
+      // The block of text is damaged, but the image may still be whole.
       return undefined;
     } finally {
       closeSync(file);
     }
   }
 
-  /** One sentence for each place that captions were taken from. */
+  /** One sentence for each place from which captions were taken. */
   notes(): readonly string[] {
     return this.#order.flatMap((from) => {
       const count = this.#counts.get(from);
@@ -91,12 +92,15 @@ export class Elsewhere {
     });
   }
 
-  /** @param isWhole whether all files of the folder were looked at */
+  /**
+   * Saves the remembered texts.
+   * @param isWhole whether all files of the folder were examined
+   */
   end(isWhole: boolean): void {
     this.#known?.end(isWhole);
   }
 }
 
-/** Text in an image is a caption like any other: one line, without control characters. */
+/** Text in an image becomes a caption like any other: one line, without control characters. */
 const asCaption = (words: string, lines: boolean): string =>
   lines ? readCaption(Buffer.from(words), true).text : oneLine(words);

@@ -1,6 +1,6 @@
 /**
- * Reads all bytes of every picture once: computes its SHA-256, checks that it is whole, and finds pictures that are the
- * same. The results are remembered by size and time.
+ * Reads all bytes of every image once: computes its SHA-256, checks that it is whole, and finds images that are equal.
+ * The results are remembered by size and time.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export interface HashedImage extends ImageFile {
   readonly sha256: string;
 }
 
-/** A scan whose pictures are known to be whole and different from each other. */
+/** A scan whose images are known to be whole and different from each other. */
 export interface HashedScan extends Omit<Scan, 'images'> {
   readonly images: readonly HashedImage[];
 }
@@ -43,17 +43,20 @@ interface Found {
   readonly size: readonly [number, number] | null;
 }
 
-/** To be raised when the same bytes would give another hash, problem or size. */
+/** Must be raised when the same bytes would give another hash, problem or size. */
 const VERSION = 1;
 /**
  * Most bytes of a file that is read. Even an uncompressed image of the largest safe size is smaller; a sparse file can
  * have terabytes.
  */
 const MOST_BYTES = 2 ** 31;
-/** Number of files that are read at once: disks like a few, and more only take memory. */
+/** Number of files that are read at the same time: a few speed up a disk, more only take memory. */
 const AT_ONCE = 4;
 
-/** Hashes all pictures of a scan. @throws {UsageError} when no picture is left */
+/**
+ * Hashes all images of a scan.
+ * @throws {UsageError} when no image is left
+ */
 export async function hashImages(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
   const known = new KnownFiles({ cacheDir, root: scan.root, kind: 'hashes', version: VERSION });
   const facts: (Found | string)[] = [];
@@ -85,7 +88,7 @@ export async function hashImages(scan: Scan, { cacheDir, signal, onProgress }: H
   return withFacts(scan, facts);
 }
 
-/** What is remembered of an image, from its stat alone. */
+/** The remembered facts about an image, found by its stat alone. */
 function recall(known: KnownFiles, root: string, path: string): Found | undefined {
   const stats = statOf(`${root}/${path}`);
   const fact = stats?.isFile() === true ? known.find(path, stats) : undefined;
@@ -99,7 +102,7 @@ function recall(known: KnownFiles, root: string, path: string): Found | undefine
 }
 
 const SHA256_DIGITS = 64;
-/** Files that are asked for between two turns of the event loop, so that a screen stays alive. */
+/** Images that are looked up between two turns of the event loop, so that a screen stays alive. */
 const SLICE = 500;
 
 function withFacts(scan: Scan, facts: readonly (Found | string)[]): HashedScan {
@@ -120,13 +123,13 @@ function withFacts(scan: Scan, facts: readonly (Found | string)[]): HashedScan {
       leftOut.push({ path: image.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
-  // A folder whose images are all in sources of their own has none to begin with.
+  // A folder whose images all belong to sources of their own starts with none.
   if (images.length === 0 && (scan.images.length > 0 || leftOut.length > 0))
     throw noImages(scan.root, { ...scan, images, leftOut });
   return { ...scan, images, leftOut, folders: imageFolders(images) };
 }
 
-/** The pictures that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
+/** The images that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
 function oneOfEach(images: readonly HashedImage[]): ReadonlyMap<string, HashedImage> {
   const kept = new Map<string, HashedImage>();
   for (const image of images) {
@@ -136,7 +139,10 @@ function oneOfEach(images: readonly HashedImage[]): ReadonlyMap<string, HashedIm
   return kept;
 }
 
-/** @returns what is true now, which is remembered, or why the file cannot be read */
+/**
+ * Reads an image.
+ * @returns the facts, which are remembered, or why the file cannot be read
+ */
 async function examine(known: KnownFiles, root: string, { path, format }: ImageFile): Promise<Found | string> {
   try {
     const file = await openGivenLater(join(root, path));

@@ -1,5 +1,5 @@
 /**
- * Looks at one image or caption file after the other: at its stat only where what it says is remembered, else at its
+ * Examines image and caption files one after another: by their stat where the facts are remembered, otherwise by their
  * bytes.
  */
 import { closeSync, readSync, type Stats } from 'node:fs';
@@ -13,10 +13,10 @@ import type { Fact } from './known/record.ts';
 import { openProblem } from './open.ts';
 import { windowReader } from './window.ts';
 
-/** To be raised when a reader of headers or of captions finds something else in the same bytes. */
+/** Must be raised when a reader of headers or captions finds something else in the same bytes. */
 const VERSION = 1;
 
-/** The first number of a fact. */
+/** First number of a fact, which says what the fact is about. */
 const HEADER = 1;
 const UNFIT = 2;
 const WORDS = 3;
@@ -30,7 +30,7 @@ export class Looking {
     this.#known = new KnownFiles({ cacheDir, root, kind: 'headers', version: VERSION });
   }
 
-  /** What the header of an image says, or why it cannot be read, in words that follow its name. */
+  /** The header of an image, or why it cannot be read, in words that follow its name. */
   image(path: string): HeaderResult {
     const full = `${this.#root}/${path}`;
     const stats = regular(full);
@@ -54,7 +54,7 @@ export class Looking {
   }
 
   /**
-   * What a caption file says; an empty text where it cannot be read.
+   * The caption in a file; an empty text where it cannot be read.
    * @param lines whether its lines stay lines
    */
   caption(path: string, lines: boolean): CaptionText {
@@ -77,13 +77,19 @@ export class Looking {
     }
   }
 
-  /** @param isWhole whether all files of the folder were looked at */
+  /**
+   * Saves the remembered facts.
+   * @param isWhole whether all files of the folder were examined
+   */
   end(isWhole: boolean): void {
     this.#known.end(isWhole);
   }
 }
 
-/** Sizes as pairs, one for all images of the same size: of a million images most have one of a few. */
+/**
+ * Sizes as pairs. Images of equal size share one pair, which saves memory: most of a million images have one of a few
+ * sizes.
+ */
 export class Sizes {
   readonly #known = new Map<number, readonly [number, number]>();
 
@@ -100,7 +106,10 @@ export class Sizes {
 /** Most different sizes that are shared; where every image has a size of its own, sharing saves nothing. */
 const MOST_SIZES = 100_000;
 
-/** The stat of a plain file, links followed. Anything else is opened, and then told what is wrong with it. */
+/**
+ * The stat of a plain file, links followed; undefined for anything else, which is then opened to find out what is
+ * wrong with it.
+ */
 function regular(path: string): Stats | undefined {
   const stats = statOf(path);
   return stats?.isFile() === true ? stats : undefined;
@@ -119,7 +128,7 @@ const factOfHeader = (header: HeaderResult): Fact =>
     ? { numbers: [UNFIT, 0, 0, 0], text: header.problem }
     : { numbers: [HEADER, formats.indexOf(header.format), header.width, header.height], text: '' };
 
-/** A text with a remark holds the remark first; no caption holds a NUL. */
+/** A caption as a fact. A remark comes first in the text, before a NUL, which no caption holds. */
 const factOfWords = ({ text, note }: CaptionText): Fact => ({
   numbers: [WORDS, note === undefined ? 0 : 1, 0, 0],
   text: note === undefined ? text : `${note}\0${text}`,
@@ -132,7 +141,7 @@ function wordsOfFact(fact: Fact | undefined): CaptionText | undefined {
   return { text: fact.text.slice(end + 1), note: fact.text.slice(0, end) };
 }
 
-/** Captions are remembered with their lines; as one line they are what one would have read at once. */
+/** Captions are remembered with their lines, and joined into one line where lines are not wanted. */
 const asLines = (words: CaptionText, lines: boolean): CaptionText =>
   lines ? words : { ...words, text: oneLine(words.text) };
 

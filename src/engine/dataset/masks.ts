@@ -9,7 +9,7 @@ import { isImage, stemOf } from './names.ts';
 import { type Folder, walkFolder } from './walk.ts';
 
 export interface MaskFile {
-  /** Relative to the data set, or absolute when the masks lie in a folder of their own. */
+  /** Relative to the data set, or absolute when masks have a folder of their own. */
   readonly path: string;
   readonly sha256: string;
   /** Whether the mask is the opacity of the file. */
@@ -31,6 +31,7 @@ const TRANSPARENT = new Set(['png', 'webp', 'gif', 'tiff']);
 const NAMED = 4;
 
 /**
+ * Finds the masks.
  * @param from `auto`, `alpha` or a folder, as `dataset.masks.from` has it
  * @param dir folder that a relative path starts from
  * @throws {UsageError} when the folder is not there, or no image has a mask
@@ -63,7 +64,7 @@ export async function findMasks(scan: HashedScan, from: string, dir: string): Pr
     if (mask === undefined) continue;
     const where = from === 'auto' ? mask : join(folder, mask);
     const file = isAbsolute(where) ? where : join(root, where);
-    // A picture is no mask of itself; in a folder of masks the files have the names of the pictures.
+    // An image is not its own mask: in a folder of masks the files have the names of the images.
     if (file === join(root, path)) continue;
     used.add(mask);
     masks.set(path, { path: where, sha256: await sha256OfFile(file), alpha: false });
@@ -82,8 +83,8 @@ const noMasks = (folder: string, why: string) =>
   });
 
 /**
- * What a map has for a path, else for the path without its first folder, and so on: the mask of `img/10_fox/a.png` may
- * be `10_fox/a.png` or `a.png` of the folder of masks.
+ * The value of a map for a path, else for the path without its first folder, and so on: the mask of `img/10_fox/a.png`
+ * may be `10_fox/a.png` or `a.png` in the folder of masks.
  */
 function endOfPath(byStem: ReadonlyMap<string, string>, path: string): string | undefined {
   for (let end = path; ; end = end.slice(end.indexOf('/') + 1)) {

@@ -1,4 +1,4 @@
-/** What the file names in a data set mean. Pure. */
+/** Interprets the file names in a data set. Pure. */
 import { extname } from 'node:path';
 
 const IMAGES = new Set([
@@ -32,8 +32,8 @@ export function folderRepeats(path: string): number {
   return 1;
 }
 
-/** A form of a name in which differences that change no meaning are gone: composed letters, case, outer spaces. */
+/** A name without differences that change no meaning: composed letters, case, outer spaces. */
 export const likeName = (stem: string): string => stem.normalize('NFC').toLowerCase().trim();
 
-/** The ending of an archive's name, which says nothing of its subject. */
+/** The ending of an archive's name, which says nothing about its subject. */
 export const ARCHIVE_ENDING = /(?:\.tar)?\.(?:zip|tar|tgz|gz|tzst|zst|parquet)$/iu;

@@ -72,9 +72,9 @@ export function pairFolder(folder: Folder, captionExtension: string): Pairs {
 }
 
 /**
- * Pairs `fox.png` with `fox.txt`, or with `fox.png.txt` as some tools name it. For an image that is left without a
- * caption, a file is taken whose name differs only in case, outer spaces or composed letters, if there is exactly one
- * such file on each side.
+ * Pairs `fox.png` with `fox.txt`, or with `fox.png.txt` as some tools name it. An image that is still without a
+ * caption gets a file whose name differs only in case, outer spaces or composed letters, if there is exactly one such
+ * file on each side.
  */
 function match(images: readonly string[], captions: ReadonlyMap<string, string>): Map<string, string> {
   const found = new Map<string, string>();
@@ -123,7 +123,7 @@ function restKinds(rest: readonly string[], images: readonly string[], wanted: s
   const stems = new Set(images.flatMap((name) => [name, stemOf(name)]));
   return rest.map((name) => {
     const extension = extname(name).toLowerCase();
-    // A caption of the wanted extension that arrives here belongs to no image.
+    // A file with the wanted extension that has no image yet is a lost caption.
     const isCaption =
       extension !== wanted && CAPTIONS.includes(extension) && stems.has(name.slice(0, name.length - extension.length));
     return { extension, isCaption };

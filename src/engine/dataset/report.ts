@@ -8,7 +8,7 @@ export interface DatasetReport {
   readonly root: string;
   readonly images: number;
   readonly captions: number;
-  /** Sizes in pixels of the pictures with the least and the most area; null without pictures. */
+  /** Sizes in pixels of the images with the least and the most area; null without images. */
   readonly smallest: readonly [number, number] | null;
   readonly largest: readonly [number, number] | null;
   readonly formats: Readonly<Record<string, number>>;
@@ -38,7 +38,10 @@ export function datasetReport(scan: HashedScan | Scan): DatasetReport {
   };
 }
 
-/** What is odd about a folder: what the scan noted, and marks in its captions, of which a run tells with its plan. */
+/**
+ * Remarks about a folder: the notes of the scan, and syntax of other programs in its captions. A run shows them with
+ * its plan.
+ */
 export function scanNotes({ notes, images }: Pick<Scan, 'notes' | 'images'>): readonly string[] {
   return [...notes, ...captionMarks(images.flatMap(({ caption }) => caption ?? []))];
 }
@@ -70,7 +73,7 @@ export function reportLines(report: DatasetReport): readonly string[] {
   return [...lines, '  Nothing in this folder is changed, moved or written.'];
 }
 
-/** One line for each folder whose name says how often its pictures are used. */
+/** One line for each folder whose name sets how often its images are used. */
 export function repeatLines(folders: Scan['folders']): string[] {
   return folders
     .filter(({ repeats }) => repeats !== 1)

@@ -7,14 +7,14 @@ import { plural } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import type { Scan } from './types.ts';
 
-/** Formats that people have but that are not read, each with what to do about it. */
+/** Image formats that cannot be read here, each with what to do about it. */
 const CURES = new Map([
   ['.jxl', 'JPEG XL cannot be read here. Convert it first:   mogrify -format png *.jxl'],
   ['.psd', 'PSD cannot be read here: export the pictures as PNG.'],
   ['.zip', 'Unpack the archive first:   unzip NAME.zip -d pictures'],
 ]);
 
-/** Sentences about pictures in a format that is not read, each with the way to convert them. */
+/** Sentences about images in a format that cannot be read, each with the way to convert them. */
 export function convertible(others: Scan['others']): string[] {
   return ['.jxl', '.psd'].flatMap((extension) => {
     const count = others[extension] ?? 0;
@@ -60,7 +60,7 @@ function nearFolder(root: string): string | undefined {
   }
 }
 
-/** The error for a folder without a usable picture. */
+/** The error for a folder without a usable image. */
 export function noImages(root: string, { others, otherCaptions, leftOut, notes }: Omit<Scan, 'folders'>): UsageError {
   const counts = new Map(Object.entries(others));
   for (const [extension, count] of Object.entries(otherCaptions))
@@ -87,7 +87,7 @@ export function noImages(root: string, { others, otherCaptions, leftOut, notes }
   });
 }
 
-/** The nearest folder above a path that is there, since the one right above may be missing too. */
+/** The nearest folder above a path that exists. */
 function nearestAbove(path: string): string {
   const above = dirname(path);
   return above === path || existsSync(above) ? above : nearestAbove(above);

@@ -1,4 +1,7 @@
-/** Sentences about what a scan found beside the images: links out of the folder, folders whose name is a caption. Pure. */
+/**
+ * Sentences about what a scan found beside the images: links that lead out of the folder, folders whose name is a
+ * caption. Pure.
+ */
 import { byCodePoint, plural } from '../../base/text.ts';
 import type { ImageFile } from './types.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Scans a data set folder: its pictures with size and caption, and everything that will not be used, with the reason.
+ * Scans a data set folder: its images with size and caption, and everything that will not be used, with the reason.
  */
 import { resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -18,21 +18,27 @@ import { type Folder, walkFolder } from './walk.ts';
 export interface ScanOptions {
   /** Extension of caption files, with its dot. */
   readonly captionExtension: string;
-  /** Names or paths of folders and files that are used although they look like masks, samples and the like. */
+  /**
+   * Names or paths of folders and files that are used although they look like masks, samples or other files that are
+   * set aside.
+   */
   readonly include?: readonly string[];
   /** Our own folders, which are not entered. */
   readonly own?: readonly string[];
-  /** Whether the masks in the folder are for the loss, so that they need not be named as passed over. */
+  /** Whether the masks in the folder are used for the loss, so that no note about them is needed. */
   readonly masksAreUsed?: boolean;
-  /** Absolute paths of folders that are not entered, and not named either: they are scanned on their own. */
+  /** Absolute paths of folders that are neither entered nor named in a note, because they are scanned on their own. */
   readonly without?: readonly string[];
   /** Whether lines of a caption file stay lines, because each is a caption of its own. */
   readonly captionLines?: boolean;
-  /** Where else the caption of an image is looked for that no file gives one, in this order. */
+  /** Further places in which the caption of an image without a caption file is looked for, in this order. */
   readonly captionFrom?: readonly CaptionFrom[];
   /** Whether a folder without an image is no error. */
   readonly mayBeEmpty?: boolean;
-  /** Folder where what was read is remembered, so that a second scan opens no image; without one nothing is. */
+  /**
+   * Folder in which the facts about files are remembered, so that a second scan opens no image; null or undefined to
+   * remember none.
+   */
   readonly cacheDir?: string | null;
   readonly signal?: AbortSignal;
 }
@@ -47,8 +53,8 @@ const MOST_RATIO = 50;
 const SLICE = 500;
 
 /**
- * Scans a folder. Only headers and captions are read, and nothing is changed. `hashPictures` compares the contents.
- * @throws {UsageError} when there is no folder, no picture or no permission
+ * Scans a folder. Only headers and captions are read, and nothing is changed. `hashImages` compares the contents.
+ * @throws {UsageError} when there is no folder, no image or no permission
  */
 export async function scanDataset(root: string, options: ScanOptions): Promise<Scan> {
   const { captionExtension, signal } = options;
@@ -145,7 +151,9 @@ type Found = ReturnType<typeof emptyScan> & {
   readonly elsewhere: Elsewhere;
 };
 
-/** The folders below one that is scanned on its own; none where it cannot be entered, of which that scan tells. */
+/**
+ * The folders below a folder that is scanned on its own; none where it cannot be entered, which its own scan reports.
+ */
 function foldersOf(path: string): readonly Folder[] {
   try {
     return walkFolder(path).folders;
@@ -163,7 +171,7 @@ function openFolder(root: string, { own = [], without = [] }: ScanOptions) {
   }
 }
 
-/** The folder without the tables that captions were read from: they are used, and are no other files. */
+/** The folder without the tables from which captions were read, so that they do not count as unused files. */
 function withoutTables(folder: Folder, read: ReadonlySet<string>): Folder {
   if (read.size === 0) return folder;
   const prefix = folder.path === '' ? '' : `${folder.path}/`;
@@ -203,7 +211,7 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
   found.images.push({ path, size, format, caption: captionOf(pair, folder, found), repeats });
 }
 
-/** Why an image of that size is left out, and the words for it; undefined when it is used. */
+/** Why an image of that size is left out, as a reason and in words; undefined when it is used. */
 function unfitSize(width: number, height: number): [LeftOut['reason'], string] | undefined {
   const size = `${width}×${height} pixels`;
   if (Math.min(width, height) < LEAST_SIDE) return ['too_small', `is only ${size}`];
@@ -214,8 +222,8 @@ function unfitSize(width: number, height: number): [LeftOut['reason'], string] |
 }
 
 /**
- * The caption of an image: from its own caption file, else a .json file beside it, else a table, else from where the
- * person said; null without one.
+ * The caption of an image: from its own caption file, else from a .json file beside it, else from a table, else from
+ * the places in `captionFrom`; null without one.
  */
 function captionOf({ path, caption, json }: Pair, folder: Folder, found: Found): string | null {
   const own = caption === undefined ? null : readWords(caption, folder, found);
@@ -237,7 +245,7 @@ function readWords(path: string, { outside, isOutside }: Folder, found: Found): 
   return text === '' ? null : text;
 }
 
-/** The folders of these pictures, by path. */
+/** The folders of these images, by path. */
 export function imageFolders(images: readonly ImageFile[]): Scan['folders'] {
   const folders = new Map<string, { images: number; repeats: number }>();
   for (const { path, repeats } of images) {

@@ -1,10 +1,10 @@
-/** At which sizes an image is trained on, with one resolution or several. Pure. */
+/** Decides at which sizes an image is trained, with one resolution or several. Pure. */
 
 import type { RunSpec } from '../../spec/schema.ts';
 import { sidesOf } from '../../spec/sections/resolution.ts';
 import { bucketChooser, type ImageSize } from './buckets.ts';
 
-/** A use of an image at a size: its bucket, and what follows the image's id there. */
+/** An image at one size: its bucket, and the suffix of the image's id for that size. */
 export interface Placed {
   readonly suffix: string;
   readonly bucket: [number, number];
@@ -12,7 +12,7 @@ export interface Placed {
 
 /**
  * Returns the function that gives the sizes of an image, the largest first, which has no suffix. An image is not used
- * at sizes of a larger area than its own, but always at the smallest.
+ * at sizes with a larger area than its own, but always at the smallest.
  */
 export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Placed, ...Placed[]] {
   const sides = sidesOf(d.resolution);
@@ -30,7 +30,7 @@ export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Pl
   return (size) => {
     const fitting = choosers.filter(({ side }) => side === smallest || side * side <= size[0] * size[1]);
     const placed = fitting.map(({ side, bucketOf }) => ({ side, bucket: [...bucketOf(size)] as [number, number] }));
-    // Images that are not enlarged may have one bucket at several sizes: that is one use.
+    // Images that are not enlarged may get the same bucket at several sizes; they are then used once.
     const different = placed.filter(
       ({ bucket }, i) => placed.findIndex((other) => other.bucket.join() === bucket.join()) === i,
     );
@@ -41,5 +41,5 @@ export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Pl
   };
 }
 
-/** Whether an image of the plan is a further use of one that stands before it, at a smaller size. */
+/** Whether an image of the plan repeats an earlier one at a smaller size. */
 export const isFurther = ({ id }: { readonly id: string }): boolean => id.includes('@');

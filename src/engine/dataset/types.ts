@@ -1,4 +1,4 @@
-/** What a scan of a data set finds. */
+/** The result of scanning a data set. */
 import type { Format } from './headers/header-result.ts';
 
 export interface ImageFile {
@@ -23,15 +23,15 @@ export interface LeftOut {
 export interface Scan {
   /** Absolute path of the folder. */
   readonly root: string;
-  /** Pictures sorted by path, in the order of code points. */
+  /** Images sorted by path, in the order of code points. */
   readonly images: readonly ImageFile[];
   readonly leftOut: readonly LeftOut[];
-  /** Folders that hold pictures; `repeats` is what an `N_name` folder asks for. */
+  /** Folders that hold images; `repeats` is the number that an `N_name` folder sets. */
   readonly folders: readonly { readonly path: string; readonly images: number; readonly repeats: number }[];
-  /** Number of files that are neither pictures nor captions, by extension with its dot (empty for none). */
+  /** Number of files that are neither images nor captions, by extension with its dot (empty for none). */
   readonly others: Readonly<Record<string, number>>;
   /** Number of caption files with another extension than the wanted one, by extension. */
   readonly otherCaptions: Readonly<Record<string, number>>;
-  /** Sentences about files or folders that are used all the same, or could not be looked at. */
+  /** Sentences about files or folders that are used although something is unusual, or that could not be read. */
   readonly notes: readonly string[];
 }

@@ -1,7 +1,7 @@
 /**
- * Lists all files below a folder in one fixed order, whatever the order of the file system. It follows links, but never
- * in circles, and says which of them lead out of the folder. What cannot be entered is reported and never ends the
- * walk.
+ * Lists all files below a folder in one fixed order, whatever the order of the file system. It follows links, but
+ * never in circles, and says which of them lead out of the folder. Folders that cannot be entered are reported and
+ * never end the walk.
  */
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import { readProblem } from '../../base/files/fs-errors.ts';
@@ -26,8 +26,8 @@ export interface Walk {
   /** Links that lead out of the root; folders end with a slash. */
   readonly outside: readonly string[];
   /**
-   * Folders that were not entered because they hold nothing of the subject. For the kinds that are recognised by their
-   * place, see `aside.ts`.
+   * Folders that were not entered because they hold nothing of the subject. Other kinds are recognised by the files
+   * beside them, in `aside.ts`.
    */
   readonly passed: readonly { readonly path: string; readonly kind: 'system' | 'run' | 'home' }[];
 }
@@ -35,7 +35,7 @@ export interface Walk {
 export interface WalkOptions {
   /** Our own folders (VISIONTRAIN_HOME), which are not entered when they lie inside the root. */
   readonly own?: readonly string[];
-  /** Folders that are not entered and not named. */
+  /** Folders that are neither entered nor named. */
   readonly without?: readonly string[];
 }
 
@@ -59,7 +59,10 @@ export function isPassedOver(name: string): boolean {
   return name.startsWith('.') || SYSTEM.has(name.toLowerCase());
 }
 
-/** Walks a folder. @throws the file system's own error when the root cannot be read */
+/**
+ * Walks a folder.
+ * @throws the file system's own error when the root cannot be read
+ */
 export function walkFolder(root: string, options: WalkOptions = {}): Walk {
   const own = (options.own ?? []).flatMap((path) => realOf(path) ?? []);
   const without = (options.without ?? []).flatMap((path) => realOf(path) ?? []);
@@ -84,8 +87,8 @@ class Walker implements Walk {
   readonly #without: ReadonlySet<string>;
   readonly #visited = new Set<string>();
   /**
-   * Links are followed after all plain folders, so that it does not depend on the file system which of two ways to a
-   * folder counts.
+   * Links are followed after all plain folders. So when a folder can be reached in two ways, the result does not
+   * depend on the file system.
    */
   readonly #links: Step[] = [];
 
@@ -158,8 +161,8 @@ class Walker implements Walk {
   }
 
   /**
-   * Notes where a link leads; if to a folder, it is entered later.
-   * @returns where the plain file is that the link leads to
+   * Follows a link; if it leads to a folder, that is entered later.
+   * @returns for a plain file, whether it lies inside the root; undefined for anything else
    */
   #link(path: string, isOutside: boolean): 'in' | 'out' | undefined {
     const full = `${this.#root}/${path}`;

@@ -13,9 +13,9 @@ type Shape<T extends EventType> = {
   readonly [K in keyof Payload<T>]-?: undefined extends Payload<T>[K] ? Optional : Check;
 };
 
-/** Most entries of a list or record; a trainer reports some thirty facts. */
+/** Most entries of a list or record; a trainer reports about thirty facts. */
 const MOST_ENTRIES = 256;
-/** Greatest nesting of keys that a later version may add. */
+/** Deepest nesting of a key that a later version may add. */
 const DEEPEST = 8;
 
 const text: Check = (value) => typeof value === 'string';
@@ -167,9 +167,8 @@ function rulesOf(shape: Readonly<Record<string, Check | Optional>>): Rules {
 }
 
 /**
- * Whether a value is an event whose types can be believed. An optional key with a wrong value is removed from the
- * event, and so is an unknown key (of a later version) that is nested too deep. An event of an unknown type needs only
- * a valid head.
+ * Whether a value is an event with valid types. An optional key with a wrong value is removed from the event, and so
+ * is an unknown key (of a later version) that is nested too deep. An event of an unknown type needs only a valid head.
  */
 export function checkedEvent(value: unknown): value is RunEvent {
   if (!object(value)) return false;

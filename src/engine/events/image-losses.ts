@@ -1,4 +1,6 @@
-/** image-losses.json of a run folder: the loss of each image before and after training, and what that tells. */
+/**
+ * Reads image-losses.json of a run folder: the loss of each image before and after training, and what follows from it.
+ */
 import { z } from 'zod';
 import type { Payload } from './schema.ts';
 
@@ -22,12 +24,12 @@ export const imageLossesSchema = z.strictObject({
 
 type ImageLosses = Payload<'image_losses'>;
 
-/** What is told of images that were never learned; undefined where there is none. */
+/** The sentence about images that were never learned; undefined where there is none. */
 export function neverWords({ never, never_count: count }: ImageLosses): string | undefined {
   return count === 0 ? undefined : `${names(never, count)} (a wrong caption, or the odd one out?)`;
 }
 
-/** What is told of images that are known by heart; undefined where there is none. */
+/** The sentence about images that were learned by heart; undefined where there is none. */
 export function byHeartWords({ by_heart: known, by_heart_count: count, compared_with, images }: ImageLosses) {
   if (count === 0) return undefined;
   const than = compared_with === 'held_out' ? 'pictures kept out of training' : 'the others';

@@ -1,9 +1,9 @@
 /**
- * Lines of events.jsonl that were written in version 1 of the format, whose names were others. Runs outlive the program
- * that wrote them, so each line is given the names of today before it is checked. Pure, but for the given line.
+ * Reads lines of events.jsonl in version 1 of the format, which had other names. Runs outlive the program that wrote
+ * them, so each line gets today's names before it is checked. Pure, except that it changes the given line.
  */
 
-/** Version of the names on the right. It is the same number as EVENTS_VERSION, without loading zod. */
+/** Version of today's names. It is the same number as EVENTS_VERSION, without loading zod. */
 const NOW = 2;
 
 /** Names of the payload that changed: type of the event → old name → new name. */
@@ -21,7 +21,7 @@ const REPLACED: Readonly<Record<string, readonly [key: string, old: string, now:
   learnt: ['verdict', 'learnt', 'learned'],
 };
 
-/** The line with the names of today, as version 2: `line` itself, changed in place where it is of version 1. */
+/** The line with today's names, as version 2. A line of version 1 is changed in place. */
 export function withNamesOfToday(line: unknown): unknown {
   if (typeof line !== 'object' || line === null) return line;
   const event = line as Record<string, unknown>;

@@ -1,7 +1,7 @@
 /**
  * How fast a run goes, and when it will end. The pace is the median of recent steps. The time for samples, validation
- * and checkpoints is counted apart and added as a budget per step, so that neither a slow sample nor a fast stretch
- * makes the estimate jump.
+ * and checkpoints is counted apart and added as an average per step, so that neither a slow sample nor a few fast
+ * steps make the estimate jump.
  */
 export interface Pace {
   /** The last step seen in this attempt, and its time in seconds. */
@@ -34,7 +34,10 @@ export const emptyPace: Pace = { last: null, recent: null, disturbed: false, ext
 /** The pace when training starts, or starts again, at this step. */
 export const paceStart = (step: number): Pace => ({ ...emptyPace, from: step, extraStep: step });
 
-/** Notes samples, validation or a checkpoint: the time to the next step is then no measure of a step. */
+/**
+ * Notes samples, validation or a checkpoint: the time until the next step then says nothing about the duration of a
+ * step.
+ */
 export const paceDisturb = (pace: Pace): Pace => (pace.disturbed ? pace : { ...pace, disturbed: true });
 
 /** Notes an optimiser step at time `t`, in seconds. */

@@ -1,17 +1,20 @@
-/** What the steps that are tried before the first came to, in words. Pure. */
+/** Words about the result of the trial steps before the first step. Pure. */
 import { formatBytes } from '../../base/text.ts';
 import type { Payload } from './schema.ts';
 
 type Probe = Payload<'probe'>;
 
-/** By how much a step may take more or less memory than was counted before a person is told; the trainer has it too. */
+/**
+ * Share by which the memory of a step may differ from the estimate before the person is told; the trainer has the same
+ * number.
+ */
 export const PROBE_APART = 0.1;
 
-/** What a step takes ÷ what was counted − 1; undefined where nothing was counted. */
+/** The measured memory of a step ÷ the estimate − 1; undefined where there is no estimate. */
 export const probeApart = ({ memory, counted }: Probe): number | undefined =>
   counted === undefined || counted === 0 ? undefined : memory / counted - 1;
 
-/** One sentence, which warns where memory and count disagree. */
+/** One sentence about the result. It is a warning where measurement and estimate disagree. */
 export function probeNote(probe: Probe): Payload<'note'> {
   const { memory, counted, seconds_per_step: seconds, images, known } = probe;
   const apart = probeApart(probe);

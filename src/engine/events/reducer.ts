@@ -1,5 +1,5 @@
 /**
- * The state of a run, computed from its events alone. Pure: the same events give the same state, and no given state is
+ * Computes the state of a run from its events alone. Pure: the same events give the same state, and no given state is
  * ever changed. Bounded: the size of the state does not grow with the length of the run.
  */
 import { emptyPace, paceDisturb, paceStart, paceStep } from './pace.ts';
@@ -110,7 +110,7 @@ function newAttempt(state: RunState, event: Stamped<Payload<'run'>>): Partial<Ru
 }
 
 /**
- * Training starts at a step that may lie before what an earlier attempt had reached. Everything after it is dropped.
+ * Training starts at a step that may be before the last step of an earlier attempt. Everything after it is dropped.
  */
 function startAt(state: RunState, event: Stamped<Payload<'start'>>): Partial<RunState> {
   const { step } = event;
@@ -151,7 +151,7 @@ function onStep(state: RunState, event: Stamped<Payload<'step'>>): Partial<RunSt
   };
 }
 
-/** Events out of order (a step that is reported twice) must not make a curve go back. */
+/** The series up to a step. Events out of order (a step that is reported twice) must not make a curve go back. */
 const truncateAfter = (series: Series, state: RunState, step: number): Series =>
   step < state.step ? truncateSeries(series, step - 1) : series;
 
@@ -186,7 +186,7 @@ const withoutPath = <T extends { readonly path: string }>(list: readonly T[], pa
 
 const keep = <T>(list: readonly T[], item: T): readonly T[] => [...list.slice(-(KEPT - 1)), item];
 
-/** Known facts are updated. New ones are dropped once there are more than any trainer reports. */
+/** The known facts, updated. New facts are dropped once there are more than any trainer reports. */
 function withFacts(active: RunState['active'], facts: RunState['active']): RunState['active'] {
   const full = Object.keys(active).length >= KEPT_FACTS;
   const taken = Object.entries(facts).filter(([name, value]) =>

@@ -1,4 +1,4 @@
-/** What is known of a run at one moment: the state that `reducer.ts` computes from its events. Pure. */
+/** The state of a run at one moment, which `reducer.ts` computes from its events. Pure. */
 import { emptyPace, type Pace } from './pace.ts';
 import type { Payload } from './schema.ts';
 import { emptySeries, type Series } from './series.ts';
@@ -49,7 +49,7 @@ export interface RunState {
   readonly lr: Series;
   readonly validation: Series;
   readonly latestValidation: Stamped<Payload<'validation'>> | undefined;
-  /** Numbers that hooks answered with, the newest last. */
+  /** Numbers that hooks reported, the newest last. */
   readonly metrics: readonly Stamped<Payload<'metric'>>[];
   readonly pace: Pace;
   readonly active: Payload<'active'>['facts'];
@@ -59,12 +59,12 @@ export interface RunState {
    */
   readonly notes: readonly Stamped<Payload<'note'>>[];
   readonly checkpoints: readonly Stamped<Payload<'checkpoint'>>[];
-  /** LoRA files of steps on the way, without those that were removed again. */
+  /** Intermediate LoRA files, without those that were removed again. */
   readonly saved: readonly Stamped<Payload<'saved'>>[];
   readonly samples: readonly Stamped<Payload<'sample'>>[];
   readonly bestStep: number | undefined;
   readonly outputs: readonly Payload<'output'>[];
-  /** What the steps came to that were tried before the first. */
+  /** The result of the trial steps before the first step. */
   readonly probe: Payload<'probe'> | undefined;
   readonly learned: Payload<'learned'> | undefined;
   readonly imageLosses: Payload<'image_losses'> | undefined;
@@ -120,6 +120,6 @@ export const currentPhase = (state: RunState): PhaseState | undefined =>
 export function workedSeconds(state: RunState): number | undefined {
   const { attemptStartedAt, lastEventAt, earlierSeconds } = state;
   if (attemptStartedAt === undefined || lastEventAt === undefined) return undefined;
-  // A clock that was set back makes no time negative.
+  // A clock that was set back must not make the time negative.
   return earlierSeconds + Math.max(0, lastEventAt - attemptStartedAt);
 }

@@ -1,8 +1,8 @@
 import type { Payload } from './schema.ts';
 
-/** What the supervisor hands to a step before the trainer. */
+/** What the supervisor passes to a step that runs before the trainer. */
 export interface StepTools {
-  /** Aborts when the run is to stop. The step must then leave nothing half-made, and throw. */
+  /** Aborts when the run is to stop. The step must then throw, and leave nothing half-made. */
   readonly signal: AbortSignal;
   /** Announces the phase. A step that finds nothing to do does not call it. */
   readonly phase: (detail?: string) => void;

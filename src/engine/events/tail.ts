@@ -19,7 +19,7 @@ export interface FollowOptions {
 }
 
 /**
- * Reads events.jsonl bit by bit. A partial last line is kept for later, a line that is no event is skipped, events of
+ * Reads events.jsonl in parts. A partial last line is kept for later, a line that is no event is skipped, events of
  * unknown types are passed on, and a file that was truncated or replaced is read again from its start.
  */
 export class EventReader {
@@ -39,7 +39,7 @@ export class EventReader {
 
   /**
    * The next events, at most a few megabytes of them; empty when there is nothing new, or no file yet.
-   * @throws ForeignFileError when the path is not that of a plain file
+   * @throws ForeignFileError when the path is no plain file
    */
   read(): RunEvent[] {
     let file: number;
@@ -112,7 +112,7 @@ export async function* followEvents(runDir: string, options: FollowOptions = {})
   }
 }
 
-/** Size of events.jsonl now, in bytes: `from` for a reader who wants only new events. */
+/** Present size of events.jsonl in bytes; as `from` it makes a reader skip all earlier events. */
 export function eventsEnd(runDir: string): number {
   return statOf(join(runDir, RUN_FILES.events))?.size ?? 0;
 }

@@ -1,11 +1,11 @@
-/** The words that people read for values of events. */
+/** The words for values of events, as people read them. */
 import type { PhaseName } from './run-state.ts';
 import type { Payload } from './schema.ts';
 
 /** Answers to "Did it learn?". */
 export const verdictWords = { learned: 'yes', nothing: 'no', unknown: 'cannot be told' } as const;
 
-/** Steps of a run: as the title of a row, and as what is being done. */
+/** Steps of a run: as the title of a row, and as the present activity. */
 export const phaseWords = {
   environment: { title: 'Python environment', doing: 'setting up Python (once)' },
   download: { title: 'Base model', doing: 'fetching the model' },
@@ -18,7 +18,10 @@ export const phaseWords = {
 
 const loss4 = (value: number) => value.toFixed(4);
 
-/** `0.1234 ± 0.0100, 0.0032 ± 0.0004 lower than before training`; the second error is that of the differences. */
+/**
+ * The validation loss in words: `0.1234 ± 0.0100, 0.0032 ± 0.0004 lower than before training`; the second error is
+ * that of the differences.
+ */
 export function validationWords({ loss, stderr, since_start: since, other }: Payload<'validation'>): string {
   const now = `${loss4(loss)} ± ${loss4(stderr)}${other === undefined ? '' : otherWords(other)}`;
   if (since === undefined || (since.change === 0 && since.stderr === 0)) return now;
@@ -26,18 +29,18 @@ export function validationWords({ loss, stderr, since_start: since, other }: Pay
   return `${now}, ${loss4(Math.abs(since.change))} ± ${loss4(since.stderr)} ${way} than before training`;
 }
 
-/** The loss of the weights that are not used, beside the one of those that are. */
+/** The loss of the weights that are not used (with or without the moving average), beside that of the used ones. */
 const otherWords = ({ weights, loss }: NonNullable<Payload<'validation'>['other']>): string =>
   ` (${weights === 'ema' ? 'their moving average' : 'without averaging'} ${loss4(loss)})`;
 
-/** The loss by part of the noise, from little to most; undefined where it was not told. */
+/** The loss by part of the noise, from little to most; undefined where the event has none. */
 export function levelWords({ levels = [] }: Payload<'validation'>): string | undefined {
   if (levels.length < 2) return undefined;
   const each = levels.map(({ timestep, loss }) => `${loss4(loss)} at ${timestep}`);
   return `${each.join(', ')} (timestep: low is detail, high is shape)`;
 }
 
-/** Numbers that a hook answered with: `clip 0.31, face 0.8`. */
+/** Numbers that a hook reported: `clip 0.31, face 0.8`. */
 export const metricWords = (values: Readonly<Record<string, number>>): string =>
   Object.entries(values)
     .map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`)

@@ -1,17 +1,20 @@
 /**
- * The forms that one caption may take at its uses, where `dataset.caption_options` asks for more than one. The trainer
- * draws them (`trainer/visiontrain_trainer/data/caption_options.py`). Pure.
+ * The forms that one caption may take when its image is used, if `dataset.caption_options` asks for more than one. The
+ * trainer draws one of them at each use (`trainer/visiontrain_trainer/data/caption_options.py`). Pure.
  */
 import type { CaptionOptions } from '../../spec/sections/caption-options.ts';
 import { type CaptionParts, composeCaption, tagsOf } from './captions.ts';
 import type { Plan } from './schema.ts';
 
-/** Between the lines of a caption in the plan, of which one is drawn at each use. */
+/** Separates the lines of a caption in the plan, of which one is drawn at each use. */
 const NEWLINE = '\n';
 
-/** `{a|b}` without braces inside. */
+/** A wildcard: `{a|b}` without braces inside. */
 const WILDCARD = /\{([^{}]+)\}/gu;
-/** What stands for {{ and }} while wildcards are looked for: signs that no caption has, since controls are taken out. */
+/**
+ * Replaces {{ and }} while wildcards are looked for. No caption has these characters, since control characters are
+ * removed.
+ */
 const OPEN = '\u0001';
 const CLOSE = '\u0002';
 
@@ -32,7 +35,7 @@ export function longestForms(caption: string, options: CaptionOptions | null): r
   return caption.split(NEWLINE).map((line) => withoutMarks(options.wildcards ? chosen(line, longest) : line, options));
 }
 
-/** How many captions the draws of a line and of wildcards may give. */
+/** How many captions the draws of a line and of wildcards can give. */
 function formCount(caption: string, options: CaptionOptions | null): number {
   if (options === null) return 1;
   return caption.split(NEWLINE).reduce((sum, line) => {
@@ -41,7 +44,9 @@ function formCount(caption: string, options: CaptionOptions | null): number {
   }, 0);
 }
 
-/** The most different captions that a run may see: tags may be shuffled and dropped anew at each use of an image. */
+/**
+ * The largest number of different captions in a run: tags may be shuffled and dropped anew at each use of an image.
+ */
 export function mostCaptions({ data, training: t }: Plan): number {
   const epochs = Math.ceil((t.steps * t.gradient_accumulation) / t.batches_per_epoch);
   return data.images.reduce((sum, { caption, repeats, validation, own }) => {
@@ -71,7 +76,7 @@ export function linesOf(text: string, options: CaptionOptions | null): readonly 
 export const hasSeparator = (text: string, options: CaptionOptions | null): boolean =>
   options !== null && options.keep_separator !== '' && text.includes(options.keep_separator);
 
-/** The rules over captions, over each part between separators, so that a tag of one part never joins with the next. */
+/** Applies rules to each part of a caption between separators, so that a tag of one part never joins with the next. */
 export function ruledParts(ruled: (text: string) => string, options: CaptionOptions | null): (text: string) => string {
   if (options === null || options.keep_separator === '') return ruled;
   const separator = options.keep_separator;
@@ -81,7 +86,7 @@ export function ruledParts(ruled: (text: string) => string, options: CaptionOpti
   };
 }
 
-/** A caption whose front and end stay in place: the trigger and the prefix belong to its front, the suffix to its end. */
+/** A caption with its parts in place: trigger and prefix belong to its front, the suffix to its end. */
 export function composeParts(text: string, separator: string, parts: CaptionParts): string {
   const [front = '', ...rest] = text.split(separator).map((part) => part.trim());
   const first = composeCaption(front, { ...parts, suffix: '' });
@@ -90,7 +95,7 @@ export function composeParts(text: string, separator: string, parts: CaptionPart
   return [first, ...rest.slice(0, -1), end].join(` ${separator} `).trim();
 }
 
-/** A caption with commas in place of its separators. Without any the caption stays as it is written. */
+/** A caption with commas in place of its separators. A caption without separators is not changed. */
 function withoutMarks(text: string, { keep_separator: keep, group_separator: group }: CaptionOptions): string {
   const parts = keep === '' ? [text] : text.split(keep);
   const whole = parts.length === 1 ? text : joined(parts);

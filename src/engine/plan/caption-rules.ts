@@ -1,6 +1,6 @@
 /**
- * Rules of run.yaml over captions as they are read, before trigger, prefix and suffix are put to them. They are applied
- * in one order: replace, remove, keep only, dedupe, add first and last, limit. Pure.
+ * Applies the rules of run.yaml to captions as they were read, before trigger, prefix and suffix are added. The order
+ * is: replace, remove, keep only, dedupe, add first and last, limit. Pure.
  */
 import { literally, plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -18,7 +18,7 @@ export const hasRules = (rules: CaptionRules): boolean =>
   rules.limit > 0 ||
   [rules.replace, rules.remove, rules.keep_only, rules.add_first, rules.add_last].some((list) => list.length > 0);
 
-/** A tag in the form in which spellings of it are equal: case, underscores and A1111's backslashes do not count. */
+/** A tag in a form in which its spellings are equal: case, underscores and A1111's backslashes do not count. */
 export const tagKey = (tag: string): string =>
   tag
     .toLowerCase()
@@ -28,8 +28,8 @@ export const tagKey = (tag: string): string =>
     .trim();
 
 /**
- * Makes the rules into a function over the text of a caption. Rules are about whole tags: `cat` never means `cat ears`.
- * In a pattern `*` stands for any letters.
+ * Makes the rules into a function of a caption's text. Rules are about whole tags: `cat` never means `cat ears`. In a
+ * pattern, `*` stands for any letters.
  */
 export function captionRules(rules: CaptionRules): (text: string) => string {
   if (!hasRules(rules)) return (text) => text;
@@ -47,7 +47,7 @@ export function captionRules(rules: CaptionRules): (text: string) => string {
   };
 }
 
-/** A sentence about captions that the rules leave without a word; none when there are none. */
+/** A sentence about captions that the rules leave empty; none when there are none. */
 export function emptied(rules: CaptionRules, { images }: Pick<Scan, 'images'>): readonly string[] {
   const ruled = captionRules(rules);
   const empty = images.filter(({ caption }) => caption !== null && ruled(caption) === '');
@@ -57,7 +57,7 @@ export function emptied(rules: CaptionRules, { images }: Pick<Scan, 'images'>): 
   ];
 }
 
-/** `a -> b` as its two sides; an empty right side removes the tag. */
+/** The two sides of a rule `a -> b`; an empty right side removes the tag. */
 export function replacement(rule: string): { readonly from: string; readonly to: string } {
   const [from = '', ...to] = rule.split('->');
   return { from: from.trim(), to: to.join('->').trim() };
@@ -74,7 +74,7 @@ function matcher(patterns: readonly string[]): (tag: string) => boolean {
   };
 }
 
-/** The first of equal tags stays. */
+/** Removes repeated tags; the first of equal tags stays. */
 function unique(tags: readonly string[]): string[] {
   const seen = new Set<string>();
   return tags.filter((tag) => {
@@ -85,14 +85,14 @@ function unique(tags: readonly string[]): string[] {
   });
 }
 
-/** Tags that are added stand where the rule says, also when the caption has them elsewhere. */
+/** Adds tags where the rule says. If the caption has such a tag elsewhere, it is moved. */
 function added(tags: readonly string[], { add_first: first, add_last: last }: CaptionRules): string[] {
   const moved = new Set([...first, ...last].map(tagKey));
   const rest = moved.size === 0 ? tags : tags.filter((tag) => !moved.has(tagKey(tag)));
   return [...first, ...rest, ...last];
 }
 
-/** The first `most` tags; protected ones behind them stay and push out others. 0 is no limit. */
+/** The first `most` tags. Protected tags behind them stay and take the place of others. 0 means no limit. */
 function limited(tags: readonly string[], most: number, stays: (tag: string) => boolean): readonly string[] {
   if (most === 0 || tags.length <= most) return tags;
   let free = Math.max(0, most - tags.filter(stays).length);

@@ -17,9 +17,9 @@ export function composeCaption(text: string | null, { trigger, prefix, suffix, f
 }
 
 /**
- * Moves the tags with the trigger to the front of a caption, in their own spelling. When tags are shuffled or dropped,
- * only the front of a caption is safe. A tag that holds the trigger among other words counts as the trigger. The
- * caption must contain the trigger.
+ * Moves the tags with the trigger to the front of a caption, in their own spelling, because shuffling and dropping of
+ * tags spares only the front. A tag that holds the trigger among other words counts as the trigger. The caption must
+ * contain the trigger.
  */
 export function triggerFirst(caption: string, trigger: string): string {
   const wanted = tagsOf(trigger);
@@ -66,11 +66,11 @@ export function looksLikeTags(caption: string): boolean {
 }
 
 /**
- * Estimated number of CLIP tokens of a text, rather too high than too low. It only picks the number of 75-token chunks,
- * so that no caption is cut. The model's tokenizer is not used, because the plan must be the same before and after the
- * model is fetched. Measured with CLIP's own vocabulary on English prose: words of up to 8 letters take 1.2 tokens on
- * average, words of 9 to 12 letters 1.7, longer ones a quarter of their letters; other scripts take about three
- * quarters of their bytes.
+ * Estimated number of CLIP tokens of a text, rather too high than too low. It only decides the number of 75-token
+ * chunks, so that no caption is cut. The model's tokenizer is not used, because the plan must be the same before and
+ * after the model is fetched. Measured with CLIP's own vocabulary on English prose: words of up to 8 letters take 1.2
+ * tokens on average, words of 9 to 12 letters 1.7, longer ones a quarter of their letters; other scripts take about
+ * three quarters of their bytes.
  */
 export function estimateTokens(text: string): number {
   const pieces = text.toLowerCase().match(/'(?:s|t|re|ve|m|ll|d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/gu) ?? [];

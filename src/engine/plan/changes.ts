@@ -1,4 +1,4 @@
-/** Compares the images and captions of a plan with those of now. Pure. */
+/** Compares the images and captions of a plan with the present ones. Pure. */
 
 import { byCodePoint } from '../../base/text.ts';
 import type { PlanImage } from './schema.ts';
@@ -6,15 +6,15 @@ import type { PlanImage } from './schema.ts';
 export interface DataChange {
   readonly path: string;
   readonly kind: 'picture' | 'caption' | 'repeats' | 'mask' | 'folder' | 'gone' | 'new';
-  /** The rest of a sentence whose subject is the path. */
+  /** The rest of a sentence that begins with the path. */
   readonly what: string;
 }
 
 /**
  * Compares by content: an image that only has another name is the same image.
  * @param namesFolders whether the LoRA's metadata names the folders inside the data set, so that another folder gives
- * other bytes
- * @returns every difference that another training would see, by path; empty when it would see the same
+ *   other bytes
+ * @returns every difference that would change a training, by path; empty when there is none
  */
 export function dataChanges(
   then: readonly PlanImage[],
@@ -50,7 +50,7 @@ export function dataChanges(
   return changes.sort((a, b) => byCodePoint(a.path, b.path));
 }
 
-/** Characters of a caption that are shown, around the place where it differs. */
+/** Characters of a caption that are shown around the place where it differs. */
 const EXCERPT = 60;
 
 function firstDifference(a: string, b: string): number {

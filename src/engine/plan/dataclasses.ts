@@ -1,6 +1,6 @@
 /**
- * The trainer's dataclasses of plan.json, written from `planSchema`. `npm run docs` writes them to
- * `trainer/visiontrain_trainer/contract/plan_schema.py`; a test fails while that file is another.
+ * Generates the trainer's dataclasses of plan.json from `planSchema`. `npm run docs` writes them to
+ * `trainer/visiontrain_trainer/contract/plan_schema.py`; a test fails when that file differs.
  */
 import { z } from 'zod';
 import { PLAN_VERSION, planSchema } from './schema.ts';
@@ -39,10 +39,13 @@ function addClass(name: string, schema: Schema, classes: Map<string, string>): s
   return name;
 }
 
-/** Names of classes that would be another's: `Image` is Pillow's. */
+/** Classes whose usual name is taken: `Image` is Pillow's. */
 const NAMES: Readonly<Record<string, string>> = { image: 'PlanImage' };
 
-/** The Python type of a value. An object is a class of its own, named after its key; one of a list, after the singular. */
+/**
+ * The Python type of a value. An object gets a class of its own, named after its key; an object in a list gets the
+ * singular of the key.
+ */
 function pythonType(schema: Schema, key: string, classes: Map<string, string>): string {
   const inner = (of: unknown, name = key) => pythonType(of as Schema, name, classes);
   if (schema.type === 'null') return 'None';
@@ -62,8 +65,8 @@ function pythonType(schema: Schema, key: string, classes: Map<string, string>): 
 }
 
 /**
- * Several literals, or one type and None, or a number and a text: of other unions the trainer's reader could not tell
- * which type is meant.
+ * The Python type of a union: several literals, one type and None, or a number and a text. For other unions the
+ * trainer's reader could not tell which type is meant.
  */
 function unionType(types: readonly string[]): string {
   const literals = types.flatMap((type) => /^Literal\[(.+)\]$/.exec(type)?.[1] ?? []);

@@ -1,6 +1,6 @@
 /**
- * Decides on which device, in which number format and with which optimiser a run trains, from what was asked for and
- * what the machine can do. Pure.
+ * Decides on which device, in which number format and with which optimiser a run trains, from its settings and the
+ * machine. Pure.
  */
 
 import { EnvironmentError } from '../../base/errors.ts';
@@ -17,7 +17,7 @@ type Optimizer = RunSpec['training']['optimizer'];
 export interface DeviceChoice {
   /** Device in torch's words: `cpu`, `mps` or `cuda:N`. */
   readonly device: string;
-  /** Numbers of the cards that train together; empty where one does, or none. */
+  /** Numbers of the cards that train together; empty where a single process trains, or the processor does. */
   readonly cards: readonly number[];
   /** Processes of this machine, one to a card. */
   readonly processes: number;
@@ -25,7 +25,7 @@ export interface DeviceChoice {
   readonly vaePrecision: Precision;
   readonly optimizer: Optimizer;
   readonly tf32: boolean;
-  /** The graphics card of that device, of several the weakest; undefined on a processor. */
+  /** The graphics card of that device, the weakest one of several; undefined on a processor. */
   readonly gpu: Gpu | undefined;
   readonly warnings: readonly string[];
 }
@@ -46,7 +46,8 @@ export function extraPackages({ training }: RunSpec): readonly string[] {
 }
 
 /**
- * @param lacking those of `extraPackages` that the Python of VISIONTRAIN_PYTHON does not hold
+ * Chooses the device.
+ * @param lacking the packages in `extraPackages` that the Python of VISIONTRAIN_PYTHON lacks
  * @throws {EnvironmentError} when the named device is not there, or an optimiser is missing that no other can replace
  */
 export function chooseDevice(
@@ -57,7 +58,7 @@ export function chooseDevice(
   const picked = pickDevice(resources, hardware);
   const { device } = picked;
   const together = chooseCards(resources.devices, picked, hardware.gpus);
-  // What one of them cannot compute or hold, none may.
+  // The weakest card decides: all of them must be able to compute and hold the same.
   const gpu = weakest(together.gpus);
   refuseFp8(resources, device);
   const main = possiblePrecision(resources.precision, device, gpu);
@@ -83,7 +84,7 @@ export function chooseDevice(
   return { device, cards, processes, precision: main, vaePrecision: vae, optimizer, tf32, gpu, warnings };
 }
 
-/** Apple's chips have no numbers of 8 bits with a point. */
+/** Refuses fp8 on Apple's chips, which have no 8-bit floating-point numbers. */
 function refuseFp8({ base_precision, text_precision }: RunSpec['resources'], device: string): void {
   if (device !== 'mps' || (base_precision !== 'fp8' && text_precision !== 'fp8')) return;
   const key = base_precision === 'fp8' ? 'base_precision' : 'text_precision';
@@ -95,11 +96,12 @@ function refuseFp8({ base_precision, text_precision }: RunSpec['resources'], dev
 
 function slowOnCpu(trouble: string | undefined): string {
   const slow = 'training at this resolution on the processor takes hours to days';
-  // A card that is there but does not work is worth more than a warning of slowness: visiontrain doctor names the cure.
+  // When a card is there but does not work, its trouble is named instead of the slowness: visiontrain doctor names the
+  // cure.
   return trouble === undefined ? `no graphics card was found: ${slow}` : `${trouble} See visiontrain doctor: ${slow}`;
 }
 
-/** Why 8-bit AdamW is not available here; undefined when it is, or when another optimiser is wanted. */
+/** Why 8-bit AdamW is not available here; undefined when it is, or when another optimiser is requested. */
 function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: readonly string[]): string | undefined {
   const name = OPTIMIZER_PACKAGE[wanted];
   if (name === undefined) return undefined;
@@ -122,10 +124,10 @@ function whyNoOptimizer(wanted: Optimizer, { platform }: Hardware, lacking: read
   );
 }
 
-/** Name of a processor as a device, whose pace depends on the number of its threads. */
+/** Name of a processor as a device. Its speed depends on the number of threads. */
 export const processorName = (cpu: string, threads: number): string => `${cpu}, ${threads} threads`;
 
-/** Name of what a run trains on: that of its card, or of the processor. */
+/** Name of the device that trains: that of the card, or of the processor. */
 export function deviceName(
   { device, threads }: Pick<Plan['resources'], 'device' | 'threads'>,
   { gpus, cpu }: Hardware,
@@ -171,7 +173,9 @@ function missing(message: string): EnvironmentError {
   });
 }
 
-/** The precision that the device can compute in: processors and old cards compute half precision slowly or wrongly. */
+/**
+ * The precision in which the device can compute: processors and old cards compute half precision slowly or wrongly.
+ */
 function possiblePrecision(wanted: Precision, device: string, gpu: Gpu | undefined): Precision {
   if (wanted === 'fp32' || device === 'mps') return wanted;
   if (device === 'cpu') return 'fp32';

@@ -1,6 +1,6 @@
 /**
  * Metadata of the LoRA file that only the TypeScript side knows: `ss_*` as sd-scripts writes them, `modelspec.*`, and
- * settings in words of our own, since sd-scripts has none for them: "train like this one" would lose them. Pure.
+ * settings under a key of our own, because sd-scripts has none for them and `new --from` a LoRA would lose them. Pure.
  */
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -14,12 +14,13 @@ import { tagsOf } from './captions.ts';
 import type { PlanImage } from './schema.ts';
 import { keptTags, triggersOf } from './sources.ts';
 
-/** sd-scripts is written in Python: it has True and False, and tuples in round brackets. */
+/** Values in Python's notation, which sd-scripts writes: True and False, and tuples in round brackets. */
 const python = (value: boolean) => (value ? 'True' : 'False');
 
 /**
- * Facts of the data set, which are written only in `full` metadata. The trainer adds by itself what the plan says in
- * other places; `shared` is what `sharedFacts` gives. No absolute path and no time is among them, so that the same run gives the same file anywhere.
+ * Facts about the data set, which are written only in `full` metadata. The trainer adds what the plan says in other
+ * places; `shared` is the result of `sharedFacts`. No absolute path and no time is among them, so that the same run
+ * gives the same file anywhere.
  */
 export function metadataFacts(
   spec: RunSpec,
@@ -52,13 +53,16 @@ export function metadataFacts(
   };
 }
 
-/** What sd-scripts has no word for, so that a run like this one can be made of the file; undefined where all is usual. */
+/**
+ * The settings for which sd-scripts has no key, so that a run like this one can be made from the file; undefined where
+ * all have their usual values.
+ */
 export function sharedFacts(spec: RunSpec, usual: (key: string) => unknown): string | undefined {
   const shared = sharedSettings(spec, usual, keptTags(spec.dataset, triggersOf(spec.dataset)));
   return Object.keys(shared).length === 0 ? undefined : JSON.stringify(shared);
 }
 
-/** What was merged into the base, since the LoRA acts as it was trained only with that beside it. */
+/** The LoRAs that were merged into the base, since the trained LoRA needs them to act as it did in training. */
 function mergedFacts({ model: { merge_loras: merged } }: RunSpec): Record<string, string> {
   if (merged.length === 0) return {};
   return {
@@ -83,8 +87,8 @@ function bucketInfo(samples: readonly PlanImage[]) {
 }
 
 /**
- * Facts by folder inside the data set. Images at its top are listed under the run's name, so that no absolute path
- * shows.
+ * Facts by folder inside the data set. Images at its top level are listed under the run's name, so that no absolute
+ * path shows.
  */
 function byFolder<T>(samples: readonly PlanImage[], top: string, facts: (samples: readonly PlanImage[]) => T) {
   const folders = new Map<string, PlanImage[]>();
@@ -109,12 +113,12 @@ function tagFrequency(samples: readonly PlanImage[]) {
   return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
 }
 
-/** The key of the metadata, whose value is a JSON object of dotted keys of run.yaml. */
+/** Key of the metadata for our own settings, a JSON object of dotted keys of run.yaml. */
 export const SHARED_SETTINGS = 'visiontrain.settings';
 
 const of = (section: string, names: string) => names.split(' ').map((name) => `${section}.${name}`);
 
-/** Keys whose whole value `ss_*` and `modelspec.*` tell, or that follow the base model. */
+/** Keys whose whole value is in `ss_*` or `modelspec.*`, or follows from the base model. */
 const TOLD: ReadonlySet<string> = new Set([
   'dataset.goal',
   ...of('dataset', 'shuffle_tags caption_dropout tag_dropout buckets bucket_min bucket_max no_upscale crop flip'),
@@ -124,7 +128,9 @@ const TOLD: ReadonlySet<string> = new Set([
   'training.noise_offset_adaptive',
 ]);
 
-/** What of the other sections is learned from; the rest is about the machine, the screen or the base. */
+/**
+ * Keys of other sections that change what is learned; their other keys are about the machine, the screen or the base.
+ */
 const FURTHER: ReadonlySet<string> = new Set([
   'model.vae',
   'model.flow_shift',
@@ -135,19 +141,22 @@ const FURTHER: ReadonlySet<string> = new Set([
   'resources.text_precision',
 ]);
 
-/** Whether the metadata of a LoRA may name this setting with this value: it is no text about pictures, and no path. */
+/**
+ * Whether the metadata of a LoRA may contain this setting with this value: not when it is text about images, or a
+ * path.
+ */
 export function isShared(key: string, value: unknown): boolean {
   const section = findKey(key)?.section ?? '';
   if (!['dataset', 'captions', 'training'].includes(section) && !FURTHER.has(key)) return false;
   return whyNotInPreset(key, value) === undefined;
 }
 
-/** Keys with a default that are what it says in a LoRA of ours that does not name them. */
+/** Keys with a default, which holds when the metadata of a LoRA of ours does not name the key. */
 export const silentKeys: readonly { readonly key: string; readonly value: unknown }[] = specKeys.flatMap(
   ({ key, node }) => (node.default !== undefined && isShared(key, node.default) ? [{ key, value: node.default }] : []),
 );
 
-/** Whether a setting means nothing beside the others, so that the run is the same whatever it is. */
+/** Whether a setting has no effect beside the others, so that the run is the same whatever its value. */
 function isIdle(key: string, { captions, model, validation }: RunSpec): boolean {
   if (WRITING.test(key)) return captions.write === null;
   if (key === 'model.flow_shift') return model.prediction !== 'flow';
@@ -157,10 +166,10 @@ function isIdle(key: string, { captions, model, validation }: RunSpec): boolean 
 const WRITING = /^captions\.(?:tagger|threshold|character_threshold|ratings|exclude|captioner|length|prompt)$/u;
 
 /**
- * The settings that were chosen otherwise than every run has them, by dotted key. Each is part of the run's identity,
- * so that the same run writes the same file.
+ * The settings with values other than usual, by dotted key. Each is part of the run's identity, so that the same run
+ * writes the same file.
  * @param usual what the recipe of the base has, for keys without a default
- * @param keptTags how many tags sd-scripts' word says are kept, those of this trigger among them
+ * @param keptTags how many tags sd-scripts' key says are kept, including those of this trigger
  */
 function sharedSettings(
   spec: RunSpec,
@@ -175,13 +184,13 @@ function sharedSettings(
     if (isTold(key, value) || !isShared(key, value) || holdsTrigger(key, value, spec.dataset.trigger)) continue;
     if (isIdle(key, spec)) continue;
     const isUsual = isDeepStrictEqual(value, node.default === undefined ? usual(key) : node.default);
-    // Another data set has another trigger.
+    // The number of kept tags in `ss_*` includes those of this trigger, and another data set has another trigger.
     if (!isUsual || (key === 'dataset.keep_tags' && value !== keptTags)) out[key] = value;
   }
   return out;
 }
 
-/** Lists say more than the one number that sd-scripts has. */
+/** Whether sd-scripts' single number says all about a value; a list says more. */
 function isTold(key: string, value: unknown): boolean {
   if (TOLD.has(key)) return true;
   return ['dataset.resolution', 'training.text_encoder_learning_rate'].includes(key) && !Array.isArray(value);

@@ -1,6 +1,4 @@
-/**
- * Identities that depend on content alone: those of a run, of its images, and of the choice of validation images. Pure.
- */
+/** Identities that depend on content alone: of a run, of its images, and of the choice of validation images. Pure. */
 
 import { sha256OfText } from '../../base/files/hash.ts';
 import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
@@ -16,11 +14,11 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
- * Identity of a run: a hash of everything that the trained bytes may depend on. Paths are left out (the same run in
+ * Identity of a run: a hash of everything that can change the trained bytes. Paths are left out (the same run in
  * another place is the same run; contents are hashed on their own), and so are settings that change no byte: samples,
  * checkpoints, loader processes.
  * @param isId whether a model's name is a registry id and not a path
- * @param processes how many train together: each number sums in an order of its own
+ * @param processes how many processes train together: each number of them sums in its own order
  */
 export function specSha256(spec: RunSpec, isId: (name: string) => boolean, processes = 1): string {
   const named = (name: string | null) => (name !== null && isId(name) ? name : null);
@@ -59,7 +57,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
   const { ema, text_encoder_until: until, t_lora, pivotal, optimizer_args: args, ...learned } = spec.training;
   const training = {
     ...learned,
-    // A run of before there were these stays the same run.
+    // Keys that came later are left out at their defaults, so that earlier runs keep their identity.
     ...(ema === null ? {} : { ema }),
     ...(until === 1 ? {} : { text_encoder_until: until }),
     ...(t_lora === null ? {} : { t_lora }),
@@ -77,7 +75,7 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
   );
 }
 
-/** A source without its place, and without what it has at the default and other versions do not know. */
+/** A source without its path, and without later keys that have their default. */
 function sourceIdentity(source: SourceSpec): object {
   const { caption_extension: _captionsOfImages, ...kept } = source;
   const later = new Set<string>(laterSourceKeys);
@@ -87,7 +85,7 @@ function sourceIdentity(source: SourceSpec): object {
   return { ...Object.fromEntries(named), path: 'folder' };
 }
 
-/** Arguments of an optimiser without those that came later, where they are not given. */
+/** Arguments of an optimiser, without later ones that are not set. */
 function argumentsIdentity({
   schedulefree_c,
   prodigy_steps,
@@ -100,8 +98,7 @@ function argumentsIdentity({
   };
 }
 
-
-/** What is found counts only where masks are made, so that runs from before it keep their identity. */
+/** The settings of masks. `find` counts only where masks are made, so that earlier runs keep their identity. */
 function maskIdentity({ find, ...masks }: NonNullable<RunSpec['dataset']['masks']>): object {
   if (masks.from === 'made') return { ...masks, find };
   return isMaskFolder(masks.from) ? { ...masks, from: 'folder' } : masks;

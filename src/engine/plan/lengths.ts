@@ -1,16 +1,18 @@
-/** Lengths in steps: of the run, of its warm-up, of an epoch. */
+/** Computes lengths in steps: of the run, of its warm-up, of an epoch. Pure. */
 
 import type { RunSpec } from '../../spec/schema.ts';
 import { readCadence } from '../../spec/sections/cadence.ts';
 import type { Plan, PlanImage } from './schema.ts';
 
-/** Optimiser steps of the run. Whole epochs end with the step that takes the last batch of the last one. */
+/**
+ * Optimiser steps of the run. A run of whole epochs ends with the step that takes the last batch of the last epoch.
+ */
 export function stepsOf({ steps, gradient_accumulation: passes }: RunSpec['training'], batches: number): number {
   const { count, unit } = readCadence(steps);
   return unit === 'epochs' ? Math.ceil((count * batches) / passes) : count;
 }
 
-/** Steps of the warm-up. Only here is it known how many steps some epochs are. */
+/** Steps of the warm-up, where epochs are converted to steps. */
 export function warmupOf({ warmup, steps: length }: RunSpec['training'], steps: number) {
   if (warmup < 1) return { steps: Math.round(warmup * steps), warnings: [] };
   if (warmup < steps) return { steps: warmup, warnings: [] };
@@ -24,14 +26,17 @@ export function warmupOf({ warmup, steps: length }: RunSpec['training'], steps: 
 }
 
 /**
- * How often regularisation images of one bucket are used in an epoch: all together as often as the others, each bucket
- * by its share of them, and at least once.
+ * How often each regularisation image of a bucket is used in an epoch. All of them together are used as often as the
+ * other images, each bucket by its share, and each image at least once.
  */
 function regularisationUses(inBucket: number, images: number, uses: number): number {
   return Math.max(1, Math.floor((2 * uses * inBucket + images) / (2 * images)));
 }
 
-/** Σ over buckets ⌈uses ÷ batch size⌉: a batch holds one shape, and the last of a shape may be smaller. */
+/**
+ * Batches of an epoch: Σ over buckets ⌈uses ÷ batch size⌉. A batch holds images of one shape, and the last batch of a
+ * shape may be smaller.
+ */
 export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number): number {
   const uses = new Map<string, number>();
   const others = new Map<string, number>();
@@ -46,7 +51,7 @@ export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number
   return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
 }
 
-/** How many saves of the LoRA on the way stay; undefined where they are made by the clock and all are kept. */
+/** How many intermediate LoRA files are kept; undefined where they are saved by the clock and all are kept. */
 export function savesOf({ training: t, output }: Pick<Plan, 'training' | 'output'>): number | undefined {
   const { count, unit } = readCadence(output.save_every);
   if (count === 0) return 0;

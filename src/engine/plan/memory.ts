@@ -19,9 +19,9 @@ const CARD_ITSELF = 1 * GIB;
 export const CAPTIONS_IN_ADVANCE = 16_384;
 
 /**
- * GiB by family. `base` is the U-Net's weights by how they are kept, in 16 bits where they are not packed, `streamed`
- * what lies of them on the card where they wait elsewhere. `picture` is for each image of `pixels` pixels in a 16-bit pass, by gradient
- * checkpointing, `convolutions` what a LoCon adds to it.
+ * Counted memory in GiB, by family. `base` is the U-Net's weights, by their packing (16 bits where they are not
+ * packed); `streamed` is the part of them that stays on the card when they wait in main memory. `image` is for each
+ * image of `pixels` pixels in a 16-bit pass, by gradient checkpointing; `convolutions` is what a LoCon adds to it.
  */
 const COUNTED = {
   sdxl: {
@@ -30,7 +30,7 @@ const COUNTED = {
     image: { none: 5.57, selective: 1.01, full: 0.59 },
     pixels: 1024 ** 2,
     convolutions: { none: 0.125, selective: 0.125, full: 0.1 },
-    // `picture` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not trained.
+    // `image` is for each image with a caption of 75 tokens; `loaded` is for encoders in fp32 that are not trained.
     text: { base: { same: 1.49, fp8: 0.86, int8: 0.86, nf4: 0.57 }, image: 0.22, loaded: 3.05 },
   },
   sd15: {
@@ -50,17 +50,17 @@ const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> =
   adamw_schedulefree: 8,
   adafactor: 0.1,
   prodigy: 16,
-  // Beside two tensors, its start and a sum of each eleventh weight.
+  // Two tensors, the start of the weights, and a sum over every eleventh weight.
   prodigy_schedulefree: 8.8,
   lion: 4,
   came: 4.2,
 };
 
-/** What the memory of a step depends on. */
+/** Everything on which the memory of a step depends. */
 export interface StepShape extends AdapterShape {
   readonly training: AdapterShape['training'] &
     Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora' | 'ema'> & {
-      /** The embedding that is trained, if any: some vectors, which take no memory to speak of, but encoders must learn. */
+      /** The trained embedding, if any. Its vectors take next to no memory, but they keep the encoders in training. */
       readonly pivotal: object | null;
     };
   readonly resources: Pick<
@@ -80,12 +80,15 @@ export interface StepMemory {
   readonly activations: number;
   readonly gradients: number;
   readonly optimiser: number;
-  /** What kernels work in, the driver, and the allocator's rounding. */
+  /** Workspace of kernels, the driver's context, and the allocator's rounding. */
   readonly workspace: number;
   readonly total: number;
 }
 
-/** @returns undefined for the slow reference attention, which takes memory by the square of the pixels */
+/**
+ * Memory of a step.
+ * @returns undefined for the slow reference attention, whose memory grows with the square of the pixels
+ */
 export function stepMemory(shape: StepShape): StepMemory | undefined {
   const { training: t, resources: r } = shape;
   if (r.attention === 'math') return undefined;
@@ -101,19 +104,19 @@ export function stepMemory(shape: StepShape): StepMemory | undefined {
   const kind = r.gradient_checkpointing;
   const each = counted.image[kind] * loose(shape) + (t.conv_rank > 0 ? counted.convolutions[kind] : 0);
   const words = encoders ? (counted.text.image * t.batch_size * shape.maxTokens) / 75 : 0;
-  // Beside the fp32 weights that are trained lie copies of them in 16 bits.
+  // The trained fp32 weights have copies in 16 bits beside them.
   const parts = {
     weights: (base + text) * GIB + trained * (wide === 2 ? 4 : 6),
     activations: (each * images + words) * wide * GIB,
     gradients: trained * 4,
-    // A moving average lies beside the optimiser's own as one more tensor in fp32.
+    // A moving average is one more tensor in fp32 beside the optimiser's own.
     optimiser: trained * (OPTIMIZER_BYTES[t.optimizer] + (t.ema === null ? 0 : 4)),
     workspace: CARD_ITSELF,
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
 }
 
-/** Factors on what an image takes, in adapters whose layers are not fused, by whether anything is checkpointed. */
+/** Factors on the memory of an image for adapters whose layers are not fused, by whether anything is checkpointed. */
 const LOOSE = {
   loha: { none: 1.15, some: 1.2 },
   lokr: { none: 1.47, some: 1.22 },
@@ -147,7 +150,10 @@ export function countedMemory(plan: Plan): number | null {
   return memory === undefined ? null : Math.round(memory.total - memory.workspace);
 }
 
-/** `about 7.1 GB of the card's memory: weights 5.2 GB, …`; nothing where no card trains, or it was not counted. */
+/**
+ * The estimate in words: `about 7.1 GB of the card's memory: weights 5.2 GB, …`; empty where no card trains, or
+ * nothing was counted.
+ */
 export function memoryText(plan: Plan): readonly string[] {
   const memory = plan.resources.device.startsWith('cuda') ? stepMemory(shapeOf(plan)) : undefined;
   if (memory === undefined) return [];
@@ -170,7 +176,10 @@ export function memoryWarnings(plan: Plan, gpu: Gpu | undefined): readonly strin
 
 const ORDER: readonly Checkpointing[] = ['none', 'selective', 'full'];
 
-/** What is tried in turn, each with a batch of 1 and full checkpointing: it makes a step slower, or changes it a little. */
+/**
+ * Changes that are tried in turn, each with a batch of 1 and full checkpointing: each makes a step slower, or changes
+ * it a little.
+ */
 const LAST: readonly Partial<Plan['resources']>[] = [
   { base_precision: 'int8' },
   { stream_base: true },

@@ -1,6 +1,6 @@
 /**
- * Plans of older versions. A key that came later is filled in with what the older version did, which is what the key
- * means when it is off: the run goes on to the same bytes. Pure.
+ * Reads plans of older versions. A key that was added later is filled in with the value that means what the older
+ * version did, so that the run continues to the same bytes. Pure.
  */
 import type { Plan } from './schema.ts';
 
@@ -64,19 +64,19 @@ const LATER_OF_AN_IMAGE: Partial<Plan['data']['images'][number]> = {
 
 const LATER_OF_A_SHOT = { clip_skip: null };
 
-/** Arguments of optimisers that came later, for plans that give any. */
+/** Arguments of optimisers that were added later, for plans with any arguments. */
 const LATER_ARGUMENTS = { schedulefree_c: null, prodigy_steps: null };
 
 /**
- * The content of a plan.json with the keys that it lacks, for `planSchema` to check. It is returned as it is where it
- * lacks none, and where it was trained by a loss that has another formula by now.
+ * The content of a plan.json with missing keys filled in, for `planSchema` to check. It is returned unchanged where
+ * nothing is missing, and where the run was trained with a loss whose formula has changed since.
  */
 export function withLaterKeys(plan: unknown): unknown {
   if (!isObject(plan) || !isObject(plan.data) || !isObject(plan.training)) return plan;
   const { huber_delta: delta, ...rest } = plan.training;
   const args = isObject(rest.optimizer_args) && { optimizer_args: filled(LATER_ARGUMENTS, rest.optimizer_args) };
   const training: Record<string, unknown> = { ...rest, ...args };
-  // The pseudo-Huber loss of older versions, with its delta, is another one than that of today.
+  // The pseudo-Huber loss of older versions, with its delta, differs from today's.
   if (delta !== undefined && training.loss === 'huber') return plan;
   const { version, data } = renamed(plan.version, plan.data);
   const images = Array.isArray(data.images)
@@ -86,20 +86,20 @@ export function withLaterKeys(plan: unknown): unknown {
   return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
 }
 
-/** The samples with the keys that their shots lack, where there are any. */
+/** The samples with missing keys of their shots filled in. */
 function shotsOf(samples: unknown): { readonly samples?: unknown } {
   if (!isObject(samples) || !Array.isArray(samples.shots)) return {};
   return { samples: { ...samples, shots: samples.shots.map((shot: unknown) => filled(LATER_OF_A_SHOT, shot)) } };
 }
 
-/** Version and `data` with the names of version 2: in version 1 the images were called samples. */
+/** Version and `data` with the names of version 2: version 1 called the images samples. */
 function renamed(version: unknown, data: Record<string, unknown>) {
   if (version !== 1) return { version, data };
   const { samples, ...rest } = data;
   return { version: 2, data: { ...rest, images: samples } };
 }
 
-/** What is there, behind it what is missing. */
+/** The given values, with missing keys filled in from `later`. */
 function filled(later: object, there: unknown): unknown {
   if (!isObject(there)) return there;
   const whole = { ...there };

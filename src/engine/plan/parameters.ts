@@ -1,4 +1,4 @@
-/** How many weights models and adapters have. */
+/** Counts the weights of models and adapters. Pure. */
 import type { RunSpec } from '../../spec/schema.ts';
 import type { Plan } from './schema.ts';
 
@@ -18,7 +18,7 @@ export const FAMILY = {
   },
 } as const;
 
-/** What decides how many weights an adapter has. */
+/** Everything on which the number of an adapter's weights depends. */
 export interface AdapterShape {
   readonly model: Pick<Plan['model'], 'family'>;
   readonly training: Pick<
@@ -50,7 +50,7 @@ export const encodesInSteps = (
   training: Pick<Plan['training'], 'text_encoder_learning_rates'> & { readonly pivotal: object | null },
 ): boolean => training.pivotal !== null || training.text_encoder_learning_rates.some((rate) => rate > 0);
 
-/** The embedding as the trainer is told of it; null where none is trained. */
+/** The embedding in the form of the plan; null where none is trained. */
 export const plannedPivotal = (
   pivotal: RunSpec['training']['pivotal'],
   trigger: string,

@@ -1,5 +1,6 @@
 /**
- * Spec, images, model and machine → the plan that the trainer carries out. Pure: the same input gives the same plan.
+ * Turns spec, images, model and machine into the plan that the trainer carries out. Pure: the same input gives the
+ * same plan.
  */
 import { basename, resolve as resolvePath } from 'node:path';
 import { readPromptLine } from '../../spec/prompt-flags.ts';
@@ -24,7 +25,7 @@ import { PLAN_VERSION, type Plan, type PlanImage, planSchema } from './schema.ts
 import { keptTags, triggersOf } from './sources.ts';
 import { planWarnings } from './warnings.ts';
 
-/** A model on this disk that is ready to be read. */
+/** A model on this disk, ready to be read. */
 export interface LocatedBase {
   readonly path: string;
   readonly layout: 'diffusers' | 'single_file';
@@ -43,7 +44,7 @@ export interface PlanInput extends ImagesInput {
   readonly hardware: Hardware;
   /** Packages among `extraPackages(spec)` that the Python to train with lacks. */
   readonly lacking: readonly string[];
-  /** What the recipe of the base has for a key; without it the metadata has no settings in words of our own. */
+  /** Values of the base model's recipe by key; without it the metadata holds no settings under our own key. */
   readonly usual?: (key: string) => unknown;
   readonly cacheDir: string;
   /** The LoRA files of `model.merge_loras` with absolute paths. */
@@ -54,16 +55,14 @@ export interface PlanInput extends ImagesInput {
 
 export interface ResolvedPlan {
   readonly plan: Plan;
-  /**
-   * Sentences for the person about what was changed and what looks wrong. What the scan left out or noted is not
-   * repeated.
-   */
+  /** Sentences for the person about what was changed and what looks wrong. Notes of the scan are not repeated. */
   readonly warnings: readonly string[];
 }
 
 /**
+ * Makes the plan.
  * @throws {EnvironmentError} when the spec names a device that this machine lacks, or an optimiser that its Python
- * lacks
+ *   lacks
  */
 export function resolvePlan(input: PlanInput): ResolvedPlan {
   const { spec, dir, scan, model, hardware, cacheDir } = input;
@@ -203,19 +202,25 @@ function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanI
   };
 }
 
-/** From fewer images nobody can tell what is usual among them; the trainer has the same number. */
+/** With fewer images than this, unusual losses cannot be told from usual ones; the trainer has the same number. */
 const LEAST_IMAGES = 8;
-/** Passes forward for the loss of an image: four timesteps, before and after. A step is as long as three, of each image. */
+/**
+ * Forward passes to measure the loss of an image: four timesteps, before and after training. A step takes as long as
+ * three passes of each of its images.
+ */
 const PASSES = 8;
 const PASSES_OF_STEP = 3;
 
-/** On how many images the loss can be measured in a twentieth of the time that the steps take. */
+/** On how many images the loss can be measured within a twentieth of the time of the steps. */
 const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
   Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));
 
 const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
 
-/** Prompts with their own options become shots, each with all that decides its sample. */
+/**
+ * The samples of the plan. Where any prompt has options of its own, all become shots, each with everything that
+ * decides its sample.
+ */
 export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['samples'] {
   const lines = s.prompts.map((text) => readPromptLine(text).line);
   const side = largestSide(d.resolution);
@@ -241,11 +246,11 @@ export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['sampl
 
 const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
 
-/** The settings of `names`, which the plan has as run.yaml has them. */
+/** The settings of `names`, which have the same form in the plan and in run.yaml. */
 const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>
   Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 
-/** The scan as far as captions are told of it: those that are still to be written are not missing. */
+/** The scan without the images whose captions are still to be written, so that no warning calls them uncaptioned. */
 function withoutPending(scan: HashedScan, uncaptioned: readonly string[] = []): HashedScan {
   const pending = new Set(uncaptioned);
   return { ...scan, images: scan.images.filter(({ sha256 }) => !pending.has(sha256)) };

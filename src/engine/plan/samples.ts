@@ -1,4 +1,4 @@
-/** The images of a plan: identity, bucket, caption; and captions that are known only later. */
+/** The images of a plan: identity, bucket, caption; and captions that become known only later. Pure. */
 import { resolve } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -98,13 +98,13 @@ export function planSamples({
   return [...own, ...of, ...generatedImages(spec, own), ...kept];
 }
 
-/** What the plan says of an image that is not trained on like the others, whatever its role. */
+/** The entry of an image that has no role in ordinary training. */
 const withoutRole = ({ sha256, size }: Pick<HashedImage, 'sha256' | 'size'>, path: string, id: string | undefined) => ({
   ...{ id: id ?? sha256, path, sha256, repeats: 1 },
   size: [...size] as [number, number],
 });
 
-/** The function that places images of a source, made once for each resolution that a source asks for. */
+/** The function that places the images of a source, made once for each resolution that a source asks for. */
 function placers(d: RunSpec['dataset']): (source: SourceSpec | undefined) => ReturnType<typeof placer> {
   const known = new Map<string, ReturnType<typeof placer>>();
   return (source) => {
@@ -116,14 +116,14 @@ function placers(d: RunSpec['dataset']): (source: SourceSpec | undefined) => Ret
   };
 }
 
-/** Most images that the loss is measured on, as the trainer measures. */
+/** Most images on which the loss is measured; the trainer has the same limit. */
 const MOST_VALIDATED = 64;
 
 type Hashed = HashedScan['images'];
 
 /**
- * The images of `validation.path` that the loss is measured on, and sentences about the others. Those that are trained
- * on as well would tell nothing of images that are not.
+ * The images of `validation.path` on which the loss is measured, and sentences about the others. Images that are
+ * trained as well are left out: their loss says nothing about images that are not.
  */
 export function validated(trained: Hashed, held: Hashed, seed: number) {
   const known = new Set(trained.map(({ sha256 }) => sha256));
@@ -170,8 +170,8 @@ function captionComposer(spec: RunSpec, root: string): (text: string | null, pat
 }
 
 /**
- * The plan with captions that were not there when it was made, by the SHA-256 of their images. Everything that follows
- * from captions follows: how many tokens are read, and what the metadata says of tags.
+ * The plan with captions that were not known when it was made, by the SHA-256 of their images. Values that depend on
+ * captions change too: the number of tokens, and the tags in the metadata.
  */
 export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<string, string>): Plan {
   const caption = captionComposer(spec, plan.data.root);
@@ -182,8 +182,8 @@ export function withCaptions(plan: Plan, spec: RunSpec, texts: ReadonlyMap<strin
 }
 
 /**
- * The plan with the written captions that another plan of the same run holds, for images that have none of their own:
- * they are part of that run, whatever became of the results since.
+ * The plan with the written captions of another plan of the same run, for images without captions of their own: these
+ * captions belong to that run, even if the store of written captions changed since.
  * @param bare hashes of images without a caption of their own
  */
 export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: ReadonlySet<string>): Plan {
@@ -193,7 +193,7 @@ export function withRecorded(plan: Plan, spec: RunSpec, recorded: Plan, bare: Re
 
 function recaptioned(plan: Plan, spec: RunSpec, captionOf: (sample: PlanImage) => string | undefined): Plan {
   const images = plan.data.images.map((sample) => {
-    // A regularisation image has the caption of its own folder, and no other.
+    // A regularisation image has only the caption of its own folder.
     const caption = sample.regularisation ? undefined : captionOf(sample);
     return caption === undefined ? sample : { ...sample, caption };
   });

@@ -1,7 +1,8 @@
 /**
- * plan.json: the fully resolved plan, the only thing the trainer reads. Everything that can be decided before the GPU
- * starts is decided here. Paths are absolute; nothing that the result depends on is a path. `npm run docs` makes the
- * trainer's dataclasses from this schema; its reader (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
+ * plan.json: the fully resolved plan, the only file from which the trainer takes settings. Everything that can be
+ * decided before the GPU starts is decided here. Paths are absolute; nothing that the result depends on is a path.
+ * `npm run docs` makes the trainer's dataclasses from this schema; its reader
+ * (`trainer/visiontrain_trainer/contract/plan.py`) refuses other keys.
  */
 import { z } from 'zod';
 import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/schema.ts';
@@ -50,18 +51,21 @@ export const planImageSchema = z.strictObject({
   caption: z.string(),
   /** Whether the image is kept out of training to measure the validation loss on it. */
   validation: z.boolean(),
-  /** Whether it is a regularisation image. Its path is absolute, since it lies in a folder of its own. */
+  /** Whether it is a regularisation image. Its path is absolute, since it lies in another folder. */
   regularisation: z.boolean(),
   /**
-   * The base draws the image before the training from this prompt, with this seed; `sha256` then tells what it is drawn
-   * from, and `path` leads nowhere. Null for an image that is there.
+   * The base model draws the image before the training, from this prompt and seed. `sha256` is then a hash of prompt
+   * and seed, and `path` leads nowhere. Null for an image from a file.
    */
   generated: z.strictObject({ prompt: z.string(), seed: z.number().int().min(0) }).nullable(),
   /** Factor on the loss of the image. */
   loss_weight: z.number().min(0),
-  /** The file that says which part of the image is learned; `alpha` means its opacity. The path is as that of an image. */
+  /**
+   * The file that says which part of the image is learned; `alpha` means its opacity. The path is relative or absolute
+   * like that of an image.
+   */
   mask: z.strictObject({ path: z.string(), sha256, alpha: z.boolean() }).nullable(),
-  /** What holds for the image in place of the same keys of `data`, where its source says so. */
+  /** Settings of the image's source that replace the same keys of `data` for this image. */
   own: z
     .strictObject({
       crop: z.enum(['center', 'random']),
@@ -91,10 +95,10 @@ export const planSchema = z.strictObject({
     family: z.enum(families),
     prediction: z.enum(predictions),
     zero_terminal_snr: z.boolean(),
-    /** By how much noise levels are moved; it has an effect with `prediction: flow` only. */
+    /** The shift of the noise levels; it has an effect with `prediction: flow` only. */
     flow_shift: z.number().positive(),
     vae_path: z.string().nullable(),
-    /** How latents are seen by the U-Net; null for what the VAE's configuration says. */
+    /** How latents are scaled for the U-Net; null to use the VAE's configuration. */
     vae_scaling: vaeScalingSchema.nullable(),
     /** LoRA files that are merged into the base in memory; the path is absolute. */
     merge_loras: z.array(z.strictObject({ path: z.string(), sha256, strength: z.number() })),
@@ -113,7 +117,9 @@ export const planSchema = z.strictObject({
     keep_tags: z.number().int().min(0),
     caption_dropout: z.number(),
     tag_dropout: z.number(),
-    /** Marks in captions that mean something. Lines of which one is drawn stand in captions as lines. */
+    /**
+     * Marks in captions that have a meaning. A caption with several lines, of which one is drawn, has line ends here.
+     */
     caption_options: captionOptionsSchema.nullable(),
     masks: masksSchema.omit({ from: true, find: true }).nullable(),
     /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
@@ -128,7 +134,7 @@ export const planSchema = z.strictObject({
     learning_rate: z.number().positive(),
     /** One learning rate per text encoder (one for SD1.5, two for SDXL); with 0 it is not trained. */
     text_encoder_learning_rates: z.array(z.number().min(0)).min(1).max(2),
-    /** After how many steps text encoders are trained no more; null for never. */
+    /** After how many steps text encoders are no longer trained; null for never. */
     text_encoder_steps: z.number().int().min(1).nullable(),
     optimizer: z.enum(optimizers),
     optimizer_args: optimizerArgsSchema.nullable(),
@@ -139,7 +145,7 @@ export const planSchema = z.strictObject({
     warmup_steps: z.number().int().min(0),
     cycles: z.number().int().min(1),
     max_grad_norm: z.number().min(0),
-    /** Longest weight change s · ‖up · down‖ of a layer; null for no bound. */
+    /** Largest weight change s · ‖up · down‖ of a layer; null for no bound. */
     max_weight_norm: z.number().positive().nullable(),
     ema: emaSchema.nullable(),
     rank: z.number().int().min(1),
@@ -172,16 +178,19 @@ export const planSchema = z.strictObject({
     multires_noise: multiresSchema.nullable(),
     input_perturbation: perturbationSchema.nullable(),
     timesteps: timestepsSchema.nullable(),
-    /** What the base predicts with `class_word` in place of `trigger` must stay; an empty class stands for no words at all. */
+    /**
+     * Prior preservation: the base model's prediction with `class_word` in place of `trigger` must stay. An empty
+     * class means that the trigger is left out.
+     */
     preservation: preservationSchema.extend({ trigger: z.string() }).nullable(),
     pivotal: plannedPivotalSchema.nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
     init_lora: z.string().nullable(),
   }),
   validation: z.strictObject({
-    /** How often the loss is validated beside checkpoints; null for only with them. */
+    /** How often the loss is validated in addition to checkpoints; null for at checkpoints only. */
     every: every.nullable(),
-    /** On how many images that are trained on the loss is measured before and after; 0 for none. */
+    /** Number of trained images whose loss is measured before and after training; 0 for none. */
     images: z.number().int().min(0),
     /** After how many validations with a higher loss the run ends by itself; null for never. */
     patience: z.number().int().min(3).nullable(),
@@ -190,9 +199,9 @@ export const planSchema = z.strictObject({
   }),
   samples: z.strictObject({
     every,
-    /** Without the options that may stand behind them in run.yaml. */
+    /** Prompts without the options that run.yaml may have behind them. */
     prompts: z.array(z.string()),
-    /** One for each prompt, where any has options of its own; null where all share what follows. */
+    /** One shot for each prompt, where any prompt has options of its own; null where all share the settings below. */
     shots: z
       .array(
         z.strictObject({
@@ -202,7 +211,7 @@ export const planSchema = z.strictObject({
           guidance: z.number().min(1),
           seed: z.number().int().min(0),
           size,
-          /** Factor on what the LoRA adds. */
+          /** Factor on the weight change of the LoRA. */
           strength: z.number(),
           clip_skip: z.number().int().min(1).nullable(),
         }),
@@ -244,9 +253,9 @@ export const planSchema = z.strictObject({
     tf32: z.boolean(),
     compile: z.boolean(),
     deterministic: z.boolean(),
-    /** What is done where two steps, tried on a card before the first, do not fit. */
+    /** What is done when two trial steps on a card, before the first step, do not fit. */
     probe: z.enum(probes),
-    /** Bytes of tensors at the peak of a step, as they were counted; null where no card trains, or none were counted. */
+    /** Estimated bytes of tensors at the peak of a step; null where no card trains, or there is no estimate. */
     counted_memory: z.number().int().positive().nullable(),
     workers: z.number().int().min(0),
     threads: z.number().int().min(1),

@@ -1,4 +1,7 @@
-/** Which source an image belongs to, what holds for it there, how often it is used; and images the base draws. Pure. */
+/**
+ * Decides which source an image belongs to, which settings it has there, and how often it is used; also lists the
+ * images that the base model draws. Pure.
+ */
 
 import { resolve } from 'node:path';
 import { sha256OfText } from '../../base/files/hash.ts';
@@ -9,7 +12,7 @@ import { tagsOf } from './captions.ts';
 import { canonicalJson, sampleIds } from './identity.ts';
 import type { PlanImage } from './schema.ts';
 
-/** The spec with absolute paths of its sources, as everything below wants them. */
+/** The spec with absolute paths of its sources, which the functions below expect. */
 export function withAbsoluteSources(spec: RunSpec, dir: string): RunSpec {
   const { sources } = spec.dataset;
   if (sources.length === 0) return spec;
@@ -18,9 +21,9 @@ export function withAbsoluteSources(spec: RunSpec, dir: string): RunSpec {
 }
 
 /**
- * Returns the function that finds the source of an image: the innermost whose folder holds it; undefined for an image
- * in none.
- * @param root what relative paths of images start from
+ * Returns the function that finds the source of an image: the innermost source whose folder holds it; undefined for an
+ * image in none.
+ * @param root folder that relative paths of images start from
  */
 export function sourceFinder(spec: RunSpec, root: string): (path: string) => SourceSpec | undefined {
   const inner = spec.dataset.sources.toSorted((a, b) => b.path.length - a.path.length);
@@ -31,7 +34,7 @@ export function sourceFinder(spec: RunSpec, root: string): (path: string) => Sou
   };
 }
 
-/** The settings of the data set with those of a source in their place. */
+/** The settings of the data set, with those of a source in their place. */
 export function settingsOf(d: RunSpec['dataset'], source: SourceSpec | undefined) {
   return {
     trigger: source?.trigger ?? d.trigger,
@@ -41,7 +44,7 @@ export function settingsOf(d: RunSpec['dataset'], source: SourceSpec | undefined
   };
 }
 
-/** The data set's settings with those of a source in their place, as far as they are about each use of an image. */
+/** The settings that affect each use of an image: those of the data set, with those of a source in their place. */
 export function settingsOfUses(d: RunSpec['dataset'], source: SourceSpec | undefined) {
   const settings = {
     crop: source?.crop ?? d.crop,
@@ -58,7 +61,7 @@ export function settingsOfUses(d: RunSpec['dataset'], source: SourceSpec | undef
 export const tagsMove = (d: Pick<RunSpec['dataset'], 'shuffle_tags' | 'tag_dropout'>) =>
   d.shuffle_tags || d.tag_dropout > 0;
 
-/** Number of leading tags that stay in place: a trigger stays whole, however many tags it has. */
+/** Number of leading tags that stay in place: the trigger stays whole, however many tags it has. */
 export function keptTags(
   d: Pick<RunSpec['dataset'], 'shuffle_tags' | 'tag_dropout' | 'keep_tags'>,
   triggers: readonly string[],
@@ -66,22 +69,22 @@ export function keptTags(
   return tagsMove(d) ? Math.max(d.keep_tags, ...triggers.map((trigger) => tagsOf(trigger).length)) : d.keep_tags;
 }
 
-/** All triggers of a run, those of its sources too. */
+/** All triggers of a run, including those of its sources. */
 export const triggersOf = (d: RunSpec['dataset']): readonly string[] =>
   [d, ...d.sources].map(({ trigger }) => trigger ?? '');
 
 /** Keys of a source that change what `settingsOfUses` gives, beside its trigger. */
 const USE_KEYS = ['crop', 'flip', 'shuffle_tags', 'keep_tags', 'caption_dropout', 'tag_dropout'] as const;
 
-/** The settings that an image has for itself; null where it has those of the plan. */
+/** The settings that apply to one image only; null where it has those of the plan. */
 export function ownSettings(d: RunSpec['dataset'], source: SourceSpec | undefined): PlanImage['own'] {
   return source === undefined || USE_KEYS.every((key) => source[key] === null) ? null : settingsOfUses(d, source);
 }
 
 /**
- * How often each image is used in an epoch. Sources with a weight share the uses by it: of the one with the most images
- * for its weight each is used once, and of the others as often as their weights ask for. Where that is no whole number
- * for each image, those that are used once more are drawn by seed and content.
+ * How often each image is used in an epoch. Sources with a weight share the uses by it: in the source with the most
+ * images for its weight each image is used once, and in the others as often as their weights ask for. Where that is no
+ * whole number for each image, the images with one more use are drawn by seed and content.
  */
 export function usesOf(images: readonly HashedImage[], spec: RunSpec, root: string): readonly number[] {
   const { dataset: d, training } = spec;
@@ -110,8 +113,8 @@ function weightedUses(sources: readonly (SourceSpec | undefined)[]): ReadonlyMap
 }
 
 /**
- * The images of `dataset.regularisation.prompts`. Prompts are taken in turn, and the sizes are those of the images that
- * are trained on, as often as these have them.
+ * The images of `dataset.regularisation.prompts`. Prompts are used in turn. Sizes are those of the trained images, in
+ * the same proportions.
  */
 export function generatedImages(spec: RunSpec, own: readonly PlanImage[]): readonly PlanImage[] {
   const { regularisation: r } = spec.dataset;

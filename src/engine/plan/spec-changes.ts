@@ -22,14 +22,14 @@ const sections = {
   resources: 'resources',
 } as const;
 
-/** Keys that have another name in the plan, or whose value the plan has worked out. */
+/** Keys that have another name in the plan, or whose value is computed for the plan. */
 const renamed: Readonly<Record<string, string>> = {
   'model.name': 'model.base',
   'training.warmup_steps': 'training.warmup',
   'training.text_encoder_learning_rates': 'training.text_encoder_learning_rate',
 };
 
-/** These keys follow the machine, and change no result that a run promises. */
+/** Keys that follow the machine, and do not change the result that a run promises. */
 const ofTheMachine = new Set(['resources.device', 'resources.threads', 'resources.workers', 'resources.probe']);
 
 /**

@@ -1,4 +1,4 @@
-/** A plan in figures and words, for the review screen, `--dry-run` and `--json`. Pure. */
+/** A plan in numbers and words, for the review screen, `--dry-run` and `--json`. Pure. */
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
@@ -9,7 +9,7 @@ import type { Plan } from './schema.ts';
 
 export interface BucketRow {
   readonly size: readonly [number, number];
-  /** Images that are trained on, each counted once. */
+  /** Trained images, each counted once. */
   readonly images: number;
   readonly uses: number;
   readonly batches: number;
@@ -24,8 +24,8 @@ export interface PlanSummary {
   readonly steps: number;
   readonly buckets: readonly BucketRow[];
   /**
-   * Estimated bytes of the LoRA file, of those on the way, of all checkpoints that are kept, and of the cached latents
-   * and text embeddings.
+   * Estimated bytes of the final LoRA file, of the intermediate ones, of all checkpoints that are kept, and of the
+   * cached latents and text embeddings.
    */
   readonly disk: {
     readonly lora: number;
@@ -34,11 +34,15 @@ export interface PlanSummary {
     readonly cache: number;
     readonly total: number;
   };
-  /** `1600 steps = 40 pictures × 4 repeats × 10 epochs ÷ 1`, and what else a person wants to see before the start. */
+  /** `1600 steps = 40 pictures × 4 repeats × 10 epochs ÷ 1`, and further lines for the review before the start. */
   readonly lines: readonly string[];
 }
 
-/** @param weightBytes size of the base model's weights, if known; it makes the estimate right for unusual models */
+/**
+ * Summarises a plan.
+ * @param weightBytes size of the base model's weights in bytes, if known; it makes the estimate right for unusual
+ *   models
+ */
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const trained = plan.data.images.filter(({ validation, regularisation }) => !validation && !regularisation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
@@ -93,7 +97,7 @@ function summaryLines(
   ];
 }
 
-/** Which images the loss is measured on, how often, and whether that may end the run. */
+/** On which images the loss is validated, how often, and whether validation may end the run. */
 function validationLine({ validation: v }: Plan, images: number): string {
   if (images === 0) return 'no pictures kept out for validation';
   const how = v.every === null ? '' : `, each ${cadenceWords(v.every)}`;
@@ -102,8 +106,8 @@ function validationLine({ validation: v }: Plan, images: number): string {
 }
 
 /**
- * Over how many steps the moving average reaches back at the end of the run. Its decay begins small and rises as
- * (1 + n) / (10 + n), so that it never holds more than about the last ninth of its updates, whatever decay is set.
+ * How many steps the moving average reaches back at the end of the run. Its decay begins small and rises as (1 + n) /
+ * (10 + n), so that the average covers at most about the last ninth of its updates, whatever decay is set.
  */
 function averageLine({ training: { steps, ema } }: Plan): readonly string[] {
   if (ema === null) return [];
@@ -113,7 +117,7 @@ function averageLine({ training: { steps, ema } }: Plan): readonly string[] {
   return [`a moving average of about the last ${plural(Math.round(ema.every / (1 - decay)), 'step')}; ${names}`];
 }
 
-/** Lines about masks, regularisation images and what must be kept, where there are any. */
+/** Lines about masks, regularisation images and prior preservation, where there are any. */
 function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
   const masked = data.images.filter(({ mask }) => mask !== null).length;
   const others = data.images.filter(({ regularisation }) => regularisation).length;
@@ -138,7 +142,7 @@ function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
   ];
 }
 
-/** What is trained beside the LoRA for the trigger, and for how long. */
+/** The line about the embedding: which trigger it is for, and how long it is trained. */
 function embeddingLine({ training: { pivotal: p, steps } }: Plan): readonly string[] {
   if (p === null) return [];
   const until = p.steps === null ? '' : `, for ${plural(Math.min(p.steps, steps), 'step')}`;
@@ -171,7 +175,7 @@ function batchText({ training: { batch_size, gradient_accumulation }, resources:
   return factors.length === 1 ? String(batch_size) : `(${factors.join(' × ')})`;
 }
 
-/** `cuda:0`, `cuda:0 and cuda:2`, `2 processes on cpu`, and on how many machines. */
+/** The devices in words: `cuda:0`, `cuda:0 and cuda:2`, `2 processes on cpu`, and on how many machines. */
 function devicesText({ device, cards, processes, nodes }: Plan['resources']): string {
   const each = processes / nodes;
   const here = cards.length > 0 ? cards.map((index) => `cuda:${index}`).join(' and ') : device;
@@ -183,7 +187,7 @@ const round = (value: number) => (value >= 10 ? Math.round(value) : Math.round(v
 
 const rate = (value: number) => (value < 0.001 ? value.toExponential() : String(value));
 
-/** How many LoRA files on the way stay, and what they take. A cadence by the clock leaves a number that nobody knows. */
+/** How many intermediate LoRA files are kept, and their size. With a cadence by the clock the number is unknown. */
 function savedWords(plan: Plan, bytes: number): string {
   const saves = savesOf(plan);
   if (saves === undefined) return ', and one more for each save on the way';
@@ -199,7 +203,8 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const files = (output.diffusers ? 2 : 1) * (plan.training.ema?.save === 'both' ? 2 : 1);
   const lora = parameters * (output.precision === 'fp32' ? 4 : 2) * files;
   const saved = lora * (savesOf(plan) ?? 0);
-  // A checkpoint holds the weights and the two averages of Adam, and where there is one that of the weights, all in fp32.
+  // A checkpoint holds the weights, the two averages of Adam, and the moving average of the weights if there is one,
+  // all in fp32.
   const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
   const views = data.flip || data.images.some(({ own }) => own?.flip === true) ? 2 : 1;
   const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);

@@ -1,11 +1,14 @@
-/** What the tags of a data set are like: how often each comes, which are rare, misspelt, or the trigger's to absorb. Pure. */
+/**
+ * Statistics about the tags of a data set: how often each occurs, which are rare or misspelt, and which the trigger
+ * should absorb. Pure.
+ */
 import { tagKey } from './caption-rules.ts';
 import { looksLikeTags, tagsOf } from './captions.ts';
 
 export interface TagCount {
   /** The most frequent spelling. */
   readonly tag: string;
-  /** Number of images that have it. */
+  /** Number of images with the tag. */
   readonly images: number;
   /** Share of the captioned images, from 0 to 1. */
   readonly share: number;
@@ -15,21 +18,24 @@ export interface TagTable {
   readonly captions: number;
   /** The most frequent first, equal ones by name. */
   readonly tags: readonly TagCount[];
-  /** Tags of one image only. */
+  /** Tags that only one image has. */
   readonly rare: readonly string[];
-  /** A rare tag and the frequent one that it is likely meant for. */
+  /** A rare tag, with the frequent tag that was likely meant. */
   readonly near: readonly { readonly tag: string; readonly likely: string }[];
-  /** Tags that at least `PRUNE_SHARE` of the images have: what the trigger is to absorb. */
+  /** Tags of at least the share `PRUNE_SHARE` of the images, which the trigger should absorb. */
   readonly common: readonly string[];
-  /** Tags by what they tell of: hair, eyes, clothes … */
+  /** Tags by what they describe: hair, eyes, clothes … */
   readonly groups: Readonly<Record<string, readonly string[]>>;
   /** Number of captions that are sentences, which have no tags to count. */
   readonly sentences: number;
 }
 
-/** Share of the images from which on a tag belongs to what they have in common. */
+/** From this share of the images on, a tag describes what they have in common. */
 export const PRUNE_SHARE = 0.8;
-/** Most rare tags that are compared with frequent ones, and the least letters of such a tag: short ones are all alike. */
+/**
+ * Most rare tags that are compared with frequent ones, and the fewest letters of such a tag: short tags are too
+ * similar to each other.
+ */
 const MOST_RARE = 2000;
 const LEAST_LETTERS = 5;
 
@@ -71,19 +77,22 @@ export function tagTable(captions: readonly string[]): TagTable {
   };
 }
 
-/** Rare tags that are one letter away from a tag that comes at least three times as often. */
+/** Rare tags that are one edit away from a tag that occurs at least three times as often. */
 function nearSpellings(tags: readonly TagCount[]): TagTable['near'] {
   const rare = tags.filter(({ images, tag }) => images <= 2 && tag.length >= LEAST_LETTERS).slice(0, MOST_RARE);
   const frequent = tags.filter(({ images }) => images >= 3);
   return rare.flatMap(({ tag, images }) => {
     const key = tagKey(tag);
     const likely = frequent.find((other) => other.images >= 3 * images && isOneEditAway(key, tagKey(other.tag)));
-    // Digits tell things apart: 1girl is not 2girls.
+    // Digits distinguish tags: 1girl is not a misspelt 2girls.
     return likely === undefined || /\d/u.test(tag) ? [] : [{ tag, likely: likely.tag }];
   });
 }
 
-/** Whether one letter more, less or other, or two neighbours changed, makes the one text into the other. */
+/**
+ * Whether the two texts differ by one letter that was added, removed or replaced, or by two neighbours that were
+ * swapped.
+ */
 export function isOneEditAway(a: string, b: string): boolean {
   if (a === b || Math.abs(a.length - b.length) > 1) return false;
   let from = 0;

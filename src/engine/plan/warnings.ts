@@ -1,4 +1,4 @@
-/** Warnings about a plan before it starts. Each sentence says what will be done about it. Pure. */
+/** Warnings about a plan before it starts. Each sentence says what will be done about the problem. Pure. */
 
 import { plural } from '../../base/text.ts';
 import { captionMarks } from '../../spec/prompt-syntax.ts';
@@ -13,7 +13,7 @@ import type { Plan } from './schema.ts';
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
   const { images } = plan.data;
   const trained = images.filter(({ validation, regularisation }) => !validation && !regularisation);
-  // An image at several resolutions has its caption, shape and warnings once.
+  // Warnings about an image at several resolutions appear once.
   const once: Plan = { ...plan, data: { ...plan.data, images: images.filter((image) => !isFurther(image)) } };
   return [
     ...captionWarnings(once, spec, scan),
@@ -56,7 +56,7 @@ function captionWarnings({ data, samples }: Plan, spec: RunSpec, scan: HashedSca
   return warnings;
 }
 
-/** Says of adapters other than LoRA what is not known of them, and that they are slower on a card. */
+/** Warns that adapters other than LoRA are less well known, and slower on a card. */
 function adapterWarnings({ training: t, resources: r }: Plan): readonly string[] {
   const kind = t.dora ? 'dora' : t.adapter;
   if (kind === 'lora' && t.t_lora !== null && r.device.startsWith('cuda'))
@@ -68,7 +68,7 @@ function adapterWarnings({ training: t, resources: r }: Plan): readonly string[]
   return [`how much memory a ${kind} takes was not measured${slower}`];
 }
 
-/** Says of packed weights that they are not those of the base. */
+/** Warns that packed weights are not exactly those of the base. */
 function packingWarnings({ resources: r }: Plan): readonly string[] {
   const packed = [
     ...(r.base_precision === 'same' ? [] : [`the base's weights are rounded to ${r.base_precision}`]),
@@ -78,10 +78,10 @@ function packingWarnings({ resources: r }: Plan): readonly string[] {
   return [`${packed.join(', ')}: the LoRA is learned on those, which changes it a little; samples show it on them too`];
 }
 
-/** Three chunks of CLIP: nothing reads more. */
+/** Most tokens that a caption can have: three chunks of CLIP. */
 const MOST_TOKENS = 225;
 
-/** An image that is enlarged by more than this factor teaches blur. */
+/** Largest enlargement without a warning. An image that is enlarged more teaches blur. */
 const MOST_ENLARGED = 1.5;
 
 /** Least share of an image that a crop may leave without a warning. */

@@ -1,6 +1,6 @@
 /**
- * How a folder is arranged: folders of sd-scripts named for repeats (`10_zwx fox`), regularisation images, masks and
- * validation images beside the subject, sub-folders with captions. What is found becomes sources of a run.
+ * Recognises how a folder is arranged: folders of sd-scripts named for repeats (`10_zwx fox`), regularisation images,
+ * masks and validation images beside the subject, sub-folders with captions. The parts become sources of a run.
  */
 import { byCodePoint, plural } from '../../base/text.ts';
 import type { SourceRole, SourceSpec } from '../../spec/sections/sources.ts';
@@ -12,9 +12,9 @@ export interface FoundSource {
   /** Relative to the root. */
   readonly path: string;
   readonly role: SourceRole;
-  /** The number that a folder's name begins with; null without one. */
+  /** The number at the beginning of the folder's name; null without one. */
   readonly repeats: number | null;
-  /** The words behind that number, which caption the images for sd-scripts; null without them. */
+  /** The words behind that number, which sd-scripts uses as the caption of the images; null without them. */
   readonly words: string | null;
   readonly images: number;
 }
@@ -23,13 +23,16 @@ export interface Arrangement {
   readonly sources: readonly FoundSource[];
   /** `auto`, or the folder of the masks relative to the root; null where there are none. */
   readonly masks: string | null;
-  /** How many images have a mask. */
+  /** Number of images with a mask. */
   readonly masked: number;
 }
 
 /** Most sources that a run can have. */
 const MOST = 100;
-/** More sub-folders with captions than this are a dump of a gallery, and no sources that somebody set up. */
+/**
+ * Most sub-folders with captions that count as sources. More of them are an exported gallery, not sources that
+ * somebody set up.
+ */
 const MOST_CAPTIONED = 12;
 const NUMBERED = /^(\d{1,5})_(.+)$/u;
 const VALIDATION = /^(validation|val|valid)$/iu;
@@ -37,7 +40,8 @@ const TRAIN = /^train(ing)?$/iu;
 const TEST = /^test$/iu;
 
 /**
- * The arrangement of a folder; undefined for a plain one, or one that cannot be entered (of which the scan tells).
+ * The arrangement of a folder; undefined for a plain folder, or for one that cannot be entered, which the scan
+ * reports.
  * @param own folders of ours, which are not entered
  */
 export function arrangementOf(root: string, own: readonly string[] = []): Arrangement | undefined {
@@ -90,7 +94,10 @@ function sourceOf(path: string, role: SourceRole, folders: readonly Folder[]): F
   };
 }
 
-/** A folder that asks for 0 repeats is no source: the scan leaves it out and says so. */
+/**
+ * Sources in folders with a number of repeats. A folder with 0 repeats is no source: the scan leaves it out and says
+ * so.
+ */
 function numberedSources(trained: readonly Folder[]): readonly FoundSource[] {
   const found = new Set(trained.flatMap(({ path }) => numberedTop(path) ?? []));
   const sources = [...found].toSorted(byCodePoint).map((path) => {
@@ -100,7 +107,7 @@ function numberedSources(trained: readonly Folder[]): readonly FoundSource[] {
   return sources.filter(({ repeats }) => repeats !== 0);
 }
 
-/** Two and more sub-folders of the root, each with captions, and no image outside of them. */
+/** Two or more sub-folders of the root, each with captions, when no image lies outside of them. */
 function captionedSources(trained: readonly Folder[]): readonly FoundSource[] {
   const found = [...new Set(trained.map(({ path }) => path.split('/')[0] ?? ''))].toSorted(byCodePoint);
   const areCaptioned = found.every((top) => trained.some(({ path, files }) => isWithin(path, top) && captions(files)));
@@ -110,7 +117,7 @@ function captionedSources(trained: readonly Folder[]): readonly FoundSource[] {
 
 const captions = (files: readonly string[]) => files.some((name) => /\.(txt|caption)$/iu.test(name));
 
-/** `validation`, and beside `train` also the other names that splits of a data set have. */
+/** Validation folders: `validation`, and beside `train` also the other usual names of a validation split. */
 function validationSources(subject: readonly Folder[]): readonly FoundSource[] {
   const all = new Set(subject.flatMap(({ path }) => (path === '' ? [] : tops(path))));
   const above = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));
@@ -122,11 +129,14 @@ function validationSources(subject: readonly Folder[]): readonly FoundSource[] {
   };
   const held = [...all].filter(isHeld).toSorted(byCodePoint);
   const rest = subject.filter(({ path }) => !held.some((top) => isWithin(path, top)));
-  // Where nothing else is there, the folder is the subject, whatever its name.
+  // If there are no other images, the folder is the subject, whatever its name.
   return rest.length === 0 ? [] : held.map((path) => sourceOf(path, 'validation', subject));
 }
 
-/** Folders such as `reg/1_fox`, each with the class that its name tells; else the folder `reg` as a whole. */
+/**
+ * Regularisation folders: folders such as `reg/1_fox`, each with the class in its name; without such folders, `reg` as
+ * a whole.
+ */
 function regSources(others: readonly Folder[]): readonly FoundSource[] {
   const regs = others.flatMap((folder) => {
     const top = tops(folder.path).find((path) => REG.test(nameOf(path)));
@@ -137,7 +147,7 @@ function regSources(others: readonly Folder[]): readonly FoundSource[] {
   const paths = [...new Set(regs.map(({ path }) => path))].toSorted(byCodePoint);
   return paths.map((path) => {
     const mine = regs.filter((one) => one.path === path).map(({ folder }) => folder);
-    // The uses of regularisation images follow from those of the subject.
+    // The repeats of regularisation images follow from those of the subject.
     return { ...sourceOf(path, 'regularisation', mine), repeats: null };
   });
 }
@@ -169,7 +179,7 @@ function masksOf(others: readonly Folder[], { folders, trained }: Around): Pick<
   return { masks: masked >= beside && more.length === 0 ? first : 'auto', masked: most };
 }
 
-/** How many images have a mask beside them, such as `fox-masklabel.png`. */
+/** Number of images with a mask beside them, such as `fox-masklabel.png`. */
 function besides(folders: readonly Folder[]): number {
   return folders.reduce((sum, { files }) => {
     if (!files.some((name) => /mask/iu.test(name))) return sum;
@@ -178,7 +188,7 @@ function besides(folders: readonly Folder[]): number {
   }, 0);
 }
 
-/** What of an arrangement is told, one line each. Pure. */
+/** Lines about an arrangement for the person, one for each part. Pure. */
 export function arrangementLines({ sources, masks, masked }: Arrangement): string[] {
   const lines = sources.map(({ path, role, images, words, repeats }) => {
     const count = plural(images, role === 'regularisation' ? 'regularisation picture' : 'picture');
@@ -194,7 +204,7 @@ const times = (repeats: number) => (repeats === 1 ? 'once' : `${repeats} times`)
 
 /**
  * An arrangement as keys of run.yaml.
- * @param captioned whether the words in the names of folders caption the images that have no caption
+ * @param captioned whether the words in folder names caption the images that have no caption
  */
 export function arrangedValues(
   root: string,

@@ -25,7 +25,7 @@ export interface ResolvedBase {
 
 export interface Need {
   readonly entry: AnyEntry;
-  /** Whether only configuration and tokenizer files are needed, because the weights are the person's own. */
+  /** Whether only configuration and tokenizer files are needed, because the person has the weights already. */
   readonly companionsOnly: boolean;
 }
 
@@ -37,7 +37,10 @@ interface Input {
   readonly places: Places;
 }
 
-/** @throws UsageError when a path is no model, training on it cannot be right, or a VAE is unknown */
+/**
+ * Finds the base model.
+ * @throws UsageError when a path is no model, a LoRA trained on it would be wrong, or a VAE is unknown
+ */
 export async function resolveBase(input: Input): Promise<ResolvedBase> {
   const found = await resolveWeights(input);
   const vae = resolveVae(input);
@@ -82,9 +85,7 @@ async function resolveWeights({ model, dir, registry, places }: Input): Promise<
   };
 }
 
-/**
- * The entry that lends its configuration and tokenizer files to a single-file checkpoint: the plain base of its family.
- */
+/** The entry whose configuration and tokenizer files serve a single-file checkpoint: the plain base of its family. */
 function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['model']): ModelEntry {
   const lender = neutralEntry(registry, family, prediction, 'single_file');
   if (lender === undefined)

@@ -1,4 +1,4 @@
-/** Takes captions that models have written into a scan, and says which images are still to be captioned. */
+/** Puts captions that models have written into a scan, and lists the images that are still to be captioned. */
 import { plural } from '../../base/text.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
 import { editedCaption } from '../captions/edits/history.ts';
@@ -10,16 +10,16 @@ import type { Need } from './base.ts';
 export interface Captioned {
   /** The scan with written captions for images that have none of their own. A person's own caption always wins. */
   readonly scan: HashedScan;
-  /** Hashes of the images that a model has still to look at. */
+  /** Hashes of the images that a model has still to caption. */
   readonly pending: readonly string[];
   readonly notes: readonly string[];
-  /** Entries that must be fetched before they can be captioned. */
+  /** Entries that must be fetched before captions can be written. */
   readonly needs: readonly Need[];
 }
 
 /**
- * The scan with captions that models have written and with those that a person edited, which go before all others.
- * @throws UsageError when `captions` names what cannot write captions
+ * The scan with captions that models have written and with those that a person edited, which override all others.
+ * @throws UsageError when `captions` names a model that cannot write captions
  */
 export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<Captioned> {
   return takeEdits(await takeResults(scan, input), scan, captionsDir(input.places));
@@ -38,7 +38,7 @@ function takeEdits(captioned: Captioned, own: HashedScan, store: string): Captio
 
 /**
  * Images with the captions that a person edited.
- * @param own the scan with the captions that files give
+ * @param own the scan with the captions from files
  */
 export function withEdits(images: HashedScan['images'], { images: own, root }: HashedScan, store: string) {
   const edited = new Set<string>();

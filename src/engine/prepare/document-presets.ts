@@ -1,4 +1,4 @@
-/** The presets for one partial run.yaml: those of its base model, its length by the number of images, its name. */
+/** The presets for one partial run.yaml: values of its base model, its length by the number of images, its name. */
 import { basename, resolve } from 'node:path';
 import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
@@ -11,7 +11,7 @@ import { type Mapping, textAt, valueAt } from './mapping.ts';
 import { type Preset, presetValues, recipeEntryOf } from './presets.ts';
 
 export interface PresetOptions {
-  /** Folder that relative paths in the spec start from. It also names the run when the data set is `.`. */
+  /** Folder that relative paths in the spec start from. Its name becomes the run's name when the data set is `.`. */
   readonly dir?: string;
   /** Facts read from the model's file, when `model.base` is a path. */
   readonly facts?: ModelFacts | undefined;
@@ -41,7 +41,7 @@ export function presetsFor(
   followImages(presets, document, recipeEntryOf(wanted)?.length, images);
   const steps = valueAt(document, ['training', 'steps']) ?? presets.get('training.steps')?.value;
   const warmup = presets.get('training.warmup')?.value;
-  // The warm-up of a recipe is meant for the recipe's own length, so a shorter run gets a shorter one.
+  // A recipe's warm-up suits the recipe's own length, so a shorter run gets a shorter warm-up.
   if (typeof steps === 'number' && typeof warmup === 'number' && warmup >= 1 && warmup >= steps)
     presets.set('training.warmup', { value: Math.max(0, Math.floor(steps / 10)), by: 'preset' });
   followLora(presets, document, dir);
@@ -49,18 +49,18 @@ export function presetsFor(
   return presets;
 }
 
-/** Rank and alpha that are not given are those of the LoRA that is gone on from. */
+/** Takes rank and alpha from the LoRA that the run continues from, where the document gives neither. */
 function followLora(presets: Map<string, Preset>, document: Mapping, dir = '.'): void {
   const path = textAt(document, 'training', 'init_lora');
   if (path === undefined || path === '') return;
-  // One number of a person's own decides about all: rank and alpha mean something only together.
+  // If the person gives one of the numbers, none is taken from the LoRA: rank and alpha have a meaning only together.
   const given = (key: string) => valueAt(document, ['training', key]) !== undefined;
   if (['rank', 'alpha', 'conv_rank', 'conv_alpha'].some(given)) return;
   const found = Object.entries(ranksOfLora(resolve(dir, path)) ?? {});
   for (const [key, value] of found) if (value !== undefined) presets.set(`training.${key}`, { value, by: 'detected' });
 }
 
-/** A mark in the presets, which is no key of run.yaml: the length is not given and follows the number of images. */
+/** A mark in the presets that is no key of run.yaml: no length is given, so it follows the number of images. */
 export const FOLLOWS_IMAGES = 'training.steps:images';
 
 /** Replaces the recipe's steps by those for the number of images, unless the document gives steps. */
@@ -87,7 +87,7 @@ function followImages(
   });
 }
 
-/** A name for the run: that of the data set's folder, without characters that a run's name cannot have. */
+/** A name for the run: that of the data set's folder, without characters that a run's name must not have. */
 export function runName(path: string | undefined, dir = '.'): string {
   const folder = basename(resolve(dir, path ?? '.'))
     .replace(ARCHIVE_ENDING, '')

@@ -1,5 +1,5 @@
 /**
- * A partial run.yaml → a complete one. A given value counts first, then the recipe of the base model, then the schema's
+ * Completes a partial run.yaml. A given value counts first, then the recipe of the base model, then the schema's
  * default.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -31,7 +31,10 @@ export interface FilledSpec {
 
 export type Filled = (FilledSpec & { readonly problems?: undefined }) | { readonly problems: readonly KeyProblem[] };
 
-/** Completes a spec. @throws {ConfigError} with every problem, without places, because nothing was read from a file */
+/**
+ * Completes a spec.
+ * @throws {ConfigError} with every problem, without line numbers, because nothing was read from a file
+ */
 export function fillSpec(partial: unknown, registry: Registry, options: FillOptions = {}): FilledSpec {
   const document = isMapping(partial) ? { version: SPEC_VERSION, ...partial } : partial;
   const filled = tryFill(document, registry, options);
@@ -61,8 +64,8 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
   if (problems.length > 0) return { problems: unique(problems) };
   const counted = (images: number) => {
     const again = tryFill(document, registry, { ...options, images });
-    // What is valid with the recipe's own length is valid with another within its bounds; if not, the recipe's own
-    // stays.
+    // A document that is valid with the recipe's length is valid with another length within its bounds. If it is not,
+    // the recipe's length stays.
     return again.problems === undefined ? again : filled;
   };
   const filled: FilledSpec = { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
@@ -83,8 +86,8 @@ function provenanceOf(
     if (value === undefined) provenance[key] = preset.by;
     else {
       const claim = claimed?.get(key);
-      // A comment may be older than its value, so `preset` counts only when the recipe still has that value. A preset of
-      // the person's own may be changed or gone, so there the comment alone counts.
+      // A comment may be older than its value, so `preset` counts only when the recipe still has that value. A preset
+      // of the person's own may have been changed or removed, so for it the comment alone counts.
       const holds =
         claim === 'detected' ||
         claim?.startsWith('preset:') === true ||

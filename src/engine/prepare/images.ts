@@ -1,4 +1,4 @@
-/** All images of a run: those of the data set and of its sources, each with the role that it plays. */
+/** Finds all images of a run: those of the data set and of its sources, each with its role. */
 import { relative, resolve, sep } from 'node:path';
 import type { Places } from '../../base/paths.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
@@ -9,7 +9,7 @@ import { imageFolders, scanDataset } from '../dataset/scan.ts';
 import { noImages } from '../dataset/scan-errors.ts';
 
 export interface ImagesFrom {
-  /** With absolute paths of its sources. */
+  /** The spec with absolute paths of its sources. */
   readonly spec: RunSpec;
   /** Folder that relative paths start from. */
   readonly dir: string;
@@ -19,7 +19,7 @@ export interface ImagesFrom {
 }
 
 export interface RunImages {
-  /** What is trained on. Paths of images outside of the root are absolute. */
+  /** The trained images. Paths of images outside of the root are absolute. */
   readonly scan: HashedScan;
   /** Regularisation and validation images of sources, with absolute paths; undefined where there are none. */
   readonly regularisation: HashedScan | undefined;
@@ -28,7 +28,10 @@ export interface RunImages {
   readonly sources: readonly string[];
 }
 
-/** @throws UsageError where a folder is not there, or nothing is left to train on */
+/**
+ * Scans all folders.
+ * @throws UsageError where a folder is not there, or no image is left for training
+ */
 export async function runImages(input: ImagesFrom): Promise<RunImages> {
   const { spec, dir } = input;
   const { sources } = spec.dataset;
@@ -84,7 +87,7 @@ function pathFrom(root: string, folder: string, path: string): string {
   return inside.startsWith('..') || inside === '' ? `${folder}/${path}` : inside.split(sep).join('/');
 }
 
-/** One scan of all. Of the same image in several of them one stays: with a caption rather than without, else the first. */
+/** All scans as one. If several have the same image, one stays: the first with a caption, else the first. */
 function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
   if (others.length === 0) return main;
   const all = [
@@ -123,7 +126,7 @@ function merged(main: HashedScan, others: readonly Sourced[]): HashedScan {
   };
 }
 
-/** The images of sources that are not trained on like the others, with absolute paths. */
+/** The images of sources that have another role than training, with absolute paths. */
 function apart(root: string, sources: readonly Sourced[]): HashedScan | undefined {
   const [first] = sources;
   if (first === undefined) return undefined;
@@ -131,7 +134,7 @@ function apart(root: string, sources: readonly Sourced[]): HashedScan | undefine
     scan.images.map((image) => ({
       ...image,
       path: `${scan.root}/${image.path}`,
-      // A regularisation image has the class for a caption, and never the trigger.
+      // The caption of a regularisation image is the class, never the trigger.
       caption: image.caption ?? (source.role === 'regularisation' ? source.default_caption : null),
     })),
   );
@@ -159,7 +162,10 @@ function lineOf({ source, scan }: Sourced): string {
   return [`${source.path}: ${plural(scan.images.length, 'picture')}`, ...parts].join(', ');
 }
 
-/** The images of a further folder that the spec names, hashed; undefined for null. @throws UsageError */
+/**
+ * The hashed images of a further folder that the spec names; undefined for null.
+ * @throws UsageError
+ */
 export async function furtherImages({ spec, dir, places, signal }: ImagesFrom, path: string | null) {
   if (path === null) return undefined;
   const { caption_extension: captionExtension, caption_from: captionFrom } = spec.dataset;

@@ -1,12 +1,15 @@
-/** What a partial run.yaml says of its run, for the words of other trainers in it, such as a number of epochs. */
+/**
+ * Collects facts about the run from a partial run.yaml, to convert words of other trainers in it, such as a number of
+ * epochs.
+ */
 import { anyWord, type KnownRun, plainName } from '../../spec/foreign.ts';
 import { type Mapping, valueAt } from './mapping.ts';
 import type { Preset } from './presets.ts';
 
-/** Most words of a document that are looked at to understand one of them. */
+/** Most words of a document that are searched for one fact. */
 const MOST_WORDS = 1000;
 
-/** What is known of the run, to convert words of other trainers such as a number of epochs. */
+/** The facts about the run that a document holds. */
 export function knownRun(
   document: Mapping,
   presets: ReadonlyMap<string, Preset>,

@@ -1,4 +1,7 @@
-/** A preset of the person's own is laid under what they chose in a run.yaml, and over what the recipe chose. Pure. */
+/**
+ * Puts the values of a preset of the person's own into a run.yaml: below the person's choices, above the recipe's.
+ * Pure.
+ */
 import type { OwnPreset } from '../../spec/own-preset.ts';
 import type { Chooser } from '../../spec/schema.ts';
 import { isMapping, type Mapping, valueAt } from './mapping.ts';
@@ -10,16 +13,16 @@ export interface LaidPreset {
   readonly claimed: ReadonlyMap<string, Chooser>;
   /** Keys that now have the preset's value. */
   readonly used: readonly string[];
-  /** Keys of the preset that stay as the person has them in the file. */
+  /** Keys of the preset that keep the person's value from the file. */
   readonly kept: readonly string[];
 }
 
-/** A run needs these, and a recipe fills none of them in. */
+/** Keys that a run needs and no recipe can fill. */
 const NEEDED: ReadonlySet<string> = new Set(['version', 'name', 'dataset.path', 'model.base']);
 
 /**
- * What a comment in the file says the recipe chose is dropped, since the recipe may choose otherwise beside the preset;
- * the recipe of today fills it in again.
+ * Applies a preset. A value that the recipe chose, according to the comment in the file, is dropped, since the recipe
+ * may choose otherwise beside the preset; it is filled in again afterwards.
  */
 export function layPreset(document: unknown, chosen: ReadonlyMap<string, Chooser>, preset: OwnPreset): LaidPreset {
   const claimed = new Map(chosen);

@@ -1,4 +1,4 @@
-/** run.yaml → a complete, checked spec. All problems of the file are found at once. */
+/** Turns run.yaml into a complete, checked spec. All problems of the file are found at once. */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -31,9 +31,9 @@ export interface LoadOptions {
   readonly registry: Registry;
   /** A preset of the person's own, which lies above the recipe and below what the file and the flags choose. */
   readonly preset?: OwnPreset | undefined;
-  /** What the file held at an earlier time, in place of what it holds now. */
+  /** Earlier content of the file, which is read in place of the present one. */
   readonly kept?: string | undefined;
-  /** The person's own presets by name, to tell whether a value is still that of the preset in its comment. */
+  /** The person's own presets by name, to check whether a value is still that of the preset in its comment. */
   readonly own?: ((name: string) => OwnPreset | undefined) | undefined;
 }
 
@@ -42,11 +42,14 @@ export interface LoadedSpec extends FilledSpec {
   readonly file: string;
   /** Folder of the file, which relative paths in the spec start from. */
   readonly dir: string;
-  /** What became of the preset; undefined without one. */
+  /** How the preset was applied; undefined without one. */
   readonly laid?: LaidPreset;
 }
 
-/** Loads a run.yaml. @throws {ConfigError} with all problems, each with its place */
+/**
+ * Loads a run.yaml.
+ * @throws {ConfigError} with all problems, each with its place
+ */
 export function loadSpec(file: string, { overrides = [], registry, preset, own, kept }: LoadOptions): LoadedSpec {
   const path = typedPath(file, '.');
   const dir = dirname(path);
@@ -94,7 +97,7 @@ export function loadSpec(file: string, { overrides = [], registry, preset, own, 
   return { ...filled, file: path, dir, ...(laid === undefined ? {} : { laid }) };
 }
 
-/** Reads the facts of a model on this disk, which `model.base` must name when it is no registry id. */
+/** Reads the facts of a model on this disk. `model.base` must name such a model when it is no registry id. */
 function ownModel(
   document: Readonly<Record<string, unknown>>,
   registry: Registry,
@@ -124,7 +127,7 @@ function ownModel(
   }
 }
 
-/** A value that is no longer that of the preset in its comment was changed since, and is the person's. */
+/** The choosers without presets whose value was changed since: a changed value is the person's. */
 function stillChosen(
   chosen: ReadonlyMap<string, Chooser>,
   document: unknown,
@@ -138,7 +141,7 @@ function stillChosen(
   return new Map([...chosen].filter(isStill));
 }
 
-/** Who chose each key, where the comment on its line says so and no flag lies over it. */
+/** Who chose each key, as the comment on its line says. Keys that a flag overrides are left out. */
 function claims(chosen: ReadonlyMap<string, Chooser>, { sources }: Overridden): ReadonlyMap<string, Chooser> {
   return new Map([...chosen].filter(([key]) => !sources.has(key)));
 }

@@ -1,4 +1,4 @@
-/** Reads a partial run.yaml that nothing has checked yet: values by path, and undefined for all that is not there. */
+/** Reads a partial run.yaml that nothing has checked yet: values by path; undefined for a missing one. */
 
 export type Mapping = Readonly<Record<string, unknown>>;
 

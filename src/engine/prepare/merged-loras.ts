@@ -1,4 +1,4 @@
-/** The LoRA files of `model.merge_loras`: checked by their headers, and known by their content. */
+/** Resolves the LoRA files of `model.merge_loras`: checks their headers, and identifies them by content. */
 
 import { resolve } from 'node:path';
 import { sha256OfFile } from '../../base/files/hash.ts';
@@ -6,7 +6,10 @@ import { checkMergedLora } from '../../registry/checkpoints/lora-uses.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { Plan } from '../plan/schema.ts';
 
-/** The files with absolute paths. @throws {UsageError} for one that is not there or cannot be merged into this base */
+/**
+ * The files with absolute paths.
+ * @throws {UsageError} for a file that is missing or cannot be merged into this base
+ */
 export async function mergedLoras(
   { merge_loras: loras, family }: RunSpec['model'],
   dir: string,

@@ -1,11 +1,11 @@
-/** What is wrong with the section `model` of a partial run.yaml, beside what the schema sees. */
+/** Finds problems in the section `model` of a partial run.yaml that the schema cannot see. */
 import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
 import type { KeyProblem } from '../../spec/problems.ts';
 import { type Mapping, textAt } from './mapping.ts';
 
-/** Checks what the spec says of the model against the registry entry or the model's file. */
+/** Checks the section against the registry entry or the model's file. */
 export function modelProblems(document: Mapping, registry: Registry, facts: ModelFacts | undefined): KeyProblem[] {
   const base = textAt(document, 'model', 'base');
   if (base === undefined) return [];

@@ -1,6 +1,6 @@
 /**
- * run.yaml → everything that a run needs decided, with nothing written. `run`, `--dry-run`, the wizard and the demo
- * share it.
+ * Decides everything that a run needs, from its run.yaml, without writing anything. `run`, `--dry-run`, the wizard and
+ * the demo share it.
  */
 
 import { resolve } from 'node:path';
@@ -37,13 +37,13 @@ export interface PrepareInput extends FilledSpec {
   readonly dir: string;
   readonly registry: Registry;
   readonly places: Places;
-  /** Puts the names of data sets that were unpacked or fetched back into run.yaml, in the place of our folders. */
+  /** Replaces our folders by the names of the data sets that were unpacked or fetched, in run.yaml. */
   readonly asNamed?: ((spec: RunSpec) => RunSpec) | undefined;
-  /** The machine that will train, when it is another one than this. */
+  /** The machine that will train, when it is not this one. */
   readonly hardware?: Hardware | undefined;
-  /** The plan of an earlier start of the same run, whose written captions are taken and not looked for again. */
+  /** The plan of an earlier start of the same run. Its written captions are used and not looked up again. */
   readonly recorded?: Plan;
-  /** Whether all captions are those of `recorded`, as in a bundle, whatever was written or edited on this machine. */
+  /** Whether all captions are those of `recorded`, as in a bundle, whatever captions this machine has. */
   readonly captioned?: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
@@ -63,7 +63,7 @@ export interface PreparedRun {
   readonly needs: readonly Need[];
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned: readonly string[];
-  /** All images with the captions that they have in their folders, before any rule. */
+  /** All images with the captions in their folders, before any rule is applied. */
   readonly scans: readonly HashedScan[];
 }
 
@@ -136,17 +136,20 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   };
 }
 
-/** What the person should know of the LoRA that is gone on from. @throws UsageError when the run cannot start from it */
+/**
+ * Sentences about the LoRA that the run continues from.
+ * @throws UsageError when the run cannot start from it
+ */
 function notesOfLora({ spec, dir }: PrepareInput, configs: string | null): readonly string[] {
   const { init_lora: lora } = spec.training;
   return lora === null ? [] : checkInitLora(resolve(dir, lora), spec, configs);
 }
 
-/** Folder of the base's configuration; null where it is not here. */
+/** Folder of the base's configuration; null when it is not on this machine. */
 const configsOf = ({ layout, path, configDir }: Awaited<ReturnType<typeof resolveBase>>['base']) =>
   layout === 'diffusers' ? path : configDir;
 
-/** What is odd about the pixels and captions; nothing for a run that was begun before. */
+/** Sentences about unusual pixels and captions; none for a run that has been started before. */
 async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): Promise<readonly string[]> {
   const { spec, recorded, registry, places, env, signal } = input;
   if (recorded !== undefined) return [];
@@ -163,7 +166,7 @@ async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): 
   });
 }
 
-/** A run keeps the captions that models wrote for it, and those that were edited before it began or have been since. */
+/** The plan with the captions that models wrote for this run, and those that were edited before it began or since. */
 function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images }: HashedScan): Plan {
   const { spec, places } = input;
   const store = captionsDir(places);
@@ -176,7 +179,7 @@ function takeRecorded(plan: Plan, input: PrepareInput, recorded: Plan, { images 
 
 /**
  * The images of `validation.path`, and sentences about those that are not measured; undefined when the spec has none.
- * @throws UsageError where none is left to measure
+ * @throws UsageError where no image is left to measure
  */
 async function validationImages(
   input: PrepareInput,

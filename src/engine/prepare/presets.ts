@@ -1,4 +1,4 @@
-/** The value of each key that the person does not give, as the base model's registry entry decides it. */
+/** The value of each key that the person does not give, as decided by the base model's registry entry. */
 
 import { findBase, neutralEntry } from '../../registry/catalogue/find.ts';
 import { recipeFor } from '../../registry/catalogue/recipes.ts';
@@ -30,12 +30,15 @@ interface Wanted {
   readonly model: BaseModel;
   readonly goal: Goal;
   readonly trigger: string;
-  /** Family as the person gives it, for a file that does not tell. */
+  /** Family that the person gives, for a file that does not tell. */
   readonly family: Family | undefined;
   readonly prediction: Prediction | undefined;
 }
 
-/** What the recipes of bases that predict noise have and rectified flow must not have, or would not be sampled by. */
+/**
+ * Values in recipes of models that predict noise which a model of rectified flow must not have: it could not be
+ * sampled with them.
+ */
 const ofFlow: readonly (readonly [string, unknown])[] = [
   ['training.min_snr_gamma', null],
   ['training.loss_weighting', 'none'],
@@ -72,14 +75,14 @@ export function presetValues(wanted: Wanted): ReadonlyMap<string, Preset> {
   if (recipeEntry === undefined) return values;
 
   set('samples.negative', recipeEntry.negative_prompt);
-  // What was read from the person's file counts more than what the plain base of its family says.
+  // Facts from the person's file override those of the plain base of its family.
   for (const [key, value] of Object.entries(recipeFor(recipeEntry, goal, trigger))) {
     if (!values.has(key)) set(key, value);
   }
   return values;
 }
 
-/** What the recipe for the base of a complete spec has for a key; undefined where it says nothing. */
+/** The recipe's value for a key, for the base of a complete spec; undefined where the recipe has none. */
 export function recipeOf({ model, dataset }: RunSpec, registry: Registry): (key: string) => unknown {
   const values = presetValues({
     registry,

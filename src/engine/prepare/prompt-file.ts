@@ -1,7 +1,7 @@
 /**
- * `samples.prompts` may be a file of prompts, in the three forms of sd-scripts: lines of text with flags behind them, TOML
- * with `[prompt]` and `[[prompt.subset]]`, or a JSON list. What it holds takes its place, so that a run knows its prompts
- * whatever becomes of the file.
+ * Reads a file of prompts named by `samples.prompts`, in the three forms of sd-scripts: lines of text with flags
+ * behind them, TOML with `[prompt]` and `[[prompt.subset]]`, or a JSON list. The prompts replace the file's name, so
+ * that a run keeps them whatever happens to the file.
  */
 import { extname } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
@@ -29,7 +29,9 @@ export interface WithPrompts {
   readonly problems: readonly KeyProblem[];
 }
 
-/** The document with the prompts of the file that it names. One that holds a list, or none, stays as it is. */
+/**
+ * The document with the prompts of the file that it names. A document with a list of prompts, or none, is not changed.
+ */
 export function withPromptFile(document: Mapping, dir: string): WithPrompts {
   const samples = document.samples;
   const named = isMapping(samples) ? samples.prompts : undefined;
@@ -39,7 +41,7 @@ export function withPromptFile(document: Mapping, dir: string): WithPrompts {
     problems: [{ path: KEY, message }],
   });
   const read = FORMS[extname(named).toLowerCase()];
-  // A text that is no name of a file is a prompt without its brackets, of which the schema tells.
+  // A text that is no file name is a prompt without its list brackets, which the schema reports.
   if (read === undefined && !/^\S+\.\w{1,5}$/u.test(named)) return { document, problems: [] };
   if (read === undefined) return failed('must be a list of prompts, or a file of them: .txt, .toml or .json');
   try {
@@ -73,7 +75,10 @@ const FORMS: Readonly<Record<string, (text: string) => readonly string[]>> = {
   },
 };
 
-/** A prompt with its settings as one line. @throws Error that says which prompt is wrong, and why */
+/**
+ * A prompt with its settings as one line.
+ * @throws Error that says which prompt is wrong, and why
+ */
 function lineOf(one: unknown, index: number): string {
   if (typeof one === 'string') return one.trim();
   const place = `prompt ${index + 1}`;

@@ -14,12 +14,12 @@ const PATH_KEYS = [
   ['training', 'init_lora'],
 ] as const;
 
-/** The beginning of a text that can be no plain path of this folder. */
+/** The beginning of a text that cannot be a plain path below this folder. */
 const FOREIGN = /^\s*['"]?(~|\$|file:|[A-Za-z]:[\\/]|\\\\)/iu;
 
 /**
- * The document with its paths read as people write them. A path that is plain, or that leads nowhere either way, stays
- * as it is. All of these paths are read from and never written to.
+ * The document with its paths read as people write them. A plain path, or one that leads nowhere in either reading, is
+ * not changed. All of these paths are only read from.
  */
 export function withTypedPaths(
   document: Readonly<Record<string, unknown>>,

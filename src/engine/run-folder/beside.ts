@@ -1,4 +1,4 @@
-/** beside.json: what goes on beside the training of a run. */
+/** Reads beside.json: hooks and logging of a run. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ForeignFileError, readOurs } from '../../base/files/regular-file.ts';
@@ -16,7 +16,10 @@ export type Beside = z.output<typeof besideSchema>;
 
 const MOST_BYTES = 1 << 20;
 
-/** Undefined for a run that has none. @throws ForeignFileError when it is not what visiontrain writes */
+/**
+ * The hooks and logging of a run; undefined for a run without any.
+ * @throws ForeignFileError when visiontrain did not write the file
+ */
 export function readBeside(dir: string): Beside | undefined {
   const path = join(dir, RUN_FILES.beside);
   const bytes = readOurs(path, MOST_BYTES);

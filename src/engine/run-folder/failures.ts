@@ -1,4 +1,4 @@
-/** What processes beside the first leave in `control/failed-RANK.json` when they fail. */
+/** Reads `control/failed-RANK.json`, which processes other than the first write when they fail. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readOurs } from '../../base/files/regular-file.ts';
@@ -18,7 +18,7 @@ export type ProcessFailure = z.infer<typeof failureSchema>;
 
 const MOST_BYTES = 1 << 20;
 
-/** All that can be read, the lowest process first. What no trainer wrote is passed over. */
+/** All failures that can be read, the lowest rank first. Files that no trainer wrote are ignored. */
 export function readFailures(runDir: string): readonly ProcessFailure[] {
   return failures(runDir)
     .flatMap((name) => readFailure(join(runDir, RUN_FILES.control, name)) ?? [])

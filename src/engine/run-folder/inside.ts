@@ -1,18 +1,19 @@
 /**
- * Files that a run's own records name: its LoRA, its samples. The records of a run that came from somebody else may name
- * anything, and what they name is shown, packed into a bundle or sent to a hub.
+ * Checks files that a run's own records name: its LoRA, its samples. The records of a run from somebody else may name
+ * any file, and named files are shown, packed into a bundle or sent to a hub.
  */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { ForeignFileError, strangeKind } from '../../base/files/regular-file.ts';
 
-/** Whether a path leads down from the folder that it is relative to, by its words alone. */
+/** Whether a path stays below the folder that it is relative to, judged by its text alone. */
 export const leadsDown = (path: string): boolean =>
   path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !path.includes('\0');
 
 /**
- * Absolute path of a file inside a run folder, which may be missing; nothing on the way to it below the folder is a link.
- * @throws ForeignFileError where the path leads out, or to what is no plain file
+ * Absolute path of a file inside a run folder; the file may be missing. No part of the path below the folder is a
+ * link.
+ * @throws ForeignFileError where the path leads out, or to anything but a plain file
  */
 export function insideRun(dir: string, path: string): string {
   if (!leadsDown(path)) throw new ForeignFileError(join(dir, path), 'is not inside the run folder');

@@ -2,13 +2,13 @@ import type { ProcessIdentity } from '../../base/process/identity.ts';
 
 /** Names inside a run folder, the contract between all programs that look at a run (docs/reference/run-folder.md). */
 export const RUN_FILES = {
-  /** The complete spec that is trained. */
+  /** The complete spec of the run. */
   spec: 'run.yaml',
   /** The resolved plan, which the trainer reads. */
   plan: 'plan.json',
-  /** Which images get a caption before the training; there only in a run that writes captions. */
+  /** Which images get a caption before the training; exists only in a run that writes captions. */
   captions: 'captions.json',
-  /** Machine, versions and hashes that the result may depend on. */
+  /** Machine, versions and hashes on which the result may depend. */
   environment: 'env.json',
   /** The present or last supervisor: see `SupervisorFile`. */
   supervisor: 'supervisor.json',
@@ -25,7 +25,7 @@ export const RUN_FILES = {
    * is for the supervisor: it ends the trainer without waiting for a checkpoint.
    */
   control: 'control',
-  /** Hooks and logging, which the supervisor reads: what goes on beside the training and changes none of it. */
+  /** Hooks and logging, which the supervisor reads. They do not change the training. */
   beside: 'beside.json',
   /** Event files for TensorBoard, and the newest values for Prometheus. */
   tensorboard: 'tensorboard',
@@ -34,7 +34,7 @@ export const RUN_FILES = {
   slurmJob: 'slurm.json',
   slurmScript: 'slurm.sh',
   slurmLog: 'slurm.log',
-  /** What hooks printed. */
+  /** Output of hooks. */
   hooksLog: 'hooks.log',
   checkpoints: 'checkpoints',
   samples: 'samples',
@@ -42,15 +42,18 @@ export const RUN_FILES = {
   exit: 'exit.json',
   /** The loss of each image before and after training. */
   imageLosses: 'image-losses.json',
-  /** The table that `visiontrain judge` makes, the samples it is made from, and what its programs print. */
+  /** The table that `visiontrain judge` makes, the samples it compares, and the output of its programs. */
   judgement: 'judge.json',
   judgeSamples: 'judge',
   judgeLog: 'judge.log',
-  /** Who waits to judge the run until the card is free. */
+  /** The process that waits until the card is free to judge the run. */
   judgeWaiting: 'judge-waiting.json',
   /** The page that `visiontrain report` makes. */
   report: 'report.html',
-  /** Disk space for the last message of a run whose disk is full. The file is there only while the run goes on. */
+  /**
+   * A file that takes up disk space for the last message of a run whose disk is full. It exists only while the run
+   * goes on.
+   */
   reserve: '.reserve',
 } as const;
 

@@ -16,7 +16,7 @@ import { RUN_FILES } from './layout.ts';
 
 /** Number of old logs that are kept beside trainer.log, as trainer.1.log (the newest) to trainer.5.log. */
 const KEPT = 5;
-/** Bytes from which on a log is set aside while the run goes on. */
+/** Bytes of a log from which on it is rotated while the run goes on. */
 export const LOG_LIMIT = 200_000_000;
 /** Bytes at the end of such a log that are kept, however fast it grew. */
 const LOG_TAIL = 20_000_000;
@@ -33,9 +33,9 @@ export function rotateLog(runDir: string): void {
 }
 
 /**
- * Sets the end of a log aside that has more than `limit` bytes, while the trainer goes on writing. The log is copied
- * and then truncated, because the trainer's open descriptor must stay valid. Lines before the last `tail` bytes are
- * lost, and lines that the trainer writes in between.
+ * Rotates a log that has more than `limit` bytes while the trainer goes on writing. The log is copied and then
+ * truncated, because the trainer's open descriptor must stay valid. Lines before the last `tail` bytes are lost, and
+ * so are lines that the trainer writes between copying and truncating.
  */
 export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void {
   const log = join(runDir, RUN_FILES.log);
@@ -46,7 +46,7 @@ export function capLog(runDir: string, limit = LOG_LIMIT, tail = LOG_TAIL): void
       makeRoom(runDir);
       copyEnd(file, old(runDir, 1), tail);
     } catch {
-      // A full disk needs the room more than anybody needs the old log.
+      // On a full disk the space is needed more than the old log.
       rmSync(old(runDir, 1), { force: true });
     }
     ftruncateSync(file, 0);

@@ -34,12 +34,12 @@ export function hasRequest(runDir: string, request: Request): boolean {
   }
 }
 
-/** Removes a request. Something else of that name asks for nothing, and is left alone. */
+/** Removes a request. Anything of that name but a plain file is no request, and is left alone. */
 export function dropRequest(runDir: string, request: Request): void {
   if (hasRequest(runDir, request)) rmSync(path(runDir, request), { force: true });
 }
 
-/** Names of the files in `control` in which processes beside the first tell why they failed. */
+/** Names of the files in `control` in which processes other than the first report why they failed. */
 export function failures(runDir: string): string[] {
   try {
     return readdirSync(join(runDir, RUN_FILES.control)).filter((name) => /^failed-\d{1,4}\.json$/u.test(name));
@@ -48,7 +48,7 @@ export function failures(runDir: string): string[] {
   }
 }
 
-/** Removes the requests of an earlier attempt, and what supervisor and trainer of that attempt told each other. */
+/** Removes the requests of an earlier attempt, and the messages between its supervisor and trainer. */
 export function dropAllRequests(runDir: string): void {
   for (const name of ['told', 'handled', 'meeting']) rmSync(join(runDir, RUN_FILES.control, name), { force: true });
   for (const name of failures(runDir)) rmSync(join(runDir, RUN_FILES.control, name), { force: true });

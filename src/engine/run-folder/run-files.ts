@@ -11,23 +11,26 @@ import { RUN_FILES, type RunExit, type RunOutput, type SupervisorFile } from './
 /** Most bytes of a file. exit.json and supervisor.json hold a few lines, exit.json also the last lines of a log. */
 const MOST_BYTES = 1 << 20;
 const MOST_LINES = 1000;
-/** Latest time that is believed, in seconds since 1970 (the year 5138). */
+/** Latest time that is accepted, in seconds since 1970 (the year 5138). */
 const LATEST = 1e11;
 
 /**
  * How the last attempt ended; null when there is no exit.json.
- * @throws ForeignFileError when the file is not one that visiontrain wrote
+ * @throws ForeignFileError when visiontrain did not write the file
  */
 export const readExitStrictly = (dir: string): RunExit | null => read(dir, RUN_FILES.exit, isExit);
 
-/** The present or last supervisor; null when there never was one. @throws ForeignFileError like `readExitStrictly` */
+/**
+ * The present or last supervisor; null when there never was one.
+ * @throws ForeignFileError when visiontrain did not write the file
+ */
 export const readSupervisorStrictly = (dir: string): SupervisorFile | null =>
   read(dir, RUN_FILES.supervisor, isSupervisor);
 
-/** Does the same as `readExitStrictly`, but returns null for a file that cannot be believed. */
+/** Does the same as `readExitStrictly`, but returns null for a file that is not valid. */
 export const readExit = (dir: string): RunExit | null => orNull(() => readExitStrictly(dir));
 
-/** Does the same as `readSupervisorStrictly`, but returns null for a file that cannot be believed. */
+/** Does the same as `readSupervisorStrictly`, but returns null for a file that is not valid. */
 export const readSupervisor = (dir: string): SupervisorFile | null => orNull(() => readSupervisorStrictly(dir));
 
 function orNull<T>(reading: () => T | null): T | null {
@@ -64,7 +67,10 @@ export function readPlanJson(dir: string): unknown {
   return bytes === undefined ? undefined : JSON.parse(bytes.toString('utf8'));
 }
 
-/** What plan.json says, for a glance at a value or two; undefined for a plan that cannot be read, which is told when the run starts. */
+/**
+ * Content of plan.json, unchecked, for a value or two; undefined for a plan that cannot be read, which is reported
+ * when the run starts.
+ */
 export function glanceAtPlan(dir: string): unknown {
   try {
     return readPlanJson(dir) ?? undefined;

@@ -1,11 +1,11 @@
-/** What every check for damage does, and how it collects bytes that may come in parts. */
+/** The interface of every check for damage, and a collector of bytes that may come in parts. */
 
 export interface DamageCheck {
-  /** Takes the next bytes of the file. They are not kept. */
+  /** Takes the next bytes of the file. The buffer is not kept. */
   push(part: Buffer): void;
-  /** Called after the last byte. It says what is wrong, in words that follow the file's name. */
+  /** Must be called after the last byte. Returns what is wrong, in words that follow the file's name. */
   problem(): string | undefined;
-  /** Width and height when metadata behind the pixels turns the image, which the header alone does not show. */
+  /** Width and height when metadata behind the pixels rotates the image, which the header alone does not show. */
   readonly size?: readonly [number, number] | undefined;
 }
 
@@ -18,7 +18,10 @@ export class Collector {
     this.bytes = Buffer.alloc(count);
   }
 
-  /** @returns how many bytes of `part` from `at` were taken. */
+  /**
+   * Takes bytes of `part` from `at`.
+   * @returns how many were taken
+   */
   take(part: Buffer, at: number): number {
     const taken = part.copy(this.bytes, this.#filled, at, at + this.bytes.length - this.#filled);
     this.#filled += taken;

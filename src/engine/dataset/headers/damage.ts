@@ -16,8 +16,8 @@ export function damageCheck(format: Format): DamageCheck {
 }
 
 /**
- * Follows the segments to the pixels, and from there to the end mark. So the end mark of a thumbnail in the header does
- * not count, and films that phones append to the image do not matter.
+ * Checks a JPEG. It follows the segments to the pixels, and from there to the end mark. So the end mark of a thumbnail
+ * in the header does not count, and films that phones append to the image do not matter.
  */
 class JpegCheck implements DamageCheck {
   #skip = 2;
@@ -52,7 +52,7 @@ class JpegCheck implements DamageCheck {
   }
 
   /**
-   * Hops from one 0xFF to the next: between them are pixels, or junk that decoders skip too.
+   * Skips to the next 0xFF: the bytes in between are pixels, or junk that decoders skip too.
    * @returns where to continue
    */
   #seekMarker(part: Buffer, from: number): number {
@@ -106,12 +106,15 @@ class WebpCheck implements DamageCheck {
   }
 }
 
-/** AVIF and HEIC are boxes one after the other, each with its length: the last must end where the file does. */
+/**
+ * Checks AVIF and HEIC, which are boxes one after the other, each with its length: the last must end where the file
+ * does.
+ */
 class BoxCheck implements DamageCheck {
-  /** Bytes that are left of the present box; undefined while its length is read. */
+  /** Bytes that are left of the current box; undefined while its length is read. */
   #left: number | undefined;
   #head = new Collector(16);
-  /** Whether the present box goes on to the end of the file, whatever its length. */
+  /** Whether the current box extends to the end of the file, whatever its length. */
   #open = false;
 
   push(part: Buffer): void {
@@ -126,7 +129,10 @@ class BoxCheck implements DamageCheck {
     }
   }
 
-  /** @returns how many bytes of `part` from `at` were taken */
+  /**
+   * Reads the head of a box.
+   * @returns how many bytes of `part` from `at` were taken
+   */
   #readHead(part: Buffer, at: number): number {
     const taken = this.#head.take(part, at);
     if (!this.#head.isFull) return taken;

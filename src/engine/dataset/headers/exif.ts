@@ -1,6 +1,6 @@
 /**
- * Tags of a TIFF directory, and the orientation (EXIF tag 0x0112, else XMP) as Pillow's `getexif` finds it, because the
- * plan must turn an image as the trainer does. Pure.
+ * Reads tags of a TIFF directory, and the orientation (EXIF tag 0x0112, else XMP) as Pillow's `getexif` finds it,
+ * because the plan must rotate an image exactly as the trainer does. Pure.
  */
 import type { ReadAt } from './header-result.ts';
 
@@ -10,7 +10,7 @@ const ONLY_ORIENTATION = new Set([ORIENTATION]);
 export interface Tag {
   readonly type: number;
   readonly count: number;
-  /** The first values as numbers, as many as fit in the entry or were asked for. */
+  /** The first values as numbers, as many as fit in the entry or were requested. */
   readonly values: readonly number[];
   /** Offset of all values, in bytes from the start; undefined when they are stored in the entry itself. */
   readonly offset: number | undefined;
@@ -33,16 +33,16 @@ const UNIT: Readonly<Record<number, number>> = {
   13: 4,
   16: 8,
 };
-/** Most values of a tag that are read; no tag that is looked at has more. */
+/** Most values of a tag that are read; no tag that matters here has more. */
 const MOST_VALUES = 16;
-/** Most entries of a directory that are read; a camera writes some fifty. */
+/** Most entries of a directory that are read; a camera writes about fifty. */
 const MOST_ENTRIES = 4096;
 
 export interface ExifLayout {
   readonly little: boolean;
   /** True for BigTIFF, which has 64-bit counts and offsets. */
   readonly big: boolean;
-  /** Bytes of the data, where they are known: Pillow passes over values that together would take more. */
+  /** Bytes of the data, where known: Pillow ignores values that would need more. */
   readonly size?: number;
 }
 
@@ -57,7 +57,7 @@ export function tiffLayout(start: Buffer): ExifLayout | undefined {
 /**
  * Reads a directory and keeps the first value of each tag, as Pillow does. When the data ends too early, the tags read
  * so far are used.
- * @param from offset of the directory, in bytes from the start of what `readAt` reads
+ * @param from offset of the directory, in bytes from the start of the data of `readAt`
  * @param wanted tags to keep: a camera writes fifty, of which few matter
  */
 export function readDirectory(
@@ -118,7 +118,7 @@ function typed(block: Buffer, at: number, type: number, little: boolean): number
   return unsigned(block, at, UNIT[type] ?? 1, little);
 }
 
-/** Types that Pillow keeps as bytes or text, so that their values equal no number. */
+/** Types that Pillow keeps as bytes or text, so that their values never equal a number. */
 const NO_NUMBER = new Set([1, 2, 7]);
 
 /** Orientation in these tags; undefined when they have none, 1 when the value makes no sense. */
@@ -128,12 +128,12 @@ export function orientationOf(tags: ReadonlyMap<number, Tag>): number | undefine
   return tag.count === 1 && !NO_NUMBER.has(tag.type) ? valid(tag.values[0] ?? 1) : 1;
 }
 
-/** Marks that stand before the TIFF block in a JPEG, sometimes twice. */
+/** Marks that precede the TIFF block in a JPEG, sometimes twice. */
 const PREFIX = Buffer.from('Exif\0\0', 'latin1');
 
 /**
- * Orientation 1 to 8 in the EXIF data of an image; undefined when EXIF has none and XMP decides. Data at which Pillow
- * fails counts as upright.
+ * Orientation 1 to 8 in the EXIF data of an image; undefined when EXIF has none and XMP decides. Data that Pillow
+ * cannot read counts as upright.
  */
 export function exifOrientation(exif: Buffer): number | undefined {
   let block = exif;
@@ -146,7 +146,7 @@ export function exifOrientation(exif: Buffer): number | undefined {
   return orientationOf(readDirectory(readAt, unsigned(block, 4, 4, layout.little), sized, ONLY_ORIENTATION));
 }
 
-/** Orientation in XMP, to which Pillow falls back when EXIF has none. */
+/** Orientation in XMP, which Pillow uses when EXIF has none. */
 export function xmpOrientation(xmp: string): number {
   return valid(Number(/tiff:Orientation(?:="|>)([0-9])/u.exec(xmp)?.[1] ?? 1));
 }

@@ -10,7 +10,7 @@ export interface ImageHeader {
   readonly height: number;
 }
 
-/** `problem` follows the file's name: "is cut short". */
+/** A header, or a problem in words that follow the file's name: "is cut short". */
 export type HeaderResult = ImageHeader | { readonly problem: string };
 
 /**
@@ -21,7 +21,10 @@ export type ReadAt = (from: number, length: number) => Buffer;
 export const CUT = { problem: 'is cut short and cannot be read' } as const;
 export const DAMAGED = { problem: 'is damaged and cannot be read' } as const;
 
-/** @param orientation EXIF orientation; with 5 to 8 width and height are swapped */
+/**
+ * A header with width and height as shown.
+ * @param orientation EXIF orientation; with 5 to 8 width and height are swapped
+ */
 export function turned(format: Format, width: number, height: number, orientation: number): ImageHeader {
   return orientation >= 5 ? { format, width: height, height: width } : { format, width, height };
 }

@@ -1,21 +1,27 @@
 /**
- * Size of a picture in the boxes of ISO base media: AVIF, and HEIC as phones write it. What turns such a picture is a
- * property of it (`irot`); the orientation in its EXIF is a copy that readers do not apply.
+ * Size of an image in the boxes of ISO base media: AVIF, and HEIC as phones write it. Such an image is rotated by a
+ * property (`irot`); the orientation in its EXIF is a copy that readers do not apply.
  */
 import { CUT, DAMAGED, type Format, type HeaderResult, type ReadAt } from './header-result.ts';
 
-/** Most boxes that are followed at one level, and most bytes of the box with the properties, for hostile files. */
+/**
+ * Most boxes that are followed at one level, and most bytes of the box with the properties, as protection against
+ * hostile files.
+ */
 const MOST_BOXES = 4096;
 const MOST_META = 4 << 20;
 
 interface Box {
   readonly type: string;
-  /** Where its content begins and ends, from the start of what it was read from. */
+  /** Where the content of the box begins and ends, in bytes from the start of the data it was read from. */
   readonly from: number;
   readonly to: number;
 }
 
-/** @param b the start of the file, which begins with an `ftyp` box */
+/**
+ * Reads the header.
+ * @param b the start of the file, which begins with an `ftyp` box
+ */
 export function heifHeader(b: Buffer, readAt: ReadAt): HeaderResult {
   const format = brandFormat(b);
   if (format === undefined) return { problem: 'is a film or a picture of an unknown kind, which cannot be read' };
@@ -34,7 +40,7 @@ function brandFormat(b: Buffer): Format | undefined {
   return ['heic', 'heix', 'heim', 'heis', 'mif1'].some((brand) => brands.has(brand)) ? 'heif' : undefined;
 }
 
-/** The content of the file's `meta` box without its version, as a copy. */
+/** A copy of the content of the file's `meta` box without its version; undefined without one. */
 function findMeta(readAt: ReadAt): Buffer | undefined {
   let at = 0;
   for (let boxes = 0; boxes < MOST_BOXES; boxes += 1) {
@@ -70,7 +76,7 @@ function boxesIn(b: Buffer, from: number, to: number): Box[] {
   return found;
 }
 
-/** Width and height of the primary picture as it is shown; undefined when the properties do not tell. */
+/** Width and height of the primary image as it is shown; undefined when the properties do not tell. */
 function primarySize(meta: Buffer, format: Format): readonly [number, number] | undefined {
   const boxes = boxesIn(meta, 0, meta.length);
   const inner = (type: string, inside: readonly Box[] = boxes) => inside.find((box) => box.type === type);
@@ -89,7 +95,7 @@ function primarySize(meta: Buffer, format: Format): readonly [number, number] | 
   return shownSize(meta, own, format);
 }
 
-/** The numbers of the properties that belong to an item, counted from 1, in their order. */
+/** The indices of the properties that belong to an item, counted from 1, in their order. */
 function associations(meta: Buffer, ipma: Box, item: number): number[] {
   const version = meta.readUInt8(ipma.from);
   const wide = (meta.readUInt8(ipma.from + 3) & 1) === 1;

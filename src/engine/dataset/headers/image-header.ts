@@ -1,5 +1,5 @@
 /**
- * Size, rotation and format of a picture from its header bytes alone. The image-size package is not used, because the
+ * Size, rotation and format of an image from its header bytes alone. The image-size package is not used, because the
  * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-image-headers.md.
  */
 import { CUT, DAMAGED, type HeaderResult, type ReadAt } from './header-result.ts';
@@ -12,7 +12,7 @@ import { webpHeader } from './webp-header.ts';
 /** Bytes that are read at first: enough for most headers in one call. */
 export const FIRST_BYTES = 4096;
 
-/** Reads the header. It never throws, whatever the file holds. `hashPictures` checks whether all pixels are there. */
+/** Reads the header. It never throws, whatever the file holds. `hashImages` checks whether all pixels are there. */
 export function readHeader(readAt: ReadAt): HeaderResult {
   const start = readAt(0, FIRST_BYTES);
   if (start.length === 0) return { problem: 'is empty (0 bytes)' };
@@ -43,7 +43,7 @@ function byContent(b: Buffer, readAt: ReadAt): HeaderResult {
   return { problem: 'is not a picture we can read (its content is something else)' };
 }
 
-/** A bare stream of JPEG XL, or one in its container. */
+/** Whether a file is JPEG XL, as a bare stream or in its container. */
 const isJxl = (b: Buffer): boolean => (b[0] === 0xff && b[1] === 0x0a) || b.toString('latin1', 4, 8) === 'JXL ';
 
 const BMP_HEADERS = [40, 52, 56, 64, 108, 124];

@@ -2,9 +2,9 @@
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { CUT, DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** Most bytes of junk (such as fill bytes) between all segments together; encoders write a few. */
+/** Most bytes of junk (such as fill bytes) between all segments together; encoders write few. */
 const MOST_JUNK = 1 << 20;
-/** Most segments that are followed; a depth map in XMP takes a thousand. */
+/** Most segments that are followed; a depth map in XMP needs a thousand. */
 const MOST_SEGMENTS = 8192;
 /** Bytes that are read at once while junk is skipped. */
 const PIECE = 4096;
@@ -45,7 +45,7 @@ export function jpegHeader(readAt: ReadAt): HeaderResult {
 /** Finds the next 0xFF with a marker behind it. Escaped and repeated 0xFF count as junk, as in decoders. */
 function nextMarker(readAt: ReadAt, from: number, room: number): { at: number; marker: number } | 'cut' | 'junk' {
   let at = from;
-  // The marker is most often at the first position, so only two bytes are read at first.
+  // The marker is usually at the first position, so only two bytes are read at first.
   for (let length = 2; at - from <= room; length = PIECE) {
     const piece = readAt(at, length);
     if (piece.length < 2) return 'cut';
@@ -64,7 +64,10 @@ const standsAlone = (marker: number) =>
 
 const isFrame = (marker: number) => marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xcc;
 
-/** Reads one segment. @returns what is wrong with it */
+/**
+ * Reads one segment.
+ * @returns what is wrong with it
+ */
 function readSegment(
   readAt: ReadAt,
   at: number,

@@ -5,8 +5,8 @@ import { CUT, turned } from './header-result.ts';
 import { isMetadata, MOST_TEXT, PngMetadata } from './png-header.ts';
 
 /**
- * Checks the checksums up to the last chunk of pixels. Decoders do not look at what follows the pixels, so neither does
- * this.
+ * Checks the checksums up to the last chunk of pixels. Decoders ignore what follows the pixels, so this check does
+ * too.
  */
 export class PngCheck implements DamageCheck {
   #skip = 8;

@@ -3,15 +3,15 @@ import { constants, inflateSync } from 'node:zlib';
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** Most chunks before the pixels that are looked at, to bound a hostile file. */
+/** Most chunks before the pixels that are read, as protection against hostile files. */
 const MOST_CHUNKS = 100;
-/** Text and EXIF data with more bytes, packed or unpacked, is skipped, as Pillow does. */
+/** Most bytes of text and EXIF data, packed or unpacked. Larger data is skipped, as Pillow does. */
 export const MOST_TEXT = 1 << 20;
 
 /** Whether a chunk of this kind may hold an orientation. */
 export const isMetadata = (kind: string) => kind === 'eXIf' || kind === 'tEXt' || kind === 'zTXt' || kind === 'iTXt';
 
-/** Finds the orientation of a PNG in its chunks. Of two chunks of a kind the later counts. */
+/** Finds the orientation of a PNG in its chunks. If there are two chunks of a kind, the later one counts. */
 export class PngMetadata {
   #exif: Buffer | undefined;
   #raw: string | undefined;
@@ -23,7 +23,11 @@ export class PngMetadata {
     return !this.#found;
   }
 
-  /** @param data content of the chunk, at most MOST_TEXT bytes @returns whether it may turn the image */
+  /**
+   * Adds a chunk.
+   * @param data content of the chunk, at most MOST_TEXT bytes
+   * @returns whether it may rotate the image
+   */
   add(kind: string, data: Buffer): boolean {
     if (kind === 'eXIf') this.#exif = Buffer.from(data);
     else {
@@ -68,7 +72,9 @@ export function pngHeader(start: Buffer, readAt: ReadAt): HeaderResult {
 const XMP_KEY = 'XML:com.adobe.xmp\0';
 const KEYS = [XMP_KEY, 'Raw profile type exif\0'];
 
-/** Whether a text chunk may matter. Prompts of generated images can be long, so only the key is read of most text. */
+/**
+ * Whether a text chunk may matter. Prompts of generated images can be long, so only the keyword of most texts is read.
+ */
 function mayMatter(kind: string, readAt: ReadAt, at: number, length: number): boolean {
   if (kind === 'eXIf') return true;
   const key = readAt(at, Math.min(length, 24)).toString('latin1');
@@ -82,7 +88,7 @@ function textOf(kind: string, data: Buffer): string | undefined {
   if (kind === 'zTXt') return rest[0] === 0 ? unpacked(rest.subarray(1)) : undefined;
   const [compressed = 0, method = 0] = rest;
   rest = rest.subarray(2);
-  // The language and the translated key come before the text.
+  // In an iTXt chunk, the language and the translated keyword come before the text.
   for (let i = 0; i < 2; i += 1) rest = rest.subarray(rest.indexOf(0) + 1);
   if (compressed === 0) return rest.toString('latin1');
   return method === 0 ? unpacked(rest) : undefined;

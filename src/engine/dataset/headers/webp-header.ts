@@ -26,7 +26,10 @@ export function webpHeader(b: Buffer, readAt: ReadAt): HeaderResult {
   return turned('webp', width, height, (flags & (HAS_EXIF | HAS_XMP)) === 0 ? 1 : orientation(readAt, flags));
 }
 
-/** EXIF and XMP stand behind the pixels. Of two chunks of a kind the first counts. */
+/**
+ * Orientation of the image. EXIF and XMP stand behind the pixels. If there are two chunks of a kind, the first one
+ * counts.
+ */
 function orientation(readAt: ReadAt, flags: number): number {
   let exif: number | undefined;
   let xmp: number | undefined;

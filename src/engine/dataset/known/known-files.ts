@@ -1,6 +1,6 @@
 /**
- * What was found in the files of a folder, known again by path, device, inode, size and times: whoever asks for it reads
- * none of them a second time. It lies in our own cache; without it everything is only slower.
+ * Remembers facts about the files of a folder, so that no file is read twice. A file is recognised by path, device,
+ * inode, size and times. The facts lie in our own cache; without it everything works, only slower.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -18,24 +18,25 @@ export interface KnownPlace {
   readonly cacheDir: string | null;
   /** Absolute path of the folder that the files lie in. */
   readonly root: string;
-  /** What is remembered, as the ending of a file name: `headers`. */
+  /** Kind of facts, which becomes the ending of the cache file: `headers`. */
   readonly kind: string;
-  /** To be raised when the same file would give another fact. */
+  /** Must be raised when the same file would give another fact. */
   readonly version: number;
 }
 
-/** Bytes that are gathered before they are written. */
+/** Bytes that are collected before they are written. */
 const BLOCK = 1 << 20;
 
 /**
- * Facts that are found and facts that are new. New ones go to a temporary file at once, so that memory stays flat; `end`
- * gives it the name, with the old facts that were asked for. Of two programs that do so at once the last one counts.
+ * Old facts, which can be found, and new ones. New facts go to a temporary file at once, so that memory stays flat;
+ * `end` adds the old facts that were found and gives the file its name. If two programs do so at the same time, the
+ * last one wins.
  */
 export class KnownFiles {
   readonly #path: string | undefined;
   readonly #version: number;
   readonly #old: RecordFile | undefined;
-  /** Whether each old record was found. */
+  /** For each old record, whether it was found. */
   readonly #found: Uint8Array;
   #out: Out | undefined;
   /** Whether the cache cannot be written. */
@@ -49,7 +50,7 @@ export class KnownFiles {
     this.#found = new Uint8Array(this.#old?.count ?? 0);
   }
 
-  /** The fact about a file, of which only the stat was read; undefined when it is new or changed. */
+  /** The fact about a file, found by its stat alone; undefined when the file is new or changed. */
   find(path: string, stats: Stats): Fact | undefined {
     const old = this.#old;
     if (old === undefined) return undefined;
@@ -67,7 +68,7 @@ export class KnownFiles {
   }
 
   /**
-   * Remembers a fact, unless the file may still change unseen.
+   * Remembers a fact, unless the file may still change unnoticed.
    * @param stats from before the file was read
    */
   keep(path: string, stats: Stats, fact: Fact): void {
@@ -83,8 +84,8 @@ export class KnownFiles {
   }
 
   /**
-   * Closes it, and writes what is new.
-   * @param isWhole whether every file was asked for; else old facts that were not asked for are kept too
+   * Closes the old file, and writes the new one.
+   * @param isWhole whether every file was looked up; otherwise old facts that were not looked up are kept too
    */
   end(isWhole: boolean): void {
     const [old, out] = [this.#old, this.#out];
@@ -116,7 +117,10 @@ class Out {
     this.#file = openOurs(this.#temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
   }
 
-  /** @param record copied, since a window may lie behind it */
+  /**
+   * Adds a record.
+   * @param record is copied, since it may be a view of a buffer that changes
+   */
   push(record: Buffer): void {
     if (this.#file === undefined) return;
     this.#parts.push(Buffer.from(record));

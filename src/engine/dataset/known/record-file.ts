@@ -1,6 +1,6 @@
 /**
- * A file of records, read through a window: a million of them need some 16 MB of memory. Whatever is wrong with the file,
- * it counts as empty.
+ * A file of records, read through a window: a million records need some 16 MB of memory. A file with anything wrong
+ * counts as empty.
  */
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
@@ -30,7 +30,7 @@ export class RecordFile {
   readonly #end: number;
   readonly #offsets: Float64Array;
   readonly #hashes: Uint32Array;
-  /** Open addressing over hashes of paths; 0 is free, else the number of the record and 1. */
+  /** Hash table by paths, with open addressing. 0 is a free slot; otherwise the value is the record's index plus 1. */
   readonly #slots: Uint32Array;
   readonly #window = Buffer.allocUnsafe(WINDOW);
   #from = 0;
@@ -51,7 +51,10 @@ export class RecordFile {
     this.#index(trailer.readUInt32LE(16));
   }
 
-  /** @returns undefined where there is no file, or one that is not to be believed */
+  /**
+   * Opens a file.
+   * @returns undefined where there is no file, or one that is damaged or has another version
+   */
   static open(path: string, version: number): RecordFile | undefined {
     let file: number;
     try {
@@ -98,7 +101,7 @@ export class RecordFile {
     }
   }
 
-  /** A record with its text; it holds until the next call. */
+  /** A record with its text; the buffer is valid until the next call. */
   at(index: number): Buffer {
     return this.#record(this.#offsets[index] ?? 0);
   }

@@ -1,7 +1,7 @@
-/** How a remembered fact about a file lies on the disk: a record of fixed length, then a text. Pure. */
+/** How a remembered fact about a file is stored on disk: a record of fixed length, then a text. Pure. */
 import type { Stats } from 'node:fs';
 
-/** What is remembered of a file: four whole numbers and a text, whose meaning is the asker's. */
+/** A remembered fact: four whole numbers and a text, to which the caller gives their meaning. */
 export interface Fact {
   readonly numbers: readonly [number, number, number, number];
   readonly text: string;
@@ -17,7 +17,7 @@ const TEXT = 4;
 const STAMP = 8;
 const NUMBERS = 48;
 
-/** FNV-1a of a path over its UTF-16 code units: it picks the records that may be meant, and the stamp decides. */
+/** FNV-1a of a path over its UTF-16 code units. It finds candidate records; the stamp decides between them. */
 export function hashOfPath(path: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < path.length; i += 1) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
@@ -40,8 +40,8 @@ export function writeRecord(hash: number, stats: Stats, { numbers, text }: Fact)
 }
 
 /**
- * By what a file is known again. Times are milliseconds with fractions: 64 bits hold them to a quarter of a
- * microsecond, finer than the clock by which file systems write them.
+ * The numbers that identify a file and its state. Times are milliseconds with fractions: 64 bits hold them to a
+ * quarter of a microsecond, finer than the clock with which file systems write them.
  */
 const stampNumbers = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats) => [dev, ino, size, mtimeMs, ctimeMs];
 
@@ -58,7 +58,10 @@ export function isRecordOf(record: Buffer, { dev, ino, size, mtimeMs, ctimeMs }:
   );
 }
 
-/** @param record with its text */
+/**
+ * The fact in a record.
+ * @param record with its text
+ */
 export const factOf = (record: Buffer): Fact => ({
   numbers: [
     record.readUInt32LE(NUMBERS),
@@ -69,14 +72,17 @@ export const factOf = (record: Buffer): Fact => ({
   text: record.toString('utf8', RECORD, RECORD + recordText(record)),
 });
 
-/** Milliseconds after a change in which another change may bear the same time: ticks of the kernel, where times are fine. */
+/**
+ * Milliseconds after a change within which another change may get the same time, on disks with fine times: a few ticks
+ * of the kernel.
+ */
 const TICK_MS = 50;
-/** The same on disks that keep whole seconds (FAT: two). */
+/** As TICK_MS, for disks that keep whole seconds (FAT: two seconds). */
 const COARSE_TICK_MS = 2500;
 
 /**
- * Whether what is read now may be remembered for this stamp. A file that changed a moment ago may change once more within
- * the same tick of the disk's clock, and would then look like the one that was read.
+ * Whether a fact that is read now may be remembered under this stamp. A file that changed a moment ago may change once
+ * more within the same tick of the disk's clock, and the second change would leave the stamp as it is.
  */
 export function isSettled({ ctimeMs }: Stats, now: number): boolean {
   return now - ctimeMs > (ctimeMs % 1000 === 0 ? COARSE_TICK_MS : TICK_MS);

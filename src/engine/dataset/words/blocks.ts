@@ -1,22 +1,31 @@
-/** The blocks of an image file that may hold text: EXIF, XMP, and the text chunks of a PNG. Nothing is decoded. */
+/**
+ * Finds the blocks of an image file that may hold text: EXIF, XMP, and the text chunks of a PNG. Pixels are not
+ * decoded.
+ */
 import { constants, inflateSync } from 'node:zlib';
 import type { ReadAt } from '../headers/header-result.ts';
 
 export interface TextBlock {
-  /** `exif` and `xmp`, or the key of a text of a PNG. */
+  /** `exif`, `xmp`, or the keyword of a PNG text. */
   readonly kind: string;
   readonly bytes: Buffer;
-  /** Whether the bytes are Latin-1 and no UTF-8. */
+  /** Whether the bytes are Latin-1 and not UTF-8. */
   readonly latin: boolean;
 }
 
-/** Most bytes of a block, packed or unpacked, and most chunks or segments that are followed, for hostile files. */
+/**
+ * Most bytes of a block, packed or unpacked, and most chunks or segments that are followed, as protection against
+ * hostile files.
+ */
 const MOST_BYTES = 1 << 20;
 const MOST_PARTS = 4096;
-/** A file with more blocks of text than this is made to waste time. */
+/** Most blocks of text. A file with more is made to waste time. */
 const MOST_BLOCKS = 64;
 
-/** @returns the blocks in the order of the file; none for a format that has none */
+/**
+ * Finds the blocks.
+ * @returns the blocks in the order of the file; none for a format that has none
+ */
 export function textBlocks(readAt: ReadAt): readonly TextBlock[] {
   const start = Buffer.from(readAt(0, 12));
   const mark = start.toString('latin1');
@@ -62,7 +71,7 @@ function pngText(kind: string, data: Buffer): TextBlock | undefined {
   if (kind === 'zTXt') return whole(key, rest[0] === 0 ? unpacked(rest.subarray(1)) : undefined, true);
   const [compressed = 0, method = 0] = rest;
   let text = rest.subarray(2);
-  // The language and the translated key come before the text.
+  // In an iTXt chunk, the language and the translated keyword come before the text.
   for (let i = 0; i < 2; i += 1) text = text.subarray(text.indexOf(0) + 1);
   const name = key === 'XML:com.adobe.xmp' ? 'xmp' : key;
   return whole(name, compressed === 0 ? text : method === 0 ? unpacked(text) : undefined, false);
@@ -91,7 +100,7 @@ function* jpegBlocks(readAt: ReadAt): Generator<TextBlock> {
       continue;
     }
     const length = head.readUInt16BE(2);
-    // Behind the start of the scan come pixels.
+    // Pixels follow after the start of the scan.
     if (marker === 0xda || marker === 0xd9 || length < 2) return;
     const data = marker === 0xe1 || marker === 0xfe ? Buffer.from(readAt(at + 4, length - 2)) : undefined;
     if (marker === 0xfe && data !== undefined) yield { kind: 'Comment', bytes: data, latin: false };

@@ -1,18 +1,20 @@
-/** Tables of values parted by commas, as RFC 4180 has them and spreadsheets write them. Pure. */
+/** Reads comma-separated tables, as RFC 4180 describes them and spreadsheets write them. Pure. */
 
 export interface CsvRow {
-  /** The line on which it begins, counted from 1. */
+  /** The line on which the row begins, counted from 1. */
   readonly line: number;
-  /** Undefined where quotes or the number of fields make no sense. */
+  /** The fields; undefined where quotes or the number of fields are wrong. */
   readonly fields: readonly string[] | undefined;
 }
 
-/** No table of captions is wider, and a line of commas must not take memory many times its size. */
+/**
+ * Most fields of a row. No table of captions is wider, and a line of commas must not take memory many times its size.
+ */
 const MOST_FIELDS = 256;
 
 /**
- * Each row once, in time that grows with the text. A quote that is not closed within `longest` characters ends the
- * reading with its row: what is behind it could be inside or outside of quotes.
+ * Yields the rows, in time that grows with the text. A quote that is not closed within `longest` characters ends the
+ * reading with its row, because the rest could be inside or outside of quotes.
  */
 export function* csvRows(text: string, longest: number): Generator<CsvRow> {
   let at = text.startsWith('\ufeff') ? 1 : 0;
@@ -28,12 +30,15 @@ export function* csvRows(text: string, longest: number): Generator<CsvRow> {
 
 interface Field {
   readonly value: string;
-  /** Where the comma, the end of the line or the end of the text behind it stands. */
+  /** Position of the comma, the line end or the end of the text behind the field. */
   readonly stop: number;
   readonly isOdd?: boolean;
 }
 
-/** @returns `end`: where the next row begins. */
+/**
+ * Reads one row.
+ * @returns the fields, and in `end` where the next row begins
+ */
 function readRow(text: string, from: number, longest: number) {
   const fields: string[] = [];
   let isOdd = false;
@@ -62,7 +67,7 @@ function quoted(text: string, from: number, longest: number): Field | undefined 
   return { value, stop: rest.stop, isOdd: rest.value.trim() !== '' };
 }
 
-/** Two quotes in a row stand for one inside. */
+/** Position of the quote that closes a field; two quotes in a row stand for one quote inside it. */
 function closingQuote(text: string, from: number, longest: number): number {
   for (let at = text.indexOf('"', from); at >= 0 && at - from <= longest; at = text.indexOf('"', at + 2))
     if (text[at + 1] !== '"') return at;

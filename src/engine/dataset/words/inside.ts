@@ -1,6 +1,6 @@
 /**
- * The caption that an image file itself holds: the prompt it was drawn from, else a description in XMP, EXIF or a text
- * of a PNG.
+ * Finds the caption that an image file itself holds: the prompt from which it was generated, else a description in
+ * XMP, EXIF or a PNG text.
  */
 import { type ExifLayout, readDirectory, tiffLayout } from '../headers/exif.ts';
 import type { ReadAt } from '../headers/header-result.ts';
@@ -10,17 +10,17 @@ import { isParameters, promptWords } from './prompt.ts';
 const DESCRIPTION = 0x010e;
 const EXIF_FOLDER = 0x8769;
 const USER_COMMENT = 0x9286;
-/** What Windows Explorer writes, in UTF-16: title, comment, subject. */
+/** EXIF tags that Windows Explorer writes, in UTF-16: title, comment, subject. */
 const WINDOWS = [0x9c9b, 0x9c9c, 0x9c9f] as const;
-/** Texts of a PNG that describe it, as PNG's own registered keys and those of programs that draw. */
+/** PNG keywords for a description: registered ones, which image generators use too. */
 const KEYS = ['Description', 'Title', 'Comment'];
-/** What cameras and programs put where a description belongs. */
+/** Texts that cameras and programs write in place of a description. */
 const EMPTY_WORDS =
   /^(?:olympus digital camera|sony dsc|dcim|dji|default|screenshot|samsung|kodak digital still camera|minolta digital camera|ascii|unicode|charset=\S+|created with\b.*|software:.*|file source:.*|cs?rea?tor:.*)?$/iu;
-/** Most letters of a caption that is looked for in a file. */
+/** Most characters of text in which a caption is looked for. */
 const MOST_LETTERS = 20_000;
 
-/** The words that an image holds about itself, in as many lines as there are; undefined where there are none. */
+/** The caption inside an image, with its lines; undefined where there is none. */
 export function wordsInside(readAt: ReadAt): string | undefined {
   const found = textBlocks(readAt).flatMap((block) => textsOf(block));
   const drawn = found.find(({ key, text }) => key === 'parameters' || isParameters(text));
@@ -34,12 +34,14 @@ export function wordsInside(readAt: ReadAt): string | undefined {
 }
 
 interface Text {
-  /** `xmp`, `exif`, or the key of a text of a PNG. */
+  /** `xmp`, `exif`, or the keyword of a PNG text. */
   readonly key: string;
   readonly text: string;
 }
 
-/** Neither empty, nor what a camera writes, nor data of a program such as the graph of a workflow. */
+/**
+ * Whether a text can be a caption: not empty, not written by a camera, and no program data such as a workflow graph.
+ */
 function isCaption(text: string): boolean {
   const trimmed = text.trim();
   if (trimmed.length > MOST_LETTERS || EMPTY_WORDS.test(trimmed) || !/\p{L}{2}/u.test(trimmed)) return false;
@@ -53,13 +55,13 @@ function textsOf({ kind, bytes, latin }: TextBlock): readonly Text[] {
   return kind === 'xmp' ? xmpTexts(text) : [{ key: kind, text }];
 }
 
-/** Text that is said to be Latin-1; programs write UTF-8 there all the same. */
+/** Text that is declared as Latin-1, although programs write UTF-8 there too. */
 function latinText(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   return text.includes('\ufffd') ? bytes.toString('latin1') : text;
 }
 
-/** `dc:description`, and what Lightroom and others call a title. */
+/** The texts of `dc:description`, and of `dc:title`, which Lightroom and others write. */
 function xmpTexts(xmp: string): readonly Text[] {
   return ['dc:description', 'dc:title', 'exif:UserComment'].flatMap((name) => {
     const inner = new RegExp(`<${name}[^>]{0,500}>([\\s\\S]{0,60000}?)</${name}>`, 'u').exec(xmp)?.[1] ?? '';
@@ -106,7 +108,7 @@ function exifTexts(exif: Buffer): readonly string[] {
   ].map((text) => text.replaceAll(/\0+$/gu, ''));
 }
 
-/** A comment says in its first eight bytes how it is written. Of UTF-16, programs write both orders. */
+/** The text of an EXIF user comment. Its first eight bytes name the encoding. UTF-16 occurs in both byte orders. */
 function userComment(bytes: Buffer, little: boolean): string {
   const code = bytes.toString('latin1', 0, 8);
   const text = bytes.subarray(8);

@@ -1,15 +1,15 @@
-/** Tables of captions in parquet, as the hub's folders of images have them: `metadata.parquet`. */
+/** Reads tables of captions in parquet (`metadata.parquet`), as image folders on the hub have them. */
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { type AsyncBuffer, type Compressors, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { openGiven } from '../../../base/files/regular-file.ts';
 
-/** Most bytes of a group of rows in the columns that are read, which lie in memory at once. */
+/** Most bytes of a row group in the columns that are read, which are in memory at the same time. */
 const MOST_GROUP = 2 ** 28;
 /** Most rows; a data set has fewer images. */
 const MOST_ROWS = 20_000_000;
 
-/** What hyparquet does not unpack by itself. */
+/** Decompressors that hyparquet does not have itself. */
 export const unpackers: Compressors = {
   GZIP: (input, length) => gunzipSync(input, { maxOutputLength: length }),
   BROTLI: (input, length) => brotliDecompressSync(input, { maxOutputLength: length }),
@@ -17,9 +17,9 @@ export const unpackers: Compressors = {
 };
 
 /**
- * The rows of a table, in the wanted columns that it has.
+ * Yields the rows of a table, in the wanted columns that it has.
  * @returns undefined when it lacks the first column, or all others
- * @throws an error for what is no parquet file, is damaged, or would take too much memory
+ * @throws an error for a file that is no parquet, is damaged, or would take too much memory
  */
 export async function* parquetRows(
   path: string,
@@ -51,7 +51,7 @@ export async function* parquetRows(
   }
 }
 
-/** A table has not the columns that are looked for. */
+/** Thrown when a table lacks the wanted columns. */
 export class NoColumns extends Error {}
 
 function readPart(handle: number, start: number, end: number): ArrayBuffer {

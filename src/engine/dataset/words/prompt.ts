@@ -1,25 +1,26 @@
-/** The words of a prompt as A1111 and its kin write it into their images. Pure. */
+/** Extracts the prompt from the text that A1111 and similar programs write into their images. Pure. */
 
-/** What stands before the settings of a generated image: where it begins, its prompt ends. */
+/** Matches the settings of a generated image, before which its prompt ends. */
 const BEHIND = /(?:^|\n)\s*(?:Negative prompt:|Steps: \d)/u;
 /** Networks that are loaded by a mark in the prompt. */
 const NETWORK = /<(?:lora|lyco|hypernet|lbw):[^<>]{0,200}>/giu;
-/** Words that part a prompt, and are no words of it. */
+/** Keywords that split a prompt and are no words of it. */
 const PARTING = /(?<![^\s,])(?:BREAK|AND)(?![^\s,])/gu;
-/** Brackets lie no deeper in any prompt that a person wrote. */
+/** Deepest nesting of brackets: no prompt that a person wrote has more. */
 const MOST_DEPTH = 20;
 
-/** Whether a text is the whole of what such a program writes: prompt, negative prompt and settings. */
+/** Whether a text is what such a program writes: prompt, negative prompt and settings. */
 export const isParameters = (text: string): boolean => BEHIND.test(text);
 
 /**
- * The prompt without its syntax: no negative prompt, no settings, no networks, and no weights, because a caption is
- * trained as it stands. Of `[a:b:0.5]` and `[a|b]`, which draw one after the other, the first that says something stays.
+ * The prompt without its syntax: no negative prompt, settings, networks or weights, because a caption is trained
+ * exactly as it is written. `[a:b:0.5]` and `[a|b]`, which draw one text after the other, become the first text that
+ * is not empty.
  */
 export function promptWords(parameters: string): string {
   const end = BEHIND.exec(parameters)?.index ?? parameters.length;
   let text = parameters.slice(0, end).replaceAll(NETWORK, ' ').replaceAll(PARTING, ',');
-  // Brackets that are meant as such come back in the end.
+  // Escaped brackets are hidden here and put back at the end.
   text = text.replaceAll(/\\([()[\]])/gu, (_, sign: string) => HIDDEN['()[]'.indexOf(sign)] ?? '');
   for (let depth = 0; depth < MOST_DEPTH; depth += 1) {
     const before = text;
