@@ -104,14 +104,14 @@ function maskIdentity({ find, ...masks }: NonNullable<RunSpec['dataset']['masks'
   return isMaskFolder(masks.from) ? { ...masks, from: 'folder' } : masks;
 }
 
-/** The settings of regularisation images. Prompts count only where there are any, so that earlier runs keep their identity. */
+/** The settings of regularisation images. Prompts count only where there are any: earlier runs keep their identity. */
 function regularisationIdentity(regularisation: NonNullable<RunSpec['dataset']['regularisation']>): object {
   const { path, prompts, count, ...kept } = regularisation;
   const made = prompts.length === 0 ? {} : { prompts, count };
   return { ...kept, path: path === null ? null : 'folder', ...made };
 }
 
-/** Validation changes no byte, but where it may end the run, and where its own folder leaves all images to train on. */
+/** Validation changes bytes only where it may end the run, and where its own folder leaves all images for training. */
 function validationIdentity({ validation: v, output: o }: RunSpec): object {
   const path = v.path === null ? {} : { path: 'folder' };
   const { patience, min_change } = v;
@@ -120,8 +120,9 @@ function validationIdentity({ validation: v, output: o }: RunSpec): object {
 }
 
 /**
- * The resources that a byte may depend on, so not where the base's weights wait, nor whether steps are tried before the first. How the base's weights are packed is left out where they are not, so that a
- * run of before there were such settings stays the same run.
+ * The resources that can change a byte. Where the base's weights wait, and whether trial steps are made before the
+ * first step, are not among them. The packing of the base's weights is left out where they are not packed, so that
+ * earlier runs keep their identity.
  */
 function computedAlike({
   workers: _workers,
@@ -140,15 +141,15 @@ function computedAlike({
   };
 }
 
-/** Keys of how captions are written; without `write` they mean nothing. */
+/** Keys of the writing of captions, which have no effect without `write`. */
 const WRITING = new Set<string>([
   ...['tagger', 'threshold', 'character_threshold', 'ratings', 'exclude'],
   ...['captioner', 'length', 'endpoint', 'endpoint_model', 'prompt'],
 ]);
 
 /**
- * The settings of captions that are not the default. The others change no byte, so that a run of before there were such
- * settings stays the same run.
+ * The settings of captions that are not at their default. The others change no byte and are left out, so that earlier
+ * runs keep their identity.
  */
 function changedCaptions(captions: RunSpec['captions']): Partial<RunSpec['captions']> {
   const standard: Readonly<Record<string, unknown>> = captionsSchema.parse({});

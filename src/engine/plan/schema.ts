@@ -53,17 +53,11 @@ export const planImageSchema = z.strictObject({
   validation: z.boolean(),
   /** Whether it is a regularisation image. Its path is absolute, since it lies in another folder. */
   regularisation: z.boolean(),
-  /**
-   * The base model draws the image before the training, from this prompt and seed. `sha256` is then a hash of prompt
-   * and seed, and `path` leads nowhere. Null for an image from a file.
-   */
+  /** Prompt and seed of an image that the base model draws first (`sha256` is their hash); null for a file. */
   generated: z.strictObject({ prompt: z.string(), seed: z.number().int().min(0) }).nullable(),
   /** Factor on the loss of the image. */
   loss_weight: z.number().min(0),
-  /**
-   * The file that says which part of the image is learned; `alpha` means its opacity. The path is relative or absolute
-   * like that of an image.
-   */
+  /** The file that masks the image; with `alpha` its opacity is the mask. Its path is like that of the image. */
   mask: z.strictObject({ path: z.string(), sha256, alpha: z.boolean() }).nullable(),
   /** Settings of the image's source that replace the same keys of `data` for this image. */
   own: z
@@ -90,7 +84,7 @@ export const planSchema = z.strictObject({
     name: z.string(),
     path: z.string(),
     layout: z.enum(['diffusers', 'single_file']),
-    /** Folder in diffusers layout with the configuration and tokenizer files of a single-file checkpoint; null for a folder model. */
+    /** Folder with configuration and tokenizers of a single-file checkpoint (diffusers layout); null for a folder. */
     config_dir: z.string().nullable(),
     family: z.enum(families),
     prediction: z.enum(predictions),
@@ -117,9 +111,7 @@ export const planSchema = z.strictObject({
     keep_tags: z.number().int().min(0),
     caption_dropout: z.number(),
     tag_dropout: z.number(),
-    /**
-     * Marks in captions that have a meaning. A caption with several lines, of which one is drawn, has line ends here.
-     */
+    /** Marks in captions that have a meaning. Lines of which one is drawn are separate lines in `caption`. */
     caption_options: captionOptionsSchema.nullable(),
     masks: masksSchema.omit({ from: true, find: true }).nullable(),
     /** Tokens that a caption may have before it is cut: 75, 150 or 225, in chunks of 75. */
@@ -178,10 +170,7 @@ export const planSchema = z.strictObject({
     multires_noise: multiresSchema.nullable(),
     input_perturbation: perturbationSchema.nullable(),
     timesteps: timestepsSchema.nullable(),
-    /**
-     * Prior preservation: the base model's prediction with `class_word` in place of `trigger` must stay. An empty
-     * class means that the trigger is left out.
-     */
+    /** What the base predicts with `class_word` (empty: nothing) in place of `trigger` must stay. */
     preservation: preservationSchema.extend({ trigger: z.string() }).nullable(),
     pivotal: plannedPivotalSchema.nullable(),
     /** Absolute path of a LoRA that training starts from; null to start anew. */
@@ -201,7 +190,7 @@ export const planSchema = z.strictObject({
     every,
     /** Prompts without the options that run.yaml may have behind them. */
     prompts: z.array(z.string()),
-    /** One shot for each prompt, where any prompt has options of its own; null where all share the settings below. */
+    /** One shot for each prompt, where any has options of its own; null where all share the settings below. */
     shots: z
       .array(
         z.strictObject({
