@@ -3,8 +3,8 @@ copying on purpose are judged, and each checkpoint is compared with the truth: p
 
     python bench/judge_truth.py FOLDER make|show [NAME…]
 
-`make` goes on where it was stopped; `show` prints the table by the measures of today. How often the alarm of copies is
-false is told by `python -m judge.synthetic`, in bench/. What came out is in bench/results/judge-truth.txt.
+`make` resumes where it was stopped; `show` prints the table by the present measures. How often the alarm of copies is
+false is measured by `python -m judge.synthetic`, run in bench/. The results are in bench/results/judge-truth.txt.
 """
 
 from __future__ import annotations

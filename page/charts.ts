@@ -48,7 +48,7 @@ const sizeOf = (place: HTMLElement): { width: number; height: number } => ({
   height: place.classList.contains('small') ? 140 : 320,
 });
 
-/** A colour of the style as a canvas takes it: it knows no variables and no `light-dark()`. */
+/** A colour of the style as a canvas takes it, which knows neither CSS variables nor `light-dark()`. */
 function colour(name: string, alpha = 1): string {
   const probe = document.createElement('span');
   probe.style.color = `color-mix(in srgb, var(${name}) ${alpha * 100}%, transparent)`;
@@ -210,7 +210,7 @@ function runsChart(place: HTMLElement, { runs = [] }: Data): uPlot {
   );
 }
 
-/** Says which steps are shown, for who cannot see the axis. */
+/** Says which steps are shown, for readers who cannot see the axis. */
 function tellRange(place: HTMLElement, { scales: { x } }: uPlot): void {
   place.setAttribute('aria-description', `steps ${Math.round(x?.min ?? 0)} to ${Math.round(x?.max ?? 0)} are shown`);
 }

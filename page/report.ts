@@ -1,4 +1,4 @@
-/** What happens in the report when somebody looks at it: sliders, curves, light and dark, news of a live run. */
+/** Script of the report's page: sliders, curves, light and dark colours, and renewal while a run is live. */
 import { drawCharts, resizeCharts } from './charts.ts';
 
 /** Sliders that a person moved, by id, with the step they chose; they stay there when a live page is renewed. */

@@ -11,7 +11,7 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 
 const MAIN = 'src/cli/main.ts';
-/** Lazy modules that are loaded with the core all the same. */
+/** Modules that are imported lazily but bundled with the core: `ps` is to start as fast as `--help`. */
 const EAGER = ['src/cli/commands/ps.ts'];
 const HELP = 'src/cli/parse/quick-help.ts';
 const START = 'src/base/files/compile-cache.ts';
@@ -62,7 +62,7 @@ function parts({ inputs }) {
   return { core, entries: new Map(entries.map((path) => [path, name(path)])) };
 }
 
-/** Modules as one, which exports what `own` exports and each module by its path. */
+/** The text of one module that exports what `own` exports, and each of `modules` by its path. */
 const together = (modules, own) => ({
   contents: `${modules.map((path, i) => `import * as m${i} from './${path}';`).join('\n')}
     export * from './${own}';
@@ -88,7 +88,7 @@ const commonJs = (name, modules, own) => ({
   format: 'cjs',
   define: { ...bundled.define, 'import.meta.dirname': '__dirname' },
 });
-// What is needed before compiled code may be kept is a file of its own.
+// The code that runs before the compile cache is switched on is a file of its own.
 const { metafile: start } = await build({
   ...commonJs('start.cjs', early, START),
   plugins: [plainBuiltins],
@@ -103,7 +103,7 @@ const { metafile: first } = await build({
 });
 const { metafile: help } = await build({
   ...commonJs('help.cjs', [], HELP),
-  // The list of commands says where each is loaded from, which help does not do.
+  // The list of commands names the file of each, and help loads none of them.
   plugins: [lazyFiles(entries, 'cli.cjs'), lateLibraries, unused, plainBuiltins],
 });
 const { metafile: later } = await build({

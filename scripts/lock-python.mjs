@@ -12,7 +12,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'visiontrain-lock-'));
 // one.
 const without = join(scratch, 'without.txt');
 writeFileSync(without, 'torch ; python_version < "3"\n');
-// An extra is installed beside the environment, which has these already: a second numpy would stand before its own.
+// Packages that the environment has already. An extra is installed beside it, and a second numpy would hide the first.
 const own = join(scratch, 'own.txt');
 const shared = ['numpy', 'packaging', 'pillow'];
 writeFileSync(own, shared.map((name) => `${name} ; python_version < "3"\n`).join(''));

@@ -8,7 +8,7 @@ import { load as loadYaml } from 'js-yaml';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'docs', 'reference');
 
-// What is only imported when it is needed, such as the module of each command, is not needed for their names.
+// Lazy imports, such as the module of each command, are left out: their names do not need them.
 const withoutLazy = {
   name: 'without-lazy',
   setup: ({ onResolve }) =>

@@ -48,7 +48,7 @@ class Setting:
 
     family: str = "sdxl"
     batch: int = 1
-    #: Side of the pictures in pixels; 0 is the family's own.
+    #: Side of the images in pixels; 0 is the family's own.
     side: int = 0
     text_encoders: bool = False
     #: The small models of the tests in place of the full-size ones.

@@ -4,7 +4,7 @@
 
 FOLDER is a checkout of Forge, of which backend/text_processing/textual_inversion.py is run unchanged. A file of each
 family is written as a run writes it, in fp32, and each program has to find the vectors of each text encoder and the
-word in a tokenized prompt. diffusers' own reader is run in trainer/tests/adapter/test_words.py.
+word in a tokenized prompt. diffusers' own reader is run in trainer/tests/adapter/test_embedding.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDTHS = {"sd15": (768,), "sdxl": (768, 1280)}
 
 def stored(family: str) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
     """The tensors of an embedding's file of three vectors, and the vectors of each text encoder."""
-    from visiontrain_trainer.adapter.words import PARTS, embedding_file
+    from visiontrain_trainer.adapter.embedding import PARTS, embedding_file
     from visiontrain_trainer.base.rng import normal
 
     rows = [normal((3, width), 9, "embedding", width) for width in WIDTHS[family]]

@@ -163,7 +163,7 @@ def before(path: Path) -> None:
     merged = MergedLoras(SimpleNamespace(model=SimpleNamespace(family="sd15", merge_loras=listed)))  # type: ignore[arg-type]
     for name, shape in BASE.items():
         merged.change("unet", name, torch.ones(shape), Net.config)
-    merged.told(SimpleNamespace(note=lambda *_: None))  # type: ignore[arg-type]
+    merged.report(SimpleNamespace(note=lambda *_: None))  # type: ignore[arg-type]
 
 
 def asked(action: str, bad: Path, whole: Path, base: Path, to: Path) -> Callable[[], Any]:

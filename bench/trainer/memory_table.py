@@ -117,7 +117,7 @@ def check(word: str) -> int:
     table, grown = json.loads(TABLE.read_text()), 0
     for name, setting in _only(word):
         if name not in table:
-            # Small models are there to be measured; of some the table has rows too.
+            # The rows of small models serve `--measure`; the table holds only some of them.
             continue
         now, then = count(setting)["total"], table[name]["total"]
         wrong = now > then * GROWTH

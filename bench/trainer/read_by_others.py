@@ -3,10 +3,9 @@
     python bench/trainer/read_by_others.py [--comfyui FOLDER] [--forge FOLDER] [--sd-scripts FOLDER] [--lycoris FOLDER]
 
 Each folder is a checkout of the program (LyCORIS: a folder into which `pip install --target` put lycoris-lora, toml and
-einops). Their code is run
-unchanged: ComfyUI's comfy/lora.py and comfy/weight_adapter, Forge's backend/patcher/lora.py and both of its
-collections, sd-scripts' networks/lora.py, lycoris/modules. Around ComfyUI's and Forge's code, the modules that manage a
-card's memory are replaced by ones that leave tensors where they are.
+einops). Their code is run unchanged: ComfyUI's comfy/lora.py and comfy/weight_adapter, Forge's backend/patcher/lora.py
+and both of its collections, sd-scripts' networks/lora.py, lycoris/modules. Around ComfyUI's and Forge's code, the
+modules that manage a card's memory are replaced by ones that leave tensors where they are.
 
 For each kind of adapter and each kind of layer a layer of random weights is made, written as a run's file holds it, in
 fp32, and read by each program at strength 1. The numbers are ‖theirs − ours‖ / ‖ours − base‖ in the merged weight.

@@ -41,8 +41,8 @@ export const takenFrom = (file, modules) => ({
 });
 
 /**
- * What libraries load at once and nothing here uses: commander a module of Node for commands that are programs of their
- * own, chalk Node's network code to ask how many colours there are, which `capabilities` decides.
+ * Leaves out what libraries load at once although nothing here uses it: in commander, the module of Node for commands
+ * that are programs of their own; in chalk, the code that finds out how many colours there are, which `capabilities` does.
  */
 export const unused = {
   name: 'unused',
@@ -80,10 +80,10 @@ export const lateLibraries = {
   },
 };
 
-/** Modules of Node whose exports are plain functions, so that an object that inherits from them does as well as they. */
+/** Modules of Node whose exports are plain functions, so that an object that inherits from them can take their place. */
 const inheritable = ['fs', 'path', 'url', 'util'];
 
-/** Such modules that Node has not loaded when it starts, and of which most commands call nothing. */
+/** Those of them that Node does not load when it starts, and that most commands do not use. */
 const late = ['child_process', 'crypto', 'fs/promises', 'http', 'https', 'net', 'os', 'readline', 'tls', 'tty', 'zlib'];
 
 /**

@@ -1,7 +1,6 @@
 // Goes on with a Node that this package runs on. Where the one that was called is too old, a newer one is fetched once
 // through npm into .cache, and the same command is started again with it; whatever it starts finds that Node first on
-// the PATH. It is written so that Node 16 can read it; whatever
-// needs more is imported behind it.
+// the PATH. It is written so that Node 16 can read it; whatever needs more is imported after it.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';

@@ -22,7 +22,7 @@ def test_the_script_for_a_card_runs_through(tmp_path: Path) -> None:
     told = out.read_text()
     for words in ("batch 4, plain GEGLU", "base in nf4", "images/s", "small sd15", "ours-attention", "every part ran"):
         assert words in told
-    # What is not at hand is told, and no failure.
+    # A program that is not there is named, and that is no failure.
     assert "sd-scripts      left out" in told
 
 

@@ -106,7 +106,7 @@ def no_meeting(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     store = SimpleNamespace(set=lambda *_: None, wait=never, check=lambda keys: keys[0].endswith("/0"))
     monkeypatch.setattr(heartbeat, "_store", lambda _: store)
-    heartbeat.come(0, 2, timedelta(minutes=10).total_seconds())
+    heartbeat.wait_for_all(0, 2, timedelta(minutes=10).total_seconds())
 
 
 def filling() -> Filling:
@@ -211,12 +211,12 @@ SAMPLES: dict[str, Callable[..., Any]] = {
 
 
 def told(sample: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the error tells, with the paths of a person's machine."""
+    """The error as JSON, with paths as on a person's machine."""
     arguments = [folder, monkeypatch] if sample is no_meeting else [folder]
     torch.manual_seed(1)
     with pytest.raises(TrainerError) as caught:
         sample(*arguments)
-    text = json.dumps(caught.value.told(), ensure_ascii=False)
+    text = json.dumps(caught.value.as_json(), ensure_ascii=False)
     shown = {str(folder): "/data/foxes", sys.executable: "/home/me/.local/share/visiontrain/envs/cu130/bin/python"}
     shown[" resume`"] = " resume fox`"  # `tell_failure` puts the name of the run in
     for real, instead in shown.items():

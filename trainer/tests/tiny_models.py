@@ -16,7 +16,7 @@ from visiontrain_trainer.base.rng import uniform
 from visiontrain_trainer.compute.imports import import_diffusers
 
 SEED = 7
-#: What the images of most plans are: neither masked, nor for regularisation.
+#: Keys of an image in most plans: without a mask, and not for regularisation.
 ORDINARY = {"regularisation": False, "generated": None, "loss_weight": 1, "mask": None, "own": None}
 
 

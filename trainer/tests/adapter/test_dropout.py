@@ -1,6 +1,6 @@
 """Dropout of LoRA layers: each layer drops its own channels at the given rate, whatever else is in the pass.
 
-And T-LoRA, which leaves out ranks by the timestep.
+T-LoRA too, which leaves out ranks by the timestep.
 """
 
 from __future__ import annotations

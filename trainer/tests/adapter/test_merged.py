@@ -183,7 +183,7 @@ def test_layers_of_another_base_end_the_run(plan_for: Any, tmp_path: Path) -> No
 
 
 def test_text_encoders_rest_after_their_steps(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    """Their weights stay bit by bit, with weight decay and every optimiser, while the U-Net goes on."""
+    """After its last step a text encoder keeps its weights bit by bit, with weight decay and every optimiser."""
     for optimizer in ("adamw", "adamw_schedulefree"):
         both = {"steps": 4, "warmup_steps": 0, "schedule": "constant", "weight_decay": 0.1}
         both |= {"text_encoder_learning_rates": [1e-3], "optimizer": optimizer, "text_encoder_steps": 2}

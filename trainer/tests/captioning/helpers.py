@@ -32,7 +32,7 @@ def make_images(folder: Path, count: int = 3) -> list[dict[str, str]]:
 
 
 class Did:
-    """What a job told and made."""
+    """What a job printed and the results that it made."""
 
     def __init__(self, store: Path, lines: list[dict[str, Any]], error: TrainerError | None) -> None:
         self.store, self.lines, self.error = store, lines, error

@@ -39,7 +39,7 @@ def sends(body: bytes, status: int = 200, **headers: str) -> Answer:
 
 
 class Server:
-    """Gives the answers one after the other, the last one for ever, and keeps what was asked."""
+    """Gives the answers one after the other, repeats the last one, and keeps the requests."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -77,7 +77,7 @@ def method(url: str, **settings: Any) -> dict[str, Any]:
 
 
 def caption(tmp_path: Path, server: Server, count: int = 1, **settings: Any) -> tuple[list[str | None], Any]:
-    """The captions of `count` images, None for those without, and all that the job told."""
+    """The captions of `count` images, None for those without one, and what the job printed and made."""
     images = make_images(tmp_path / "set", count)
     did = do(tmp_path / "set", images, method(server.url, **settings))
     texts = []

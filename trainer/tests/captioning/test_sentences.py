@@ -1,4 +1,4 @@
-"""Captioners through transformers' own classes, and what is made of their words."""
+"""Captioners through transformers' own classes, and how their sentences are cleaned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taggers: what goes in, in which layout, and what comes out, against a computation of its own."""
+"""Taggers: the layout of their inputs and their results, compared with an independent computation."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import torch
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.compute.noise import alphas_cumprod
-from visiontrain_trainer.compute.sampling import Ladder, denoised, guided, ladder, walk
+from visiontrain_trainer.compute.sampling import NoiseLevels, denoise, denoised, guided, noise_levels
 
 SHAPE = (1, 4, 6, 5)
 START = rng.normal(SHAPE, 1, "start")
@@ -22,11 +22,11 @@ def model(x: torch.Tensor, t: float) -> torch.Tensor:
     return torch.tanh(x * (0.5 + 0.4 * math.cos(t / 250))) + 0.1 * x.flip(-1)
 
 
-def ours(sampler: str, rungs: Ladder, prediction: str, noise: Any = None) -> torch.Tensor:
+def ours(sampler: str, levels: NoiseLevels, prediction: str, noise: Any = None) -> torch.Tensor:
     def predict(x: torch.Tensor, sigma: float, timestep: float) -> torch.Tensor:
         return denoised(prediction, x, model(x / math.sqrt(sigma**2 + 1), timestep), sigma)
 
-    return walk(sampler, rungs, noise or (lambda step: START), predict)
+    return denoise(sampler, levels, noise or (lambda step: START), predict)
 
 
 def stock(name: str, prediction: str, **more: Any) -> Any:
@@ -63,10 +63,10 @@ def test_euler_is_that_of_diffusers(prediction: str, spacing: str, steps: int) -
     karras = spacing == "karras"
     scheduler = stock("EulerDiscreteScheduler", prediction, timestep_spacing=named, use_karras_sigmas=karras)
     scheduler.set_timesteps(steps)
-    rungs = ladder(alphas_cumprod({}, KINDS[prediction]), spacing, steps)
-    assert rungs.sigmas == pytest.approx(scheduler.sigmas.tolist(), rel=2e-4, abs=1e-6)
+    levels = noise_levels(alphas_cumprod({}, KINDS[prediction]), spacing, steps)
+    assert levels.sigmas == pytest.approx(scheduler.sigmas.tolist(), rel=2e-4, abs=1e-6)
     # Both walk the same noise levels, because diffusers rounds them to fp32.
-    same = Ladder(scheduler.sigmas.tolist(), scheduler.timesteps.tolist())
+    same = NoiseLevels(scheduler.sigmas.tolist(), scheduler.timesteps.tolist())
     close(ours("euler", same, prediction), theirs(scheduler, START * scheduler.sigmas[0]))
 
 
@@ -78,7 +78,7 @@ def test_euler_ancestral_is_that_of_diffusers(prediction: str, monkeypatch: Any)
     monkeypatch.setattr(
         "diffusers.schedulers.scheduling_euler_ancestral_discrete.randn_tensor", lambda *_, **__: next(drawn)
     )
-    same = Ladder(scheduler.sigmas.tolist(), scheduler.timesteps.tolist())
+    same = NoiseLevels(scheduler.sigmas.tolist(), scheduler.timesteps.tolist())
     noise = {0: START} | {step: rng.normal(SHAPE, 5, "fresh", step) for step in range(1, 10)}
     close(ours("euler_a", same, prediction, noise.__getitem__), theirs(scheduler, START * scheduler.sigmas[0]))
 
@@ -89,13 +89,13 @@ def test_the_second_order_sampler_is_that_of_diffusers(prediction: str, karras: 
     scheduler = stock("DPMSolverMultistepScheduler", prediction, use_karras_sigmas=karras, final_sigmas_type="zero")
     scheduler.set_timesteps(12)
     sigmas = scheduler.sigmas.double().tolist()
-    same = Ladder(sigmas, scheduler.timesteps.tolist())
+    same = NoiseLevels(sigmas, scheduler.timesteps.tolist())
     # diffusers keeps x where signal and noise have the variance 1; the walk keeps the signal as it is.
     begin = START * sigmas[0] / math.sqrt(sigmas[0] ** 2 + 1)
     close(ours("dpmpp_2m", same, prediction), theirs(scheduler, begin))
     if karras:
-        rungs = ladder(alphas_cumprod({}, KINDS[prediction]), "karras", 12)
-        assert rungs.sigmas == pytest.approx(sigmas, rel=1e-3, abs=1e-6)
+        levels = noise_levels(alphas_cumprod({}, KINDS[prediction]), "karras", 12)
+        assert levels.sigmas == pytest.approx(sigmas, rel=1e-3, abs=1e-6)
 
 
 @pytest.mark.parametrize(("sampler", "order"), [("euler", 1), ("dpmpp_2m", 2)])
@@ -105,14 +105,14 @@ def test_the_error_falls_with_the_order_of_the_sampler(sampler: str, order: int)
     product = alphas_cumprod({}, False)
 
     def error(steps: int) -> float:
-        rungs = ladder(product, "karras", steps)
+        levels = noise_levels(product, "karras", steps)
         # The last step to σ = 0 is of first order for every sampler, so the walk ends before it.
-        rungs = Ladder(rungs.sigmas[:-1], rungs.timesteps[:-1])
-        end = walk(
-            sampler, rungs, lambda step: START.double(), lambda x, sigma, t: x * spread**2 / (spread**2 + sigma**2)
+        levels = NoiseLevels(levels.sigmas[:-1], levels.timesteps[:-1])
+        end = denoise(
+            sampler, levels, lambda step: START.double(), lambda x, sigma, t: x * spread**2 / (spread**2 + sigma**2)
         )
-        first, last = (math.sqrt(spread**2 + sigma**2) for sigma in (rungs.sigmas[0], rungs.sigmas[-1]))
-        return float((end - START.double() * rungs.sigmas[0] * last / first).abs().max())
+        first, last = (math.sqrt(spread**2 + sigma**2) for sigma in (levels.sigmas[0], levels.sigmas[-1]))
+        return float((end - START.double() * levels.sigmas[0] * last / first).abs().max())
 
     fall = math.log2(error(80) / error(160))
     assert fall == pytest.approx(order, abs=0.25)

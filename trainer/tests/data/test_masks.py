@@ -116,7 +116,7 @@ def test_a_share_of_uses_goes_without(masked: Any) -> None:
 
 
 def test_the_loss_by_hand() -> None:
-    """A mask of two of four latents, normalised: the mean over those two. Nothing comes from outside."""
+    """A normalised mask of two of four latents gives the mean loss of these two, whatever the others hold."""
     prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).view(1, 1, 2, 2).repeat(1, 4, 1, 1).requires_grad_()
     mask = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(1, 1, 2, 2)
     loss = losses(prediction, torch.zeros(1, 4, 2, 2), mask=mask * (4 / 2))

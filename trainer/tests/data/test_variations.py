@@ -65,7 +65,7 @@ def _variation(plan: dict[str, Any], number: int, *, crop: int = -1, flip: bool 
 
 
 def test_a_variation_of_nothing_is_the_image_itself(plan_for: Any) -> None:
-    """Bit by bit, so that switching single numbers on and off changes nothing else."""
+    """Bit by bit: a variation whose settings are all 0 must change nothing."""
     image = Image.fromarray(_noisy((64, 100)))
     for flip in (False, True):
         _, sample, view, same = _variation(plan_for(data={"augment": _augment()}), 1, flip=flip)
@@ -78,7 +78,7 @@ SHAPES = [((70, 64), (64, 64)), ((64, 100), (64, 96)), ((300, 40), (128, 64)), (
 
 @pytest.mark.parametrize(("size", "bucket"), SHAPES)
 def test_a_turned_region_lies_in_its_image(size: tuple[int, int], bucket: tuple[int, int], plan_for: Any) -> None:
-    """Not a corner of what is shown lies beside the image, at any angle, nearness and crop, and no shape is bent."""
+    """At any angle, zoom and crop all corners of the region lie inside the image, and its shape is the bucket's."""
     plan = parse_plan(plan_for(data={"augment": _augment(rotate=45, zoom=0.3)}))
     sample = replace(plan.data.images[0], size=size, bucket=bucket)
     white = Image.new("L", size, 255)

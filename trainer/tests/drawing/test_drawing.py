@@ -67,7 +67,7 @@ def test_a_run_and_its_files_draw_the_samples_of_the_run(
             assert (tmp_path / "of-run" / f"{look}-{i}.png").read_bytes() == wanted[step, i]
     for i in (0, 1):
         assert _pixels(tmp_path / "of-run" / f"2-{i}.png") == _pixels(run.folder / "samples" / f"base-{i}.png")
-    # The file draws them too, in a job that knows nothing of the run.
+    # The LoRA file gives the same samples in a job without the run.
     (tmp_path / "of-file").mkdir()
     lora = {"path": str(run.folder / "output" / "tiny.safetensors"), "name": "tiny"}
     bare = {**plan, "data": {**plan["data"], "images": []}}

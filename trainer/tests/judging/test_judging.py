@@ -30,7 +30,7 @@ def _turned(found: np.ndarray) -> np.ndarray:
 
 
 def _near(each: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """A measure that is quick, and of numbers that are no images."""
+    """A measure for features that are single numbers: quick, and easy to check by hand."""
     return 1 - np.sqrt(((each[:, None] - others[None]) ** 2).mean(2))
 
 
@@ -87,7 +87,7 @@ def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> N
     assert (found["copied"], found["prompts_copied"], found["nearest"]["image"]) == (1, 0, "3.png")
     own[0, 0] = trained[4]
     assert counted(["held/0.png", None])["prompts_copied"] == 1
-    # What the base model draws as well with the same noise is no work of the LoRA.
+    # A sample that the base model draws as well, with the same noise, is no copy made by the LoRA.
     base[0, 0] = trained[4]
     assert counted(["held/0.png", None])["copied"] == 1
     # What is like no training image is none, though it is even less like its own.

@@ -1,4 +1,4 @@
-"""Models that judge: tiny ones of transformers' own classes, against what those classes themselves give."""
+"""Measures by models: tiny ones of transformers' own classes, against what those classes themselves give."""
 
 from __future__ import annotations
 

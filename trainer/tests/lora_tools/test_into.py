@@ -108,7 +108,7 @@ def test_the_checkpoint_has_the_dense_sum_and_nothing_else_changes(
 
 
 def _folder(tiny: Any, to: Path) -> Path:
-    """A diffusers folder as they come: the U-Net in two shards and as a variant, links, and other formats beside."""
+    """A diffusers folder with all that such folders have: shards, a variant, links, and weights in other formats."""
     shutil.copytree(tiny("sd15"), to)
     [unet] = (to / "unet").glob("*.safetensors")
     weights = load_file(unet)

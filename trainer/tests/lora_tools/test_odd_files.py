@@ -257,7 +257,7 @@ def test_an_alpha_that_the_metadata_hides_is_no_guess(tmp_path: Path) -> None:
 
 
 def test_flipped_bytes_never_end_in_anything_else(tmp_path: Path) -> None:
-    """bench/lora_fuzz.py does it for longer."""
+    """bench/trainer/lora_fuzz.py does it for longer."""
     save_file(AGES["kohya"][0], tmp_path / "a", {"ss_seed": "1"})
     content, chance = (tmp_path / "a").read_bytes(), random.Random(4)
     length = int.from_bytes(content[:8], "little")

@@ -1,4 +1,4 @@
-"""Masks: what models find, against a computation of its own; images where nothing is found; models that do not fit."""
+"""Masks: what models find, compared with an independent computation; images without a find; models that do not fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime", reason="`npm test` installs it beside the env
 
 
 class Told:
-    """A report that is kept."""
+    """Keeps the lines that a job reports."""
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -132,7 +132,7 @@ def test_what_was_made_is_not_made_again_and_a_damaged_image_ends_nothing(tmp_pa
     masks, told = do(folder, {"subject": mapper_bytes()})
     assert list(masks) == ["a.png"] and [line["path"] for line in told.of("failed")] == ["b.png"]
     (folder / "b.png").unlink()
-    # The model is not even opened: it is none any more.
+    # The file is no model any more. It must not be opened, since all masks are there.
     again, told = do(folder, {"subject": b"broken"})
     assert np.array_equal(np.asarray(again["a.png"]), np.asarray(masks["a.png"]))
     assert told.of("progress")[-1] == {"type": "progress", "done": 1, "total": 1}

@@ -148,7 +148,8 @@ def test_a_stream_holds_two_layers_and_fetches_the_next_before_it_is_asked_for()
             found = stream.get(slots[number])
             assert torch.equal(found["data"], weights[number])
             assert torch.equal(found["scale"], weights[number][:, :1] * 2)
-        # The two layers at each turn of the road are held already. Once the order is known none is waited for.
+        # Where the forward pass turns into the backward pass, the two layers are on the device already. Once the order is
+    # known, no layer is waited for.
         assert stream.copies - before == (4 if turn else 6)
         assert turn < 2 or stream.late == late
     assert len(stream._buffers) == 2 and stream.host_bytes == sum(len(slot.host) for slot in slots)
@@ -164,7 +165,7 @@ def test_a_wrong_guess_costs_a_copy_and_no_number() -> None:
 
 
 def test_a_weight_that_is_used_after_the_next_came_is_an_error_and_not_a_wrong_gradient() -> None:
-    """What autograd keeps of a buffer is refused in the backward pass, since the buffer has changed by then."""
+    """Autograd refuses a tensor that it kept from a buffer, because the buffer has been overwritten since."""
     stream = Stream(torch.device("cpu"))
     slots = [stream.put({"data": torch.full((2, 2), float(i))}) for i in range(3)]
     x = torch.ones(2, 2, requires_grad=True)

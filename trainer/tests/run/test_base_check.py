@@ -55,7 +55,7 @@ def fit_of(
     image: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
     diffusion: Diffusion = DIFFUSION,
 ) -> Fit:
-    """Predictions of a kind by a model that knows the picture up to an error, which grows with the noise."""
+    """Predictions of a kind by a model that knows the image up to an error, which grows with the noise."""
     generator, fit = torch.Generator().manual_seed(1), Fit()
     for t in (125, 375, 625, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
@@ -79,7 +79,7 @@ KINDS = ["epsilon", "v_prediction"]
 @pytest.mark.parametrize("error", [0.2, 0.4, 0.6])
 def test_ranges_of_each_kind(kind: str, error: float) -> None:
     judge([fit_of(kind, error=error)], kind, "base", real=True)
-    # Those that are not in use may be missed where the base knows little: a sound one must not be refused for them.
+    # A wrong kind may be missed where the base knows the image badly: refusing a sound base would be worse.
     rare = {"sample", "flow"} if error < 0.5 else set()
     for other in {*KINDS, *rare} - {kind}:
         with pytest.raises(TrainingError):
@@ -87,7 +87,7 @@ def test_ranges_of_each_kind(kind: str, error: float) -> None:
 
 
 def parts_of(kind: str, image: Callable[[torch.Tensor], torch.Tensor], error: float) -> tuple[Parts, Parts]:
-    """What the predictions of a kind consist of on the straight path, where it knows the picture up to an error."""
+    """What the predictions of a kind consist of on the straight path, when the image is known up to an error."""
     generator, found = torch.Generator().manual_seed(2), []
     for t in (125, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
@@ -117,7 +117,7 @@ def test_straight_path_begins_at_the_image_and_goes_to_the_noise() -> None:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("flow", [True, False])
 def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path, monkeypatch: Any) -> None:
-    """The embedded model is taken for a large one, and what is measured of it for what a base of flow predicts."""
+    """The embedded model takes the place of a full-size one; its predictions are replaced by those of a base of flow."""
     measured, asked = TrainStep._measure, []
 
     def replaced(self: TrainStep, *args: Any, **kwargs: Any) -> Any:
@@ -136,7 +136,7 @@ def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path
     code = main([str(prepare_run(tmp_path / "run", plan))])
     result = read_events(tmp_path / "run")[-1]
     assert (code == 5 and "rectified flow" in result["reason"]) if flow else code == 0
-    # A base that is good as its own kind costs no pass more.
+    # For a base that predicts well as its own kind, the check of flow makes no pass.
     assert any(asked) == flow
 
 
@@ -155,7 +155,7 @@ IMAGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 @pytest.mark.parametrize("diffusion", [DIFFUSION, ZERO_SNR])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sound_base_is_not_refused_for_unusual_images(kind: str, diffusion: Diffusion, image: str) -> None:
-    """Nor if it knows little of them: at the strongest noise not even their brightness."""
+    """Also not when it predicts them badly: at the strongest noise not even their brightness."""
     for error in (0.0, 0.4, 0.8):
         judge([fit_of(kind, error=error, image=IMAGES[image], diffusion=diffusion)] * 2, kind, "base", real=True)
 

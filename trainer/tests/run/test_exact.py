@@ -62,7 +62,7 @@ def test_a_cache_filled_by_other_kernels(train_here: Any, plan_for: Any, tmp_pat
 def test_loader_workers(
     straight: Any, train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are threads: a container's small /dev/shm, which processes would hand images through, ends no run."""
+    """Workers are threads, so a container's small /dev/shm, which processes would pass images through, ends no run."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left in /dev/shm")
@@ -187,7 +187,7 @@ def _may_mount() -> bool:
 
 @pytest.mark.skipif(shutil.which("unshare") is None or not _may_mount(), reason="this user may mount nothing")
 def test_loader_workers_need_no_shared_memory(straight: Any, plan_for: Any, tmp_path: Path) -> None:
-    """Containers get 64 MB of it, which other programs may have filled."""
+    """Containers have 64 MB of shared memory, which other programs may have filled."""
     plan = _rich(plan_for, resources={"workers": 2, "cache_dir": str(tmp_path / "full")})
     folder = prepare_run(tmp_path / "full-shm", plan)
     full = 'mount -t tmpfs -o size=4k tmpfs /dev/shm && { yes | dd of=/dev/shm/full 2>/dev/null; exec "$@"; }'

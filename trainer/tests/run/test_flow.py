@@ -12,13 +12,13 @@ from tests.run.test_base_check import IMAGES, parts_of
 from tests.run.test_right import open_here
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.compute.noise import Diffusion, alphas_cumprod, shifted
-from visiontrain_trainer.compute.sampling import denoised, flow_ladder, walk
+from visiontrain_trainer.compute.sampling import denoise, denoised, flow_noise_levels
 from visiontrain_trainer.compute.timesteps import flow_timestep
 from visiontrain_trainer.contract.plan import Shot, VaeScaling, parse_plan
 from visiontrain_trainer.data.scaling import Scaling
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.flow_check import check_is_flow
-from visiontrain_trainer.run.sample import Artist, decode, parameters, sample_latents
+from visiontrain_trainer.run.sample import SampleContext, decode, parameters, sample_latents
 
 FLOW = Diffusion(alphas_cumprod({}, False), "flow", torch.device("cpu"))
 
@@ -30,7 +30,7 @@ def test_levels_and_targets() -> None:
     torch.testing.assert_close(FLOW.noisy(latents, noise, t), (1 - sigma) * latents + sigma * noise)
     assert torch.equal(FLOW.target(latents, noise, t), noise - latents)
     # The model is told σ · 1000, as programs that sample from it tell it; the last level is pure noise.
-    assert FLOW.told(t).tolist() == [1, 500, 1000]
+    assert FLOW.model_timesteps(t).tolist() == [1, 500, 1000]
 
 
 @pytest.mark.parametrize("shift", [1.0, 2.5])
@@ -63,7 +63,7 @@ def test_the_sampler_is_that_of_diffusers(spacing: str, shift: float) -> None:
     def clean(x: torch.Tensor, sigma: float, timestep: float) -> torch.Tensor:
         return denoised("flow", x, velocity(x, timestep), sigma)
 
-    ours = walk("euler", flow_ladder(1000, spacing, 12, shift), lambda step: start, clean)
+    ours = denoise("euler", flow_noise_levels(1000, spacing, 12, shift), lambda step: start, clean)
     assert float((ours - theirs).abs().max()) <= 1e-5
 
 
@@ -119,7 +119,7 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     target = session.latents.scaling.seen(session.latents.get(use.sample, session.batches.view(use))[0].float())
     shot = Shot("a", "", 4, 1.0, 5, use.sample.bucket, 1.0, None)
     text = session.texts.get(use.sample.caption)
-    artist = Artist(
+    context = SampleContext(
         plan=session.plan,
         unet=session.unet,
         schedule=session.base.scheduler_config(),
@@ -128,7 +128,7 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     )
 
     def now() -> tuple[float, float]:
-        drawn = sample_latents(artist, shot, (text, text))[0]
+        drawn = sample_latents(context, shot, (text, text))[0]
         losses = [loss for draw in range(2) for loss in session.train_step.losses_at(use, [300, 600, 900], draw)]
         return sum(losses), float((drawn - target).square().mean())
 
@@ -139,7 +139,7 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     assert after[0] < 0.9 * before[0] and after[1] < 0.9 * before[1], (before, after)
     said = parameters(replace(session.plan, name="fox"), shot, adapter=False)
     assert "Sampler: Euler, Schedule type: Trailing, Shift: 2.5" in said
-    assert decode(session.base.vae(torch.float32), sample_latents(artist, shot, (text, text)), session.latents.scaling)
+    assert decode(session.base.vae(torch.float32), sample_latents(context, shot, (text, text)), session.latents.scaling)
 
 
 def test_vae_scaling_of_the_plan_is_its_class(plan_for: Any) -> None:

@@ -49,9 +49,9 @@ def _files(tmp_path: Path) -> dict[str, bytes]:
 def test_they_are_drawn_once_and_kept(plan: Any, train_here: Any, tmp_path: Path, monkeypatch: Any) -> None:
     shots: list[Any] = []
 
-    def counted(artist: Any, shot: Any, conditions: Any) -> Any:
+    def counted(context: Any, shot: Any, conditions: Any) -> Any:
         shots.append(shot)
-        return sample_latents(artist, shot, conditions)
+        return sample_latents(context, shot, conditions)
 
     monkeypatch.setattr(generated, "sample_latents", counted)
     first = train_here(plan, "first")
@@ -80,11 +80,11 @@ def test_a_stop_among_them_goes_on_with_the_next(plan: Any, train_here: Any, tmp
         path.unlink()
     control, drawn = tmp_path / "cut" / "control", []
 
-    def then_stop(artist: Any, shot: Any, conditions: Any) -> Any:
+    def then_stop(context: Any, shot: Any, conditions: Any) -> Any:
         drawn.append(shot.seed)
         if len(drawn) == 2:
             (control / "stop").write_text("")
-        return sample_latents(artist, shot, conditions)
+        return sample_latents(context, shot, conditions)
 
     monkeypatch.setattr(generated, "sample_latents", then_stop)
     assert main([str(prepare_run(tmp_path / "cut", plan))]) == 75

@@ -44,7 +44,7 @@ TRAINING = {**SETTINGS, **MORE}
 
 
 def _clash(first: str, second: str) -> bool:
-    """Whether two settings may not stand together: they are of one key, or run.yaml refuses them."""
+    """Whether two settings cannot be combined: both set the same key, or run.yaml refuses the pair."""
     one, other = TRAINING[first], TRAINING[second]
     optimizers = {"schedule-free", "came", "lion"}
     kept = {"preservation", "text encoder for a while"}
@@ -55,7 +55,7 @@ def _clash(first: str, second: str) -> bool:
 
 
 def _drawn(count: int, seed: int) -> list[tuple[str, str, str]]:
-    """Each: a setting of data and two of training that may stand together."""
+    """`count` triples that can be combined: a setting of data and two of training."""
     draw, found = random.Random(seed), []
     while len(found) < count:
         first, second = draw.sample(list(TRAINING), 2)

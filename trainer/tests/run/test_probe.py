@@ -20,7 +20,7 @@ from visiontrain_trainer.run import probe
 
 
 class _Allocator(probe.CardMeter):
-    """What the CPU's allocator gives out: the same number each time."""
+    """A meter that reads the CPU's allocator, which gives the same number each time."""
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:

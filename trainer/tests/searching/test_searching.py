@@ -1,4 +1,4 @@
-"""The search asks real Optuna. Skipped where `setup --optuna` has not put it beside the environment."""
+"""The search with the real Optuna. Skipped where `setup --optuna` has not installed it beside the environment."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_process_that_was_killed_costs_nothing(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"op_code": 5, "worker')
     told = [{"trial": open_trial["number"], "state": "complete", "value": loss(open_trial["values"])}]
-    # What was told is told again by a process that does not know of it.
+    # A new process sends results again that the study holds already.
     next_trials(question(path, told=told))
     again = next_trials(question(path, told=told))["trials"]
     assert [t["values"] for t in again[:5]] == [t["values"] for t in whole[:5]]

@@ -10,14 +10,15 @@ import pytest
 from visiontrain_trainer.training.early_stop import LEAST_IMAGES, Check, reason_to_stop
 
 RUNS, CHECKS = 40, 36
-#: Patience, images, and how much of a deviation is left at the next validation: weights move little between two.
+#: Patience, number of images, and the share of a deviation that remains at the next validation: weights change little
+#: between two validations.
 SETTINGS = [(3, LEAST_IMAGES, 0.5), (4, 16, 0.0), (5, 24, 0.3)]
 
 
 def _series(draw: random.Random, trend: list[float], images: int, kept: float) -> list[Check]:
-    """Validations whose images follow the trend each in its measure, with deviations of each and of all together.
+    """Validations whose images each follow the trend by a factor of their own, with deviations of each and of all.
 
-    Their losses lie apart as those of real images do: the highest of 24 is some ten times the lowest.
+    The losses differ as those of real images do: the highest of 24 is about ten times the lowest.
     """
     base = [0.15 * math.exp(draw.gauss(0, 0.6)) for _ in range(images)]
     measure = [draw.gauss(1, 0.3) for _ in range(images)]

@@ -21,7 +21,7 @@ from visiontrain_trainer.training.ema import Ema
 
 
 class _Adapter(SimpleNamespace):
-    """As much of an adapter as an average needs."""
+    """The part of an adapter that the average uses."""
 
     def refresh(self) -> None: ...
 
@@ -54,7 +54,7 @@ def test_it_equals_the_formula(decay: float, every: int, start: int, ramp: bool)
     each = [draw.normal(size=50)]
     each += [each[0] + slope * step for step in range(1, 31)]
     ema, adapter = _averaged(EmaPlan(decay, every, start, "ema"), [torch.tensor(w, dtype=torch.float32) for w in each])
-    # The share of each step's weights in the average: what its update took in, times what later updates left of it.
+    # The weight of each step in the average: the share that its update took in, times the shares that later ones kept.
     shares = {min(start, 30): 1.0}
     for number, step in enumerate((s for s in range(start + 1, 31) if (s - start) % every == 0), 1):
         stays = min(decay, (1 + number) / (10 + number))
@@ -102,7 +102,7 @@ def plan(plan_for: Any, images: Any) -> Any:
 
 
 def test_a_run_with_an_average(plan: Any, train_here: Any, tmp_path: Path) -> None:
-    """Training is that of a run without; files, validation and exports have what was asked for; a stop changes none."""
+    """Training is the same as without; files, validation and exports have the weights asked for; a stop changes none."""
     bare, both = train_here(plan(None), "bare"), train_here(plan("both"), "both")
     assert [e["digest"] for e in both.of("step")] == [e["digest"] for e in bare.of("step")]
     made = _hashes(both.folder / "output")

@@ -27,9 +27,9 @@ class Card:
         self.passes = 0
         self.broken = False
         self.stream = "usual"
-        #: Whether a record has failed: PyTorch's own bookkeeping then refuses to give memory back.
+        #: Whether a recording has failed: PyTorch then refuses to give memory back.
         self.confused = False
-        #: Number of recorded passes, and the number above which a first pass or a record runs out of memory.
+        #: Number of recorded passes, and the number above which a first pass or a recording runs out of memory.
         self.kept, self.room = 0, 100
         self.replaying = self.ends_badly = False
 

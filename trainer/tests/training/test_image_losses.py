@@ -1,4 +1,4 @@
-"""Images that were never learned, and those known by heart, on made losses whose truth is known."""
+"""Images that were never learned, and memorised ones, on made-up losses whose kinds are known."""
 
 from __future__ import annotations
 

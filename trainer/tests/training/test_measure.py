@@ -1,4 +1,4 @@
-"""The verdict on learning is as sure as its numbers allow, and no surer."""
+"""The verdict on learning claims no more than the numbers show."""
 
 from __future__ import annotations
 

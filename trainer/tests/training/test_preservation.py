@@ -1,4 +1,4 @@
-"""What the base predicts for the class is kept: the loss and its gradient are those of the formula."""
+"""Prior preservation: the loss that keeps the base's predictions for the class, and its gradient, against the formula."""
 
 from __future__ import annotations
 

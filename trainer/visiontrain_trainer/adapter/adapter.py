@@ -13,12 +13,12 @@ from visiontrain_trainer.contract.plan import Lokr, Training
 
 from .dora import DoraLayer
 from .dropout import Dropout
+from .embedding import Trigger, put_embeddings
 from .layer import AdapterLayer, Target
 from .loha import LohaLayer
 from .lokr import LokrLayer
 from .lora import LoraLayer
 from .targets import check_rules, targets_of
-from .words import Word, put_words
 
 #: The digest takes this many weights at a time, to bound its memory.
 _DIGEST_PIECE = 1 << 22
@@ -54,17 +54,17 @@ class Adapter:
 
     `parts` maps "unet" and each text encoder that is trained to its module. The weights of a layer and their gradients
     are views into `flat` and `flat_grad`, one fp32 tensor for each part. The optimiser, the norm, the digest and the
-    sum over processes use these flat tensors. `words` are the text encoders that learn the trigger as an embedding of
-    its own, in parts of their own. Raises TrainingError for a part without layers to train.
+    sum over processes use these flat tensors. `embeddings` are those that the trigger is learned as, by text encoder;
+    each is a part of its own. Raises TrainingError for a part without layers to train.
     """
 
     def __init__(
-        self, parts: dict[str, nn.Module], plan: Training, seed: int, words: dict[str, Word] | None = None
+        self, parts: dict[str, nn.Module], plan: Training, seed: int, embeddings: dict[str, Trigger] | None = None
     ) -> None:
         family = family_of(parts)
         self.dropout = Dropout(plan.dropout, seed, ranks=plan.rank_dropout, modules=plan.module_dropout)
         self.dropout.timed = plan.t_lora
-        #: An embedding's layer stands among them, which is like one where the adapter is treated as one thing.
+        #: By part and module. The layers of embeddings are among them: they have the methods that are called on all.
         self.layers: dict[str, dict[str, Any]] = {}
         found = {part: targets_of(part, module, replace(plan, layers=[]), family) for part, module in parts.items()}
         check_rules(plan.layers, [target.file_name for targets in found.values() for target in targets])
@@ -77,12 +77,12 @@ class Adapter:
                     id="training/layers",
                 )
             self.layers[part] = {target.module: self._wrap(module, target, plan) for target in targets}
-        if words and plan.pivotal is not None:
-            self.layers |= put_words(words, plan.pivotal)
+        if embeddings and plan.pivotal is not None:
+            self.layers |= put_embeddings(embeddings, plan.pivotal)
         for part, layers in self.layers.items():
             for name, layer in layers.items():
                 layer.start(seed, part, name)
-        #: Scale by layer name as it is trained, for layers that were asked to act otherwise.
+        #: The trained scale by layer name, of the layers whose scale `strengthen` has changed.
         self._learned: dict[str, float] = {}
         self.flat: dict[str, torch.Tensor] = {}
         self.flat_grad: dict[str, torch.Tensor] = {}
@@ -101,7 +101,7 @@ class Adapter:
         parent_name, _, leaf = target.module.rpartition(".")
         parent = root.get_submodule(parent_name)
         base = getattr(parent, leaf)
-        # A frozen layer knows its device without making its weight.
+        # A frozen layer (`model/frozen.py`) is asked for its device itself: asking for its weight would unpack it.
         device = getattr(base, "device", None) or base.weight.device
         layer = make_layer(base, target, self.dropout, plan).to(device)
         setattr(parent, leaf, layer)
@@ -196,7 +196,7 @@ class Adapter:
                 layer.enabled = on
 
     def strengthen(self, factor: float) -> None:
-        """Let the adapter act `factor` times as strong as it was learned; 1 is how it is trained."""
+        """Set the strength of the adapter: its change is multiplied by `factor`. 1 is how it is trained."""
         for layers in self.layers.values():
             for layer in layers.values():
                 layer.scale = factor * self._learned.setdefault(layer.name, layer.scale)

@@ -63,7 +63,7 @@ class Dropout:
         if self.timed is None:
             return None
         self._timed_windows.append((self._width, rank))
-        # Nothing is drawn to be dropped from these columns; `draw` sets them.
+        # The rate of these columns is 0, so that chance drops none: `draw` zeroes them by the timestep.
         start, self._width = self._width, self._width + rank
         self._columns.append((rank, 0.0, 1.0))
         return slice(start, self._width)

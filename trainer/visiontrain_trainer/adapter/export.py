@@ -18,9 +18,9 @@ from visiontrain_trainer.base.safefile import model_hashes, pieces
 from visiontrain_trainer.compute.device import DTYPES
 from visiontrain_trainer.contract.plan import Plan
 
+from .embedding import embedding_file
 from .lora_format import Tensors, to_diffusers, to_kohya
 from .lora_metadata import MINIMAL
-from .words import embedding_file
 
 #: What the names of SDXL's layers in a file depend on, of the U-Net's configuration.
 _UNET_FACTS = ("layers_per_block", "up_block_types")

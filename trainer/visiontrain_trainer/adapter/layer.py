@@ -97,7 +97,7 @@ class AdapterLayer(nn.Module):
         raise NotImplementedError
 
     def shorten(self, factor: Tensor) -> None:
-        """Multiply the change by `factor`, a scalar on the device."""
+        """Multiply the change by `factor`, a scalar on the device, by scaling the weights in place."""
         raise NotImplementedError
 
     def norm(self) -> Tensor:
@@ -110,7 +110,10 @@ class AdapterLayer(nn.Module):
 
     @torch.no_grad()
     def cap(self, most: float) -> None:
-        """Shorten a change that is longer than `most` to it. A shorter one is multiplied by 1: nothing waits."""
+        """Scale a change whose norm is above `most` down to that norm.
+
+        A smaller change is multiplied by 1, so that the host need not wait for the comparison on the device.
+        """
         self.shorten((most / self.norm().clamp(min=1e-12)).clamp(max=1))
 
     def fuses(self, x: Tensor) -> bool:

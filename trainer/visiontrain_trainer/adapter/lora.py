@@ -26,7 +26,7 @@ class LoraLayer(AdapterLayer):
         out, into = self.sides
         ones = (1,) * len(self.kernel)
         self._rank_window = dropout.rank_window(self.rank)
-        # A text encoder is asked at no timestep.
+        # A text encoder's states serve any timestep, so T-LoRA masks the U-Net's ranks only.
         self._timed_window = dropout.timed_window(self.rank) if target.part == "unet" else None
         self._add(down=torch.empty(self.rank, into, *self.kernel), up=torch.zeros(out, self.rank, *ones))
 

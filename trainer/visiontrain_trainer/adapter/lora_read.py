@@ -129,7 +129,7 @@ def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any])
     """All names that files may give a module, in kohya's spelling."""
     if part == "unet":
         names = [module]
-        # A layer that the original layout does not have goes by one name alone.
+        # A layer that the original layout lacks has only its name in diffusers.
         with contextlib.suppress(KeyError):
             names.append(unet_to_ldm(module, unet_config))
         if family == "sdxl":

@@ -41,7 +41,7 @@ class _File:
 
 
 class MergedLoras:
-    """The files of a run. Give `change` to the base, and call `told` once its U-Net is built."""
+    """The files of a run. Give `change` to the base, and call `report` once its U-Net is built."""
 
     def __init__(self, plan: Plan) -> None:
         self._family = plan.model.family
@@ -63,8 +63,11 @@ class MergedLoras:
                 weight = weight.float() + file.strength * change
         return weight
 
-    def told(self, events: Events) -> None:
-        """Say what of the files fits no layer of the U-Net. Raises TrainingError where nothing of a file does."""
+    def report(self, events: Events) -> None:
+        """Emit a note for each file: how many of its layers were merged, and which fit no layer of the U-Net.
+
+        Raises TrainingError for a file of which no layer fits.
+        """
         for index, file in enumerate(self._files):
             wanted = [n for n in file.modules if file.acts(n) and not n.startswith(TEXT_PREFIXES)]
             text = [n for n in file.modules if file.acts(n) and n.startswith(TEXT_PREFIXES)]
@@ -80,9 +83,9 @@ class MergedLoras:
                     next_steps=["Choose a LoRA of the same base model in model.merge_loras, or leave it out."],
                     id="lora/unusable",
                 )
-            said = f"merged {file.path.name} at {file.strength:g}: {len(wanted) - len(left)} layers of the U-Net"
+            sentence = f"merged {file.path.name} at {file.strength:g}: {len(wanted) - len(left)} layers of the U-Net"
             more = f"; {len(left)} fit none ({left[0]} …)" if left else ""
-            events.note(f"{said}{more}.", "warn" if left else "info")
+            events.note(f"{sentence}{more}.", "warn" if left else "info")
 
 
 def merge_into(base: BaseModel, plan: Plan) -> MergedLoras | None:

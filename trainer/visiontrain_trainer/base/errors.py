@@ -25,8 +25,8 @@ class TrainerError(Exception):
         self.details = list(details)
         self.next_steps = list(next_steps)
 
-    def told(self) -> dict[str, Any]:
-        """What a program that answers in JSON tells of its failure; `told-error.ts` reads it."""
+    def as_json(self) -> dict[str, Any]:
+        """The error as the programs beside the training print it; `engine/environment/programs/` reads it."""
         facts = {"id": self.id, "code": self.code, "reason": self.reason}
         return facts | {"details": self.details, "next_steps": self.next_steps}
 
@@ -59,13 +59,16 @@ class MachineError(TrainerError):
 
 
 def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineError:
-    """The MachineError that tells a person `reason` and what to do about `error`, an exception for lack of memory."""
+    """The MachineError for `error`, an exception for lack of memory: `reason`, and steps that free or save memory."""
     details, steps = [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps]
     return MachineError(reason, details, steps, id="training/memory")
 
 
 class TakenOver(Exception):  # noqa: N818 - not an error: another trainer does this run now
-    """A later attempt of the run has begun where this process could not be seen. This process must write no more."""
+    """A later attempt of the run has begun, on a machine that could not see this process.
+
+    This one must write no more.
+    """
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: a request that was granted

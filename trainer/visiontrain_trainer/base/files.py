@@ -43,7 +43,7 @@ def is_request(path: Path) -> bool:
 
 
 def hold(folder: Path) -> Path:
-    """A path to `folder` that stays valid when the folder is moved (in /proc), or its resolved path without /proc.
+    """A path to `folder` that stays valid when the folder is moved: one in /proc, or without /proc the resolved path.
 
     Raises OSError when `folder` is not a folder that can be opened.
     """

@@ -11,7 +11,7 @@ from typing import NoReturn
 def leave(code: int) -> NoReturn:
     """End the process at once with the exit code, after what was printed has been handed on.
 
-    Everything is on the disk by then. This skips the unloading of torch, for which a person would wait seconds.
+    The caller must have written everything to the disk. Torch is not unloaded, which would take seconds.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):

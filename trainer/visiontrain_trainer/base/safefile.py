@@ -72,12 +72,12 @@ def _payload_start(content: bytes) -> int:
 def metadata_of(content: bytes) -> dict[str, str]:
     """The metadata in the header of a safetensors file, which the library's own `load` does not return.
 
-    The library takes a `null` in its place, and then there is none.
+    It is empty where the header has none, or has `null` for it, which the library accepts.
     """
     return json.loads(content[8 : _payload_start(content)]).get("__metadata__") or {}
 
 
-#: Where the window begins that old Stable Diffusion programs hash, and its size.
+#: First byte and size in bytes of the part of a file that old Stable Diffusion programs hash.
 _WINDOW, _WINDOW_SIZE = 0x100000, 0x10000
 
 

@@ -37,7 +37,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class _Retry(Exception):
-    """The server could not answer now; another try may help, after `wait` seconds where the server names them."""
+    """The server could not answer now, but another try may help, after `wait` seconds if the server named a time."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -83,7 +83,7 @@ class Endpoint:
             yield {"text": reply}
 
     def _caption(self, image: Image.Image) -> str:
-        """What the model says of an image. Raises ValueError with the reason when it says nothing of use."""
+        """The caption that the model gives an image. Raises ValueError with the reason when the reply is no caption."""
         body = self._request(image)
         for left in reversed(range(_TRIES)):
             try:
@@ -107,7 +107,7 @@ class Endpoint:
         request = {
             "model": self._model,
             "messages": [{"role": "user", "content": content}],
-            # The same image shall get the same words; servers without a seed ignore it.
+            # A fixed seed gives the same image the same caption each time; servers without seeds ignore it.
             "temperature": 0,
             "seed": 0,
             "max_tokens": self._max_tokens,
@@ -129,18 +129,18 @@ class Endpoint:
         except (OSError, http.client.HTTPException) as error:
             raise _Retry(_why(error, self._seconds)) from error
 
-    def _refused(self, status: int, said: str, headers: Any) -> Exception:
+    def _refused(self, status: int, answer: str, headers: Any) -> Exception:
         if status in (401, 403):
             cure = (
                 "Name the variable that holds the key: --key-env NAME" if not self._key else "Is the key the right one?"
             )
             return TrainingError(
-                f"The endpoint refuses the key (HTTP {status}).", [self._url, said], [cure], id="captions/server"
+                f"The endpoint refuses the key (HTTP {status}).", [self._url, answer], [cure], id="captions/server"
             )
         if status in (404, 405):
             return TrainingError(
                 f"The endpoint knows no such address or model (HTTP {status}).",
-                [self._url, f"model {self._model}", said],
+                [self._url, f"model {self._model}", answer],
                 ["The address ends in /v1 with most servers; see which models there are: curl ADDRESS/models"],
                 id="captions/server",
             )
@@ -152,8 +152,8 @@ class Endpoint:
             )
         if status == 429 or status >= 500:
             after = headers.get("Retry-After", "") if headers is not None else ""
-            return _Retry(f"the endpoint answers HTTP {status}: {said}", float(after) if after.isdecimal() else None)
-        return ValueError(f"the endpoint answers HTTP {status}: {said}")
+            return _Retry(f"the endpoint answers HTTP {status}: {answer}", float(after) if after.isdecimal() else None)
+        return ValueError(f"the endpoint answers HTTP {status}: {answer}")
 
 
 def _why(error: BaseException, seconds: float) -> str:

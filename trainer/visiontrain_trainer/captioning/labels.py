@@ -11,7 +11,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.base.files import read_regular
 
 #: Danbooru's numbers of its categories.
-CATEGORIES = {0: "general", 1: "artist", 3: "copyright", 4: "character", 5: "meta", 9: "rating"}
+CATEGORIES = {0: "general", 1: "context", 3: "copyright", 4: "character", 5: "meta", 9: "rating"}
 #: Most bytes of a label file; that of WD v3 has 308 kB.
 _MOST_BYTES = 16 << 20
 

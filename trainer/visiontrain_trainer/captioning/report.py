@@ -1,4 +1,4 @@
-"""What captioning tells its parent: one JSON object a line on stdout, which nothing else may write to."""
+"""Reports to the parent process: one JSON object a line on stdout, which nothing else may write to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Report:
                 data = data[os.write(self._stream, data) :]
 
     def progress(self, method: str, done: int, total: int, rate: float | None = None) -> None:
-        """Tell how many images a method has done. All but the first and the last of a method may be left out."""
+        """Report how many images a method has done. At most one line in a while is printed, but the first and the last
+        of a method always are.
+        """
         now = time.monotonic()
         if 0 < done < total and now - self._last < _EVERY:
             return
@@ -51,7 +53,7 @@ class Report:
         self.line("failed", path=path, reason=reason)
 
     def error(self, error: TrainerError) -> None:
-        self.line("error", **error.told())
+        self.line("error", **error.as_json())
 
 
 def run_program(arguments: list[str], module: str, what: str, work: Callable[[Path, Report], None]) -> int:

@@ -23,7 +23,7 @@ _BLIP_TOKENS = (10, 75)
 
 
 class Captioner:
-    """A loaded captioner. One image goes through it at a time, so that company changes no word."""
+    """A loaded captioner. It takes one image at a time: in a batch, the other images could change a word."""
 
     batch = 1
 

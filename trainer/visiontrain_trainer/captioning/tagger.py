@@ -17,9 +17,9 @@ from visiontrain_trainer.base.libraries import cannot_import
 
 from .labels import Label, read_labels
 
-#: Tags below this probability are not kept: no threshold that anybody uses is near it.
+#: Tags below this probability are not kept. It is far below every threshold in use.
 FLOOR = 0.05
-#: Images that go through a card at once. A processor takes one: more are not faster there.
+#: Images that go through a card at once. On a processor it is one, because more are not faster there.
 CARD_BATCH = 8
 
 
@@ -58,9 +58,9 @@ _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
 
 
 def read_input(shape: Sequence[Any], name: str, type: str, words: str) -> Input:
-    """How a model with an input of this shape takes images. `words` are the registry's: order and range of colours.
+    """How a model with this input takes images. `words` is the registry's text on the order and range of colours.
 
-    Raises TrainingError when that cannot be told.
+    Raises TrainingError when the input is no square image of a fixed size, or the order of colours is not known.
     """
     dtype = {"tensor(float)": np.float32, "tensor(float16)": np.float16}.get(type)
     if dtype is None or len(shape) != 4:
@@ -92,7 +92,7 @@ _NO_TAGGER = "The model is no tagger: it takes no images of a fixed square size.
 
 
 class Tagger:
-    """A loaded tagger. `batch` images go through it at once, always as many, so that company changes no score."""
+    """A loaded tagger. All passes have `batch` images, so that the number of images in a pass cannot change a score."""
 
     def __init__(self, settings: dict[str, Any], device: str, threads: int) -> None:
         self._labels = read_labels(Path(settings["labels"]))

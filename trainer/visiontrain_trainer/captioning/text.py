@@ -14,7 +14,7 @@ _LEAD = re.compile(r"^(caption|description|answer|tags?)\s*:\s*", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"^(i['’]?m sorry|sorry,|i am sorry|i (can(no|['’])?t|am unable|am not able|won['’]t)|as an ai\b)", re.IGNORECASE
 )
-#: BLIP's known disease: "arafed" is no word, and stands where a caption of its training data had been masked.
+#: BLIP writes "arafed", which is no word, where captions of its training data had been masked.
 _ARAFED = re.compile(r"\b(an? )?araf(ed|f|fe|ffe|fy|fed)\b\s*", re.IGNORECASE)
 
 
@@ -49,7 +49,7 @@ def is_refusal(text: str) -> bool:
 
 
 def _without_echoes(line: str) -> str:
-    """`a cat a cat a cat on a mat` → `a cat on a mat`: a phrase of up to six words that follows itself is said once."""
+    """`a cat a cat a cat on a mat` → `a cat on a mat`: a phrase of up to six words that follows itself is kept once."""
     words = line.split()
     for length in range(6, 0, -1):
         at = 0

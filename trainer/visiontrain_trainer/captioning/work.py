@@ -21,7 +21,7 @@ _WHITE = "#ffffff"
 
 
 class Model(Protocol):
-    """What captions images; `tags` gives one result for each of at most `batch` images."""
+    """A model or a server that captions images; `tags` gives one result for each of at most `batch` images."""
 
     batch: int
 
@@ -29,7 +29,7 @@ class Model(Protocol):
 
 
 def do_job(job: Job, report: Report) -> None:
-    """Caption what is missing. An image that cannot be captioned is told and left out.
+    """Caption the images that have no result yet. An image that cannot be captioned is reported and left out.
 
     Raises TrainerError when a model or the machine is at fault; what was made until then is kept.
     """
@@ -89,7 +89,7 @@ class _Round:
             for (image, _), result in zip(read, model.tags([pixels for _, pixels in read]), strict=True):
                 write_result(self._job.store, self._method, image, result)
         except ValueError as error:
-            # Models that may fail at one image take one at a time.
+            # Only models with `batch` 1 raise ValueError, so the image that failed is the only one read.
             self._report.failed(read[0][0].path, str(error))
         except OSError as error:
             raise MachineError(

@@ -47,7 +47,7 @@ class Device:
         return self.torch.type == "cuda"
 
     def instead_of_fp16(self) -> str:
-        """A number format that this device computes and that does not overflow as fp16 does."""
+        """The number format to advise where fp16 overflows: one that this device computes."""
         return "bf16" if self.is_cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
 
     def put(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -84,7 +84,10 @@ def give_back_memory() -> None:
 
 
 def open_device(resources: Resources, processes: Processes) -> Device:
-    """Check that the planned device is there and switch everything as planned. Raises MachineError."""
+    """Check that the planned device is there, and set torch's switches as planned.
+
+    Raises MachineError when the device is not there or lacks a number format of the plan.
+    """
     name = resources.device
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise MachineError(

@@ -1,4 +1,4 @@
-"""The facts of what is really active: libraries, kernels, number formats. Runs are compared by them."""
+"""The device, libraries, kernels and number formats that a run really uses. Runs are compared by these facts."""
 
 from __future__ import annotations
 

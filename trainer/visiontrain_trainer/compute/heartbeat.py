@@ -30,13 +30,19 @@ def lost_process(who: str, detail: str) -> TrainingError:
 
 
 def _store(seconds: float) -> Any:
-    """A connection of its own: PyTorch's waits in one of its calls while another thread would use it."""
+    """A second connection to the launcher's store, because PyTorch's own is blocked while one of its calls waits.
+
+    A call on it that takes longer than `seconds` raises RuntimeError.
+    """
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     return torch.distributed.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=seconds))
 
 
-def come(rank: int, count: int, seconds: float) -> None:
-    """Wait until all processes have come. Raises TrainingError naming those that have not."""
+def wait_for_all(rank: int, count: int, seconds: float) -> None:
+    """Wait at most `seconds` until all `count` processes have started.
+
+    Raises TrainingError naming those that have not.
+    """
     attempt = os.environ.get("TORCHELASTIC_RUN_ID", "")
     keys = [f"visiontrain/{attempt}/here/{other}" for other in range(count)]
     store = None
@@ -61,7 +67,11 @@ def come(rank: int, count: int, seconds: float) -> None:
 
 
 def watch(rank: int, count: int, limit: float, lost: Callable[[TrainerError], None]) -> None:
-    """Begin to beat, and call `lost` when another process has not beaten for `limit` seconds, or the store is gone."""
+    """Start the heartbeat of this process, and watch those of the others.
+
+    `lost` is called once, in the thread of the heartbeat, when another process has had none for `limit` seconds or the
+    launcher's store is gone.
+    """
     thread = threading.Thread(target=_beat, args=(rank, count, limit, lost), name="heartbeat", daemon=True)
     thread.start()
 
@@ -87,7 +97,8 @@ def _beat(rank: int, count: int, limit: float, lost: Callable[[TrainerError], No
                 lost(lost_process(f"Process {late[0]} of {count}", f"It gave no sign of life for {limit:g} s."))
                 return
             time.sleep(max(0.0, min(5.0, limit / 6) - (time.monotonic() - began)))
-            # This process itself was stopped for long: what the others did meanwhile is looked at anew.
+            # This process itself was stopped for long (Ctrl-Z, a machine asleep). Its record of the others is out of
+            # date, so each of them gets the whole limit again.
             if time.monotonic() - began > limit / 2:
                 seen = {other: (beat, time.monotonic()) for other, (beat, _) in seen.items()}
     except RuntimeError as error:

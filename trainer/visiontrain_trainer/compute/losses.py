@@ -21,7 +21,10 @@ _MOST_SNR = 1000.0
 def element_losses(
     prediction: torch.Tensor, target: torch.Tensor, kind: str = "l2", c: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Loss of each element, fp32 [B, 4, h, w]. `c` [B] is where huber and smooth_l1 turn from square to straight."""
+    """Loss of each element, fp32 [B, 4, h, w]: `kind` is l2, l1, huber or smooth_l1.
+
+    `c` [B] is the error at which huber and smooth_l1 go over from quadratic to linear; other kinds need none.
+    """
     error = prediction.float() - target
     if kind == "l1":
         return error.abs()
@@ -48,7 +51,7 @@ def losses(
 
 
 def huber_c(training: Training, diffusion: Diffusion, t: torch.Tensor) -> torch.Tensor | None:
-    """Where huber and smooth_l1 turn straight, by timestep: fp32 [B]. None for other losses."""
+    """The error at which huber and smooth_l1 become linear, by timestep: fp32 [B]. None for other losses."""
     if training.loss not in ("huber", "smooth_l1"):
         return None
     c, scale = training.huber_c, training.huber_scale

@@ -36,14 +36,14 @@ def flow_levels(steps: int) -> torch.Tensor:
 
 
 def shifted(level: float, shift: float) -> float:
-    """A noise level of rectified flow, from 0 to 1, moved towards the noise, as larger pictures need it."""
+    """A noise level of rectified flow, 0 to 1, moved towards more noise, as larger images need (arXiv:2403.03206)."""
     return shift * level / (1 + (shift - 1) * level)
 
 
 class Diffusion:
     """How noisy each timestep is, and what follows from it. Latents are [B, 4, h, w], timesteps long [B] in [0, T).
 
-    For ε and v the parts of picture and noise are √ᾱ and √(1 − ᾱ), for rectified flow 1 − σ and σ.
+    For ε and v the factors of image and noise are √ᾱ and √(1 − ᾱ), for rectified flow 1 − σ and σ.
     """
 
     def __init__(self, product: torch.Tensor, prediction: str, device: torch.device) -> None:
@@ -66,12 +66,12 @@ class Diffusion:
         """Signal-to-noise ratio ᾱ / (1 − ᾱ), fp32 [B]."""
         return self._snr[t]
 
-    def told(self, t: torch.Tensor) -> torch.Tensor:
-        """What the model is told of timesteps: for rectified flow σ · T, which is one more."""
+    def model_timesteps(self, t: torch.Tensor) -> torch.Tensor:
+        """The timesteps [B] as the U-Net takes them: `t` itself, for rectified flow σ · T, which is t + 1."""
         return t + 1 if self._prediction == "flow" else t
 
     def noisy(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε, for rectified flow (1 − σ) x_0 + σ ε."""
+        """Noisy latents [B, 4, h, w]: x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε, for rectified flow (1 − σ) x_0 + σ ε."""
         return self._signal[t].view(-1, 1, 1, 1) * latents + self._noise[t].view(-1, 1, 1, 1) * noise
 
     def straight(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -80,7 +80,7 @@ class Diffusion:
         return (1 - share) * latents + share * noise
 
     def target(self, latents: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """ε, or v = √ᾱ_t ε − √(1 − ᾱ_t) x_0, or the velocity of a flow, ε − x_0."""
+        """What the base predicts, [B, 4, h, w]: ε, v = √ᾱ_t ε − √(1 − ᾱ_t) x_0, or the velocity of a flow, ε − x_0."""
         if self._prediction == "epsilon":
             return noise
         if self._prediction == "flow":
@@ -98,7 +98,7 @@ class Diffusion:
         }
 
     def min_snr_weights(self, t: torch.Tensor, gamma: float) -> torch.Tensor:
-        """min(SNR, γ) / SNR for ε, min(SNR, γ) / (SNR + 1) for v; [B]. SNR 0 has the weight 1 and 0."""
+        """min(SNR, γ) / SNR for ε, min(SNR, γ) / (SNR + 1) for v; fp32 [B]. An SNR of 0 gives 1 for ε and 0 for v."""
         snr = self._snr[t]
         if self._prediction == "epsilon":
             return torch.where(snr <= gamma, torch.ones_like(snr), gamma / snr)

@@ -15,16 +15,16 @@ import torch
 from visiontrain_trainer.base.errors import TrainerError, TrainingError, is_out_of_memory
 from visiontrain_trainer.contract.plan import Resources
 
-from .heartbeat import come, lost_process, watch
+from .heartbeat import lost_process, wait_for_all, watch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: How long one process may wait for another that works alone, such as the first while it writes files. That the other
-#: lives is known by its heartbeat and not by this.
+#: Time limit of a collective operation: longer than anything that one process does alone, such as writing files. A
+#: process that died is noticed by its heartbeat and not by this limit.
 _ALONE = timedelta(hours=12)
-#: Seconds in which all processes must have come. Each node sets up its environment before its processes start.
-_COME = 600
+#: Seconds in which all processes must have started. Each node sets up its environment before its processes start.
+_START_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Processes:
     count: int = 1
     local: int = 0
     #: Process group (gloo) for messages between the processes. Unlike tensors, messages do not wait for the device.
-    words: Any = None
+    messages: Any = None
 
     @property
     def first(self) -> bool:
@@ -44,7 +44,7 @@ class Processes:
     def barrier(self) -> None:
         if self.count > 1:
             with _together():
-                torch.distributed.barrier(group=self.words)
+                torch.distributed.barrier(group=self.messages)
 
     def sum(self, tensor: torch.Tensor) -> None:
         """Sum in place over all processes."""
@@ -58,7 +58,7 @@ class Processes:
             return requests
         box = [sorted(requests & set(names))]
         with _together():
-            torch.distributed.broadcast_object_list(box, src=0, group=self.words)
+            torch.distributed.broadcast_object_list(box, src=0, group=self.messages)
         return set(box[0])
 
     def gather(self, value: Result) -> list[Result]:
@@ -67,7 +67,7 @@ class Processes:
             return [value]
         found: list[Any] = [None] * self.count
         with _together():
-            torch.distributed.all_gather_object(found, value, group=self.words)
+            torch.distributed.all_gather_object(found, value, group=self.messages)
         return found
 
     def each(self, items: Sequence[Item], work: Callable[[Item], Result]) -> list[Result]:
@@ -110,7 +110,7 @@ def join_processes(resources: Resources, lost: Callable[[TrainerError], None]) -
     """Join the processes of the run, if it has more than one.
 
     `lost` is called in another thread when one of the others has gone without a word; it must end this process. Raises
-    TrainingError when the launcher started another number of processes than the plan has, or when some do not come.
+    TrainingError when the launcher started another number of processes than the plan has, or when some do not start.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count != resources.processes:
@@ -126,12 +126,12 @@ def join_processes(resources: Resources, lost: Callable[[TrainerError], None]) -
     _end_with_the_launcher()
     rank = int(os.environ["RANK"])
     limit = float(os.environ.get("VISIONTRAIN_LOST_AFTER", "60"))
-    come(rank, count, _COME)
+    wait_for_all(rank, count, _START_SECONDS)
     with _together():
         state = PartialState(cpu=resources.device == "cpu", timeout=_ALONE)
-        words = torch.distributed.new_group(backend="gloo", timeout=_ALONE)
+        messages = torch.distributed.new_group(backend="gloo", timeout=_ALONE)
     watch(rank, count, limit, lost)
-    return Processes(state.process_index, state.num_processes, state.local_process_index, words)
+    return Processes(state.process_index, state.num_processes, state.local_process_index, messages)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What programs that compute beside a run have in common: lines of JSON on stdout, and an end that is always told."""
+"""Common parts of the programs that compute beside a run: lines of JSON on stdout, the last of which tells the end."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def say(type: str, **payload: Any) -> None:
 
 
 def run_and_tell(work: Callable[[], None], explained: Callable[[Exception], TrainerError]) -> int:
-    """Do the work, and say `done`, or the error as `explained` words it. Gives the exit code."""
+    """Do the work, then print `done`, or the error as `explained` words it. Returns the exit code."""
     try:
         work()
     except Exception as error:
         with contextlib.suppress(OSError):
             traceback.print_exc()
         known = explained(error)
-        say("error", **known.told())
+        say("error", **known.as_json())
         return known.code
     say("done")
     return 0
 
 
 def with_torch(resources: Resources, load: Callable[[], T]) -> T:
-    """What `load` imports, for so many threads. Raises MachineError where a library cannot be imported."""
+    """What `load` imports, with torch held to the plan's threads. Raises MachineError for a library that is missing."""
     # OpenMP reads this variable when torch is imported.
     os.environ["OMP_NUM_THREADS"] = str(resources.threads)
     try:

@@ -21,11 +21,11 @@ HALF_TOLERANCE = 3e-2
 
 
 class Disagreement(Exception):
-    """The device computes, but not what the processor computes."""
+    """The device computes other numbers than the processor."""
 
 
 def see(device: str) -> dict[str, Any]:
-    """What torch says of the device. @raises RuntimeError when it sees none"""
+    """Facts of the device as torch names them. Raises RuntimeError when torch sees no such device."""
     import torch
 
     facts: dict[str, Any] = {"torch": torch.__version__, "cuda": torch.version.cuda, "hip": torch.version.hip}
@@ -123,7 +123,8 @@ def checks(device: str, with_eight_bit: bool) -> list[tuple[str, Callable[[], An
     return listed
 
 
-#: Cards before Ampere compute bf16 slowly or not at all, and runs use fp16 there; 8-bit AdamW can be done without.
+#: Checks that may fail: cards before Ampere compute bf16 slowly or not at all, and runs use fp16 there; a run can do
+#: without 8-bit AdamW.
 MAY_FAIL = ("bf16", "8-bit")
 
 

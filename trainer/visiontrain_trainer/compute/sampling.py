@@ -17,14 +17,14 @@ import torch
 
 from .noise import shifted
 
-#: ᾱ of the last timestep where it would be zero, for which σ is infinite.
+#: Least ᾱ: schedules with zero terminal SNR end at 0, for which σ would be infinite.
 _LEAST_PRODUCT = 2.0**-24
 _RHO = 7.0
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """The noise levels of a sample, falling, with 0 at the end, and the timestep that the model is told at each."""
+class NoiseLevels:
+    """The noise levels σ of a sample, falling to 0, and the timestep that the model gets at each level above 0."""
 
     sigmas: list[float]
     timesteps: list[float]
@@ -36,7 +36,7 @@ def all_sigmas(product: torch.Tensor) -> list[float]:
     return ((1 - clipped) / clipped).sqrt().tolist()
 
 
-def ladder(product: torch.Tensor, spacing: str, steps: int) -> Ladder:
+def noise_levels(product: torch.Tensor, spacing: str, steps: int) -> NoiseLevels:
     """The noise levels of `steps` steps. `normal` spaces timesteps evenly, first and last included; `trailing` evenly
     from the last; `karras` spaces σ^(1/7) evenly.
     """
@@ -45,15 +45,15 @@ def ladder(product: torch.Tensor, spacing: str, steps: int) -> Ladder:
     if spacing == "karras":
         high, low = known[-1] ** (1 / _RHO), known[0] ** (1 / _RHO)
         sigmas = [(high + (low - high) * i / max(1, steps - 1)) ** _RHO for i in range(steps)]
-        return Ladder([*sigmas, 0.0], [_timestep(sigma, known) for sigma in sigmas])
+        return NoiseLevels([*sigmas, 0.0], [_timestep(sigma, known) for sigma in sigmas])
     if spacing == "trailing":
         timesteps = [float(round(last + 1 - i * (last + 1) / steps) - 1) for i in range(steps)]
     else:
         timesteps = [last - i * last / max(1, steps - 1) for i in range(steps)]
-    return Ladder([*(_at(known, t) for t in timesteps), 0.0], timesteps)
+    return NoiseLevels([*(_at(known, t) for t in timesteps), 0.0], timesteps)
 
 
-def flow_ladder(length: int, spacing: str, steps: int, shift: float) -> Ladder:
+def flow_noise_levels(length: int, spacing: str, steps: int, shift: float) -> NoiseLevels:
     """The same for rectified flow over `length` timesteps. `normal` is how diffusers spaces its Euler steps by itself:
     evenly to the last noise level; `trailing` leaves that level out, as the pipelines of flow models ask for it.
     """
@@ -63,7 +63,7 @@ def flow_ladder(length: int, spacing: str, steps: int, shift: float) -> Ladder:
         last = shifted(1 / length, shift)
         even = [1 + (last - 1) * i / max(1, steps - 1) for i in range(steps)]
     sigmas = [shifted(level, shift) for level in even]
-    return Ladder([*sigmas, 0.0], [sigma * length for sigma in sigmas])
+    return NoiseLevels([*sigmas, 0.0], [sigma * length for sigma in sigmas])
 
 
 def _at(known: list[float], t: float) -> float:
@@ -87,7 +87,10 @@ def denoised(prediction: str, x: torch.Tensor, out: torch.Tensor, sigma: float) 
 
 
 def guided(with_prompt: torch.Tensor, without: torch.Tensor, scale: float, rescale: float) -> torch.Tensor:
-    """Classifier-free guidance; `rescale` mixes in the result with the spread that the output for the prompt has."""
+    """Classifier-free guidance (arXiv:2207.12598) with guidance rescale (arXiv:2305.08891, 3.4).
+
+    `rescale`, 0 to 1, is the share of the result whose standard deviation is brought to that of `with_prompt`.
+    """
     out = without + scale * (with_prompt - without)
     if rescale == 0:
         return out
@@ -96,21 +99,21 @@ def guided(with_prompt: torch.Tensor, without: torch.Tensor, scale: float, resca
     return rescale * same_spread + (1 - rescale) * out
 
 
-def walk(
+def denoise(
     sampler: str,
-    rungs: Ladder,
+    levels: NoiseLevels,
     noise: Callable[[int], torch.Tensor],
     predict: Callable[[torch.Tensor, float, float], torch.Tensor],
 ) -> torch.Tensor:
-    """The latents at the end of all steps.
+    """The latents after all steps of `sampler`: euler, euler_a or dpmpp_2m.
 
-    `noise(i)` is the fresh noise of step i (from 1), and noise(0) that at the start. `predict(x, sigma, timestep)` is
-    the clean latents that the model sees in x.
+    `noise(0)` is the noise at the start, `noise(i)` the fresh noise of step i (from 1). `predict(x, sigma, timestep)`
+    returns the model's estimate of the clean latents.
     """
-    x = noise(0) * rungs.sigmas[0]
+    x = noise(0) * levels.sigmas[0]
     before: tuple[torch.Tensor, float] | None = None
-    for i, timestep in enumerate(rungs.timesteps):
-        now, then = rungs.sigmas[i], rungs.sigmas[i + 1]
+    for i, timestep in enumerate(levels.timesteps):
+        now, then = levels.sigmas[i], levels.sigmas[i + 1]
         clean = predict(x, now, timestep)
         if sampler == "dpmpp_2m":
             x, before = _second_order(x, clean, (now, then), before)

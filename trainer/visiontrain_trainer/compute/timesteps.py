@@ -52,7 +52,7 @@ def timestep_of(plan: Timesteps, u: float, steps: int) -> int:
 
 
 def flow_timestep(plan: Timesteps | None, u: float, steps: int, shift: float) -> int:
-    """The same for rectified flow, whose noise levels are moved by `shift` before the range is applied."""
+    """`timestep_of` for rectified flow, whose noise levels are moved by `shift` before the range is applied."""
     least, most = bounds(plan, steps)
     share = shifted(u if plan is None else share_of(plan, u), shift)
     return min(least + max(0, int(share * (most - least))), most - 1)

@@ -1,7 +1,7 @@
-"""What the supervisor has to say to a running trainer about hooks, by files in RUN/control (`src/engine/supervisor`).
+"""Reads what the supervisor tells a running trainer about hooks: files in RUN/control (`src/engine/supervisor`).
 
-Nothing of it changes what is trained: lines for events.jsonl, which has one writer at a time, and leave to go on
-after an event that a hook must have handled first.
+The supervisor hands over lines for events.jsonl, because that file has one writer at a time, and the number of the
+last event that all hooks have handled, because training waits for some hooks. Neither changes what is trained.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from visiontrain_trainer.base.files import is_request, open_regular
 
-#: Seconds between two looks for the leave to go on.
+#: Seconds between two looks whether the hooks have handled an event.
 _LOOK_SECONDS = 0.05
-#: Most bytes of a file of the supervisor's.
+#: Most bytes that are read of one of the supervisor's files.
 _MOST = 1 << 20
 #: Types of events that the supervisor may have written.
 _TYPES = ("note", "metric")
@@ -38,7 +38,11 @@ def _read(path: Path) -> bytes:
 
 
 class Beside:
-    """Reads `control`. Whether and for how long events are waited after stands in the environment of the trainer."""
+    """Reads the supervisor's files in the folder `control`.
+
+    VISIONTRAIN_WAIT_AFTER in `environment` names the types of events after which training waits for hooks, with
+    commas between them, and VISIONTRAIN_WAIT_SECONDS the most seconds of one wait.
+    """
 
     def __init__(self, control: Path, environment: Mapping[str, str]) -> None:
         self._told = control / "told"
@@ -62,7 +66,7 @@ class Beside:
         return lines
 
     def wait_after(self, kind: str, seq: int) -> None:
-        """Return when the event `seq` was handled, where events of this kind are waited after.
+        """Wait until the hooks have handled the event `seq`; return at once for a kind that nothing waits after.
 
         The supervisor ends each hook in time. If the supervisor itself is gone, the wait ends after the time that
         all hooks together could have taken.

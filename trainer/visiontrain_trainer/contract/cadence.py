@@ -1,4 +1,4 @@
-"""How often something is done in a run: each so many steps, epochs or minutes. `src/spec/cadence.ts` writes it."""
+"""How often something is done in a run: every so many steps, epochs or minutes, as `src/spec/sections/cadence.ts`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _TEXT = re.compile(r"([1-9][0-9]{0,7}) (epochs|minutes)")
 
 @dataclass(frozen=True)
 class Cadence:
-    """`count` is 0 for never."""
+    """Every `count` of a unit; a count of 0 means never."""
 
     count: int
     unit: Literal["steps", "epochs", "minutes"]
 
     @classmethod
     def of(cls, every: Every) -> Cadence:
-        """Raises ValueError for a text that is no cadence."""
+        """The cadence of a value of plan.json. Raises ValueError for a text that is no cadence."""
         if isinstance(every, int):
             return cls(every, "steps")
         match = _TEXT.fullmatch(every)

@@ -38,7 +38,7 @@ def _finite(value: Any) -> Any:
 
 
 def _last_line(file: int) -> tuple[int, bool]:
-    """(seq of the last complete line or 0, whether the file ends in the middle of a line)."""
+    """(`seq` of the last whole line, or 0 without one; whether the file ends in the middle of a line)."""
     size = os.fstat(file).st_size
     partial, window = False, _TAIL
     while True:

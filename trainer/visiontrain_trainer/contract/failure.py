@@ -19,14 +19,14 @@ def is_first() -> bool:
 
 
 def tell_failure(run: Path, events: Events, error: TrainerError) -> None:
-    """Tell the supervisor of `error`. On a full disk nothing can be told, and the exit code alone says it."""
+    """Tell the supervisor of `error`. On a full disk nothing can be written, and only the exit code tells it."""
     # The code that raised the error does not know the run's name, so its commands get the name here.
     name = run.resolve().name
     steps = [step.replace(" resume`", f" resume {name}`") for step in error.next_steps]
-    told = {"code": error.code, "id": error.id, "reason": error.reason, "details": error.details, "next_steps": steps}
+    failure = error.as_json() | {"next_steps": steps}
     with contextlib.suppress(MachineError, OSError):
         if is_first():
-            events.emit("result", status="failed", step=events.last_step, **told)
+            events.emit("result", status="failed", step=events.last_step, **failure)
         else:
             rank = int(os.environ["RANK"])
-            write_atomic(run / "control" / f"failed-{rank}.json", json.dumps({"rank": rank, **told}).encode())
+            write_atomic(run / "control" / f"failed-{rank}.json", json.dumps({"rank": rank, **failure}).encode())

@@ -151,7 +151,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one retu
 def parse_plan(data: object, *, trains: bool = True) -> Plan:
     """Turn decoded JSON into a `Plan`. Raises TrainingError naming the first wrong, unknown or missing key.
 
-    One with which nothing is trained (`trains` is False) needs no images.
+    `trains` tells whether the plan is to be trained: only then must it have images.
     """
     plan = _read_class(Plan, data, "")
     if not _NAME.fullmatch(plan.name):

@@ -1,4 +1,4 @@
-"""The samples of a run, each with all that decides it."""
+"""The samples that a run makes, each with every setting that its pixels depend on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .plan import Samples, Shot
 
 
 def all_shots(samples: Samples) -> list[Shot]:
-    """One shot for each prompt: the plan's own, or where none has options of its own, those that all share."""
+    """One shot for each prompt. Where no prompt has options of its own, all have the options of `samples`."""
     if samples.shots is not None:
         return samples.shots
     return [

@@ -90,7 +90,7 @@ class BatchBuilder:
         return batch
 
     def _add_subject(self, batch: Batch) -> None:
-        """Put into a batch how much its images and their parts count, and the texts whose meaning is kept."""
+        """Add the weights of the images, the masks, and the text states of the class for prior preservation."""
         put, uses, kept = self._device.put, batch.uses, self._plan.training.preservation
         if self._weighted:
             batch.loss_weights = put(torch.tensor([use.sample.loss_weight for use in uses]))

@@ -75,10 +75,10 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     )
 
 
-class _Others:
-    """The regularisation images. Each bucket's are walked in one order through all epochs, so that none is left out.
+class _Regularisation:
+    """The regularisation images. Those of a bucket are used in one order through all epochs, so that none is left out.
 
-    `uses` is the number of uses of the images that are learned, in an epoch.
+    `uses` is the number of uses in an epoch of the images that are learned.
     """
 
     def __init__(self, samples: list[PlanImage], seed: int, uses: int) -> None:
@@ -124,7 +124,7 @@ class BatchSampler:
                 name = f"{image.id}/{repeat}"
                 self._uses[name] = image
                 self._buckets[image.bucket].append(name)
-        self._others = _Others(
+        self._others = _Regularisation(
             [image for image in plan.data.images if image.regularisation], plan.seed, len(self._uses)
         )
         size = whole_batch(plan)

@@ -42,5 +42,5 @@ def caption_of(plan: Plan, use: ImageUse) -> str:
 
 
 def preserved(plan: Preservation, caption: str) -> str:
-    """The caption with the class in place of the trigger; without a class, no words at all."""
+    """The caption with the class in place of the trigger; the empty caption where the plan names no class."""
     return caption.replace(plan.trigger, plan.class_word) if plan.class_word else ""

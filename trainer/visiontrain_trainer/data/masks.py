@@ -40,7 +40,7 @@ class Masks:
         assert image.mask is not None
         parts = (image.mask.sha256, image.mask.alpha, image.size, image.bucket)
         variation = variation_of(self._plan.data, self._plan.seed, image, view)
-        # Colours of the image are none of its mask's.
+        # A variation's colours do not change the mask, so only its geometry is part of the key.
         turned = [] if variation is None else variation.key()[:1]
         return key_of("mask", *parts, (where.resized, where.left, where.top), view.flip, *turned)
 

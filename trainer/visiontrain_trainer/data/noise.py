@@ -18,7 +18,7 @@ from .batches import ImageUse
 
 
 class NoiseDraws:
-    """Draws what the trained noise of a use is. `timesteps` is the number of steps of the noise schedule."""
+    """Draws the noise and the timestep of a use. `timesteps` is the number of steps of the noise schedule."""
 
     def __init__(self, plan: Plan, timesteps: int) -> None:
         self._seed, self._training, self._timesteps = plan.seed, plan.training, timesteps
@@ -62,7 +62,7 @@ class NoiseDraws:
         return total / total.std()
 
     def perturbed(self, use: ImageUse, noise: torch.Tensor) -> torch.Tensor:
-        """The noise that the input gets: `noise`, with input perturbation the same with more added."""
+        """The noise that is mixed into the input, [4, h, w]: `noise`, with input perturbation plus γ times another."""
         plan = self._training.input_perturbation
         if plan is None:
             return noise

@@ -1,4 +1,4 @@
-"""Settings that one image has in place of those of the data set, because its source has settings of its own."""
+"""The settings of a single image, where its source has settings in place of those of the data set."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def settings_of(data: Data, image: PlanImage) -> Data:
 
 
 def captions_vary(data: Data) -> bool:
-    """Whether any image may have another caption at another use."""
+    """Whether the caption of any image may differ between its uses."""
     every = [data, *(image.own for image in data.images if image.own is not None)]
     drawn = any(one.caption_dropout > 0 or one.tag_dropout > 0 or one.shuffle_tags for one in every)
     return drawn or data.caption_options is not None
 
 
 def views_vary(data: Data) -> bool:
-    """Whether any image may be shown otherwise at another use."""
+    """Whether the view of any image (crop, mirroring, variation) may differ between its uses."""
     every = [data, *(image.own for image in data.images if image.own is not None)]
     return data.augment is not None or any(one.crop == "random" or one.flip for one in every)

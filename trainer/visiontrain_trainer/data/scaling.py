@@ -1,4 +1,4 @@
-"""Between the latents of a VAE and what the U-Net sees of them."""
+"""Scales the latents of a VAE to those that the U-Net sees, and back."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Scaling:
     @classmethod
     def of(cls, base: BaseModel) -> Scaling:
         """What run.yaml says, else the VAE's configuration, else what is usual in the family."""
-        said, config = base.plan.vae_scaling, base.config("vae")
-        if said is not None:
-            return cls(said.scale, said.shift)
+        planned, config = base.plan.vae_scaling, base.config("vae")
+        if planned is not None:
+            return cls(planned.scale, planned.shift)
         usual = 0.13025 if base.plan.family == "sdxl" else 0.18215
         return cls(float(config.get("scaling_factor") or usual), float(config.get("shift_factor") or 0.0))
 

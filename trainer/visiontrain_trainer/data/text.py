@@ -61,7 +61,10 @@ class TextEmbeddings:
 
     @contextmanager
     def reading(self, clip_skip: int | None) -> Iterator[None]:
-        """Read this layer of SD1.5's encoder meanwhile, counted from the last; None changes nothing."""
+        """Inside this context the states are those of this layer of SD1.5's encoder, counted from the last.
+
+        None changes nothing.
+        """
         before = self._layer
         self._read(clip_skip or before)
         try:

@@ -30,7 +30,7 @@ class TextEncoder:
     ) -> None:
         self.module = base.text_encoder(name, dtype, device.torch, Storage(packed))
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
-        #: What has the table of tokens.
+        #: The module that holds the table of token vectors.
         self.embeddings: torch.nn.Module = getattr(self.module, "text_model", self.module).embeddings
         known = self.embeddings.token_embedding.num_embeddings
         self._word = [] if word is None else self.tokenizer.ids(word.word)

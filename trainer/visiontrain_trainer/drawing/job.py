@@ -29,7 +29,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn with: the checkpoint of a run (None for files), and the strength of each LoRA."""
+    """One column of samples: the checkpoint of a run by its step (None for files), and the strength of each LoRA."""
 
     step: int | None
     strengths: tuple[float, ...]
@@ -37,7 +37,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Cell:
-    """A sample that is to be made: its look and its shot by number, and its file."""
+    """A sample that is to be made: the numbers of its look and its shot (from 0), and its file's name."""
 
     look: int
     shot: int
@@ -56,7 +56,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Job:
-    """`run` is the folder of a run whose checkpoints are drawn with; None where `loras` are."""
+    """All samples of one call. `run` is the folder of the run whose checkpoints are drawn with; None for `loras`."""
 
     plan: Plan
     run: Path | None
@@ -69,7 +69,7 @@ class Job:
 
 
 def read_job(path: Path) -> Job:
-    """Raises TrainingError when the file holds no job that this version understands."""
+    """The job in a file. Raises TrainingError when it holds none that this version understands."""
     try:
         raw: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES))
         if raw["version"] != VERSION:

@@ -1,4 +1,4 @@
-"""The base with what is drawn with: the checkpoints of a run in its own adapter, or LoRA files of any kind."""
+"""The networks that samples are drawn with: the base with a run's adapter and its checkpoints, or with LoRA files."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.network import make_faster, prepare_unet, unet_storage
 from visiontrain_trainer.run.sample import Conditioning
-from visiontrain_trainer.run.samples import spoken
+from visiontrain_trainer.run.samples import shot_conditions
 from visiontrain_trainer.run.session import make_adapter
 from visiontrain_trainer.training import checkpoint
 
 from .job import Job, Look
 
-Said = tuple[Conditioning, Conditioning]
+Conditions = tuple[Conditioning, Conditioning]
 
 
-class Told(Events):
-    """Events of which only notes are told, in the program's own lines."""
+class NoteEvents(Events):
+    """Takes the place of a run's events: prints notes as lines of this program, and drops all other events."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         super().__init__(Path("events.jsonl"), enabled=False)
@@ -44,8 +44,8 @@ class Told(Events):
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What both kinds of network stand on."""
+class Setup:
+    """What both kinds of network are built from."""
 
     job: Job
     device: Device
@@ -62,14 +62,14 @@ class Ground:
         return self.base.unet(self.device.dtype, self.device.torch, storage)
 
     def encode(self) -> None:
-        """Encode what is drawn and the cache lacks, with the base's own encoders, and drop them again."""
+        """Encode the prompts that the cache lacks with the base's own text encoders, and unload these."""
         prompts = [text for shot in self.job.shots for text in (shot.prompt, shot.negative)]
         self.texts.keep_shots(self.job.shots)
         self.texts.prepare(prompts, longest_captions(self.plan), self.events, Unasked(Path("control")))
 
 
 def longest_captions(plan: Plan) -> set[str]:
-    """The captions that decide how many chunks of tokens a run's texts have; none for files."""
+    """The captions by which the number of token chunks of a run's texts is fixed; none for a plan without images."""
     if not plan.data.images:
         return set()
     return {plain_caption(plan.data, sample.caption) for sample in plan.data.images} | longest_forms(plan.data)
@@ -78,111 +78,111 @@ def longest_captions(plan: Plan) -> set[str]:
 class Network(Protocol):
     unet: nn.Module
 
-    def wear(self, index: int) -> None:
-        """Put on what the look of this number is drawn with."""
+    def select(self, index: int) -> None:
+        """Load the checkpoint and set the strengths of the look `index`."""
 
-    def said(self, index: int, shot: int) -> Said:
-        """What a shot's prompt and negative say to the U-Net with that look."""
+    def conditions(self, index: int, shot: int) -> Conditions:
+        """The text conditions of a shot's prompt and negative, with the encoders as the look changes them."""
 
 
-class OfRun:
-    """The network of a run, built as the run built it, so that its samples come out byte by byte."""
+class RunNetwork:
+    """The network of a run, built as the run builds it, so that samples have the same bytes as the run's own."""
 
-    def __init__(self, ground: Ground, run: Path) -> None:
-        plan, self._run, self._job, self._texts = ground.plan, run, ground.job, ground.texts
-        merged = merge_into(ground.base, plan)
+    def __init__(self, setup: Setup, run: Path) -> None:
+        plan, self._run, self._job, self._texts = setup.plan, run, setup.job, setup.texts
+        merged = merge_into(setup.base, plan)
         self._changed = encodes_in_steps(plan.training)
         if self._changed:
-            self._texts.prepare_trained(longest_captions(plan), ground.device.dtype)
+            self._texts.prepare_trained(longest_captions(plan), setup.device.dtype)
         else:
-            ground.encode()
-        self.unet = ground.unet()
+            setup.encode()
+        self.unet = setup.unet()
         if merged is not None:
-            merged.told(ground.events)
+            merged.report(setup.events)
         prepare_unet(self.unet, plan)
-        self._adapter = make_adapter(self.unet, ground.base, self._texts, plan)
-        make_faster(self.unet, plan, ground.device, ground.events)
+        self._adapter = make_adapter(self.unet, setup.base, self._texts, plan)
+        make_faster(self.unet, plan, setup.device, setup.events)
         self.unet.eval()
-        self._worn: int | None = None
+        self._loaded: int | None = None
 
-    def wear(self, index: int) -> None:
+    def select(self, index: int) -> None:
         look = self._job.looks[index]
-        if look.step is not None and look.step != self._worn:
+        if look.step is not None and look.step != self._loaded:
             self._adapter.load(checkpoint.read(self._run / "checkpoints", look.step).adapter)
-            self._worn = look.step
+            self._loaded = look.step
         strength = look.strengths[0]
         self._adapter.enable(strength != 0)
         self._adapter.strengthen(strength)
 
-    def said(self, index: int, shot: int) -> Said:
-        return spoken(self._texts, self._job.shots[shot], changed=self._changed)
+    def conditions(self, index: int, shot: int) -> Conditions:
+        return shot_conditions(self._texts, self._job.shots[shot], changed=self._changed)
 
 
-class OfFiles:
+class FilesNetwork:
     """The base with LoRA files around its layers."""
 
-    def __init__(self, ground: Ground) -> None:
-        job, plan = ground.job, ground.plan
-        self._job, self._texts = job, ground.texts
+    def __init__(self, setup: Setup) -> None:
+        job, plan = setup.job, setup.plan
+        self._job, self._texts = job, setup.texts
         files = [read_lora(source.path) for source in job.loras]
         self._loras = Loras(files, [0.0] * len(files), plan.model.family)
-        #: What each prompt says, by look and shot, where the files change the text encoders.
-        self._known: dict[tuple[int, int], Said] = {}
+        #: Text conditions by look and shot, where the files change the text encoders.
+        self._known: dict[tuple[int, int], Conditions] = {}
         if any(name.startswith(TEXT_PREFIXES) for file in files for name in file.modules):
-            self._encode(ground)
+            self._encode(setup)
         else:
-            ground.encode()
-        self.unet = ground.unet()
+            setup.encode()
+        self.unet = setup.unet()
         prepare_unet(self.unet, plan)
         self.unet.eval()
         self._loras.put_around(self.unet, "unet")
         for file in files:
-            _tell_unused(file, ground)
-            _tell_embedding(file.path, ground)
+            _warn_of_unused(file, setup)
+            _warn_of_embedding(file.path, setup)
 
-    def _encode(self, ground: Ground) -> None:
-        """All prompts with each look. The encoders are dropped before the U-Net comes."""
-        texts, job = ground.texts, self._job
-        texts.prepare_trained({""}, ground.device.dtype)
-        encoders = zip(ground.base.text_encoders, texts.encoders, strict=True)
+    def _encode(self, setup: Setup) -> None:
+        """Encode all prompts with each look. The encoders are unloaded before the U-Net is loaded."""
+        texts, job = setup.texts, self._job
+        texts.prepare_trained({""}, setup.device.dtype)
+        encoders = zip(setup.base.text_encoders, texts.encoders, strict=True)
         if sum(self._loras.put_around(encoder.module, part) for part, encoder in encoders) == 0:
             texts.unload()
-            ground.encode()
+            setup.encode()
             return
         for index in range(len(job.looks)):
-            self.wear(index)
+            self.select(index)
             for number, shot in enumerate(job.shots):
-                self._known[index, number] = spoken(texts, shot, changed=True)
+                self._known[index, number] = shot_conditions(texts, shot, changed=True)
         texts.unload()
 
-    def wear(self, index: int) -> None:
+    def select(self, index: int) -> None:
         look: Look = self._job.looks[index]
         self._loras.strengths[:] = look.strengths
 
-    def said(self, index: int, shot: int) -> Said:
+    def conditions(self, index: int, shot: int) -> Conditions:
         known = self._known.get((index, shot))
-        return spoken(self._texts, self._job.shots[shot], changed=False) if known is None else known
+        return shot_conditions(self._texts, self._job.shots[shot], changed=False) if known is None else known
 
 
-def _tell_embedding(lora: Path, ground: Ground) -> None:
-    """Say that a file's embedding is left out: the LoRA alone is half of what was trained."""
+def _warn_of_embedding(lora: Path, setup: Setup) -> None:
+    """Emit a warning when an embedding lies beside the file: it is not used, though the LoRA was trained with it."""
     beside = lora.with_name(f"{lora.stem}.embedding.safetensors")
     if beside.is_file():
-        ground.events.note(
+        setup.events.note(
             f"{lora.name}: the embedding beside it ({beside.name}) is not drawn with. For both, draw from its run: "
             "visiontrain sample RUN",
             "warn",
         )
 
 
-def _tell_unused(file: LoraFile, ground: Ground) -> None:
-    """Raises TrainingError where no layer of a file is one of the base's."""
+def _warn_of_unused(file: LoraFile, setup: Setup) -> None:
+    """Emit a warning for layers of a file that the base lacks. Raises TrainingError where it lacks all of them."""
     left = sorted(file.modules.keys() - file.used)
     if len(left) == len(file.modules):
         raise TrainingError(
-            f"{file.path}: none of its layers is one of {ground.plan.model.name} ({left[0]} …).",
+            f"{file.path}: none of its layers is one of {setup.plan.model.name} ({left[0]} …).",
             next_steps=[f"visiontrain lora check {file.path} --base MODEL", "Name its own base:  --base MODEL"],
             id="lora/unusable",
         )
     if left:
-        ground.events.note(f"{file.path.name}: {len(left)} of its layers fit none of the base's ({left[0]} …).", "warn")
+        setup.events.note(f"{file.path.name}: {len(left)} of its layers fit none of the base's ({left[0]} …).", "warn")

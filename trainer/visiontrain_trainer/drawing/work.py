@@ -13,49 +13,52 @@ from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.text import TextEmbeddings
 from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.run.aside import room_for_the_vae
-from visiontrain_trainer.run.sample import Artist, decode, sample_latents, save_png, settings_text
+from visiontrain_trainer.run.sample import SampleContext, decode, sample_latents, save_png, settings_text
 
 from .job import Cell, Job
-from .networks import Ground, Network, OfFiles, OfRun, Told
+from .networks import FilesNetwork, Network, NoteEvents, RunNetwork, Setup
 from .sheet import make_sheet
 
 Say = Callable[..., None]
 
 
 def draw(job: Job, say: Say) -> None:
-    """Say a line for each sample that is made. Raises TrainerError, and OSError where a file cannot be written."""
+    """Draw what the job wants, with a line of output for each sample.
+
+    Raises TrainerError, and OSError where a file cannot be written.
+    """
     plan = job.plan
     say("phase", detail=f"Loading {plan.model.name}")
     if job.cells:
         device = open_device(plan.resources, Processes())
         base = BaseModel(plan.model)
-        ground = Ground(job, device, base, TextEmbeddings(plan, base, device), Told(say))
-        network = OfFiles(ground) if job.run is None else OfRun(ground, job.run)
-        easel = _Easel(ground, network)
+        setup = Setup(job, device, base, TextEmbeddings(plan, base, device), NoteEvents(say))
+        network = FilesNetwork(setup) if job.run is None else RunNetwork(setup, job.run)
+        drawer = _Drawer(setup, network)
         say("phase", detail="Drawing")
         say("progress", done=0, total=len(job.cells))
-        worn: int | None = None
+        selected: int | None = None
         for number, cell in enumerate(sorted(job.cells, key=lambda cell: (cell.look, cell.shot))):
-            if cell.look != worn:
-                network.wear(cell.look)
-                worn = cell.look
-            easel.draw(cell)
+            if cell.look != selected:
+                network.select(cell.look)
+                selected = cell.look
+            drawer.draw(cell)
             say("sample", look=cell.look, shot=cell.shot, file=cell.file)
             say("progress", done=number + 1, total=len(job.cells))
     if job.sheet is not None:
         make_sheet(job.sheet, job.to)
 
 
-class _Easel:
-    """Draws one sample. The VAE is loaded for the first."""
+class _Drawer:
+    """Draws samples one by one. The VAE is loaded for the first of them."""
 
-    def __init__(self, ground: Ground, network: Network) -> None:
-        self._ground, self._network = ground, network
+    def __init__(self, setup: Setup, network: Network) -> None:
+        self._setup, self._network = setup, network
         self._vae: nn.Module | None = None
-        self._scaling = Latents(ground.plan, ground.base, ground.device).scaling
+        self._scaling = Latents(setup.plan, setup.base, setup.device).scaling
 
     def draw(self, cell: Cell) -> None:
-        job = self._ground.job
+        job = self._setup.job
         shot = job.shots[cell.shot]
         try:
             self._draw(cell)
@@ -78,15 +81,15 @@ class _Easel:
             ) from error
 
     def _draw(self, cell: Cell) -> None:
-        ground, job = self._ground, self._ground.job
-        plan, device, shot, look = ground.plan, ground.device, job.shots[cell.shot], job.looks[cell.look]
+        setup, job = self._setup, self._setup.job
+        plan, device, shot, look = setup.plan, setup.device, job.shots[cell.shot], job.looks[cell.look]
         unet = self._network.unet
-        artist = Artist(
-            plan=plan, unet=unet, schedule=ground.base.scheduler_config(), device=device.torch, dtype=device.dtype
+        context = SampleContext(
+            plan=plan, unet=unet, schedule=setup.base.scheduler_config(), device=device.torch, dtype=device.dtype
         )
-        latents = sample_latents(artist, shot, self._network.said(cell.look, cell.shot))
+        latents = sample_latents(context, shot, self._network.conditions(cell.look, cell.shot))
         if self._vae is None:
-            self._vae = ground.base.vae(device.vae_dtype)
+            self._vae = setup.base.vae(device.vae_dtype)
         with room_for_the_vae(unet, device):
             self._vae.to(device.torch)
             image = decode(self._vae, latents, self._scaling)

@@ -10,7 +10,7 @@ from visiontrain_trainer.captioning.report import Report, run_program
 
 
 def work(job: Path, report: Report) -> None:
-    # Pillow and numpy are imported here, so that a Python without them is told by its cause.
+    # Pillow and numpy are imported here, so that a Python without them ends with an error that names them.
     from .job import read_look_job
     from .work import do_look_job
 

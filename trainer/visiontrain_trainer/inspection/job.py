@@ -27,9 +27,9 @@ class LookImage:
 
 @dataclass(frozen=True)
 class LookJob:
-    """`captions` are counted in tokens by the tokenizer in the folder `tokenizer`, where there is one.
+    """What is to be looked at. The tokenizer in the folder `tokenizer`, if any, counts the tokens of `captions`.
 
-    Of `previews` a small PNG each is made, which a terminal can show, and nothing is measured.
+    `images` are measured. For each image of `previews` only a small PNG is made, which a terminal can show.
     """
 
     root: Path

@@ -13,7 +13,7 @@ from PIL import Image
 
 #: Side in pixels of the square of which the perceptual hash takes its frequencies, and of the corner that it keeps.
 _HASH_SIDE, _HASH_KEPT = 32, 8
-#: Side in pixels of the picture of colours that tells apart what the hash, which is grey, takes for equal.
+#: Side in pixels of the colour thumbnail by which images are told apart that have the same hash, which is grey.
 _COLOURS_SIDE = 4
 #: Length in pixels of the filter that blurs once more, as in scikit-image's `blur_effect`.
 _BLUR_LENGTH = 11

@@ -19,7 +19,7 @@ from visiontrain_trainer.data.decode import read_upright
 from . import measures
 from .job import LookImage, LookJob
 
-#: Counts up when a measure changes: older results are then made anew.
+#: Raised when a measure changes, so that older results are made anew.
 VERSION = 1
 #: Longest side in pixels of the image that is measured: what a training at 1024 pixels sees of it.
 _SIDE = 1024
@@ -82,7 +82,7 @@ def _look(job: LookJob, image: LookImage, report: Report) -> None:
 
 
 def _keep(job: LookJob, image: LookImage, files: dict[str, bytes]) -> None:
-    """Write results of an image in this order. Raises MachineError when the disk takes them not."""
+    """Write the results of an image in the order of `files`. Raises MachineError when the disk does not take them."""
     folder = job.store / image.sha256[:2]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,12 +15,12 @@ FOLDER = "judge"
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt of the samples. `trigger` tells whether it calls the LoRA; None where nobody knows."""
+    """A prompt of the samples. `trigger` tells whether it holds the LoRA's trigger; None for a LoRA without one."""
 
     text: str
     negative: str
     trigger: bool | None
-    #: Path in the plan of the picture kept out of training whose caption this is; None where it is of no picture.
+    #: Path in the plan of the held-out image whose caption this is; None where it is no image's caption.
     image: str | None = None
 
 
@@ -32,9 +32,9 @@ class Job:
     strengths: tuple[float, ...]
     prompts: tuple[Prompt, ...]
     seeds: tuple[int, ...]
-    #: Folder of the model that compares pictures; None for the built-in measure.
+    #: Folder of the model that compares images; None for the built-in measure.
     likeness: str | None = None
-    #: Folder of the model that tells how well a picture fits its prompt; None for none.
+    #: Folder of the model that scores how well an image fits its prompt; None when that is not scored.
     fit: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""What sees pictures: the built-in measure of pixels, or a model that understands them, in a folder of its own."""
+"""Measures of likeness between images, and of fit to a prompt: built in, or by a model in a folder of its own."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _MOST_CONFIG = 1 << 20
 
 
 class Measure(Protocol):
-    """Sees pictures as features, and tells how alike these are: 1 for equal ones."""
+    """Turns images into features, and compares features: 1 for equal images."""
 
     name: str
-    #: Whether pictures that look the same stand out from those that only show the same, as a search for copies needs.
+    #: Whether it tells a copy of an image from another image of the same subject, as a search for copies needs.
     tells_copies: bool
 
     def features(self, image: Image.Image) -> np.ndarray: ...
 
     def alike(self, each: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """[n, m] for features [n, …] and [m, …]."""
+        """Likeness [n, m] of features [n, …] and [m, …]."""
         ...
 
 
@@ -57,7 +57,7 @@ def _length_one(values: torch.Tensor) -> np.ndarray:
 
 
 class Embedding:
-    """A model's embedding of pictures (DINOv2's class token, CLIP's image features), compared by their angle."""
+    """A model's embedding of images (DINOv2's class token, CLIP's image features), compared by cosine similarity."""
 
     tells_copies = True
 
@@ -81,15 +81,15 @@ class Embedding:
 
 
 class Fit(Protocol):
-    """Tells how well a picture fits its prompt."""
+    """Scores how well an image fits its prompt."""
 
     def of(self, image: Image.Image, prompt: str) -> float | None:
-        """None where nothing in the prompt can be told."""
+        """The score of an image; None where the prompt has nothing that can be scored."""
         ...
 
 
 class ClipFit:
-    """How well a picture fits its prompt: the cosine of the angle between both in CLIP."""
+    """The cosine similarity of image and prompt in CLIP's embedding."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         kind_of(folder, ("clip",))
@@ -175,5 +175,5 @@ def _transformers() -> Any:
 
 
 def mirrored(features: Callable[[Image.Image], np.ndarray], image: Image.Image) -> np.ndarray:
-    """The features of a picture mirrored from left to right."""
+    """The features of an image mirrored from left to right."""
     return features(ImageOps.mirror(image))

@@ -1,8 +1,8 @@
-"""A built-in measure of how alike two pictures are: it sees colours and where they lie, and nothing of what they show.
+"""The built-in measure of how alike two images are: it compares colours and their places, not what the images show.
 
-It stands in where no model that understands pictures is at hand. Pictures are made to 32 × 32 pixels, so that a little
-noise changes nothing, and compared by the root of their mean squared difference, at the best of all places that lie up
-to one of these pixels apart: a model draws what it copies, but not on the very same spot.
+It is for machines without a model that compares images. Images are scaled to 32 × 32 pixels, so that a little noise
+changes nothing, and compared by their root mean squared difference, at the best of all shifts by up to one of these
+pixels: a copy that a model draws may be shifted a little.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from PIL import Image
 
 NAME = "pixels"
 SIDE = 32
-#: By how many cells a picture may be moved beside another, each way.
+#: By how many of the 32 × 32 pixels an image may be shifted against another, each way.
 MOVED = 1
 
 
 def features(image: Image.Image) -> np.ndarray:
-    """What the measure sees of an RGB picture, fp64 [SIDE · SIDE · 3] from 0 to 1."""
+    """The features of an RGB image: its pixels at 32 × 32, fp64 [SIDE · SIDE · 3] from 0 to 1."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64).reshape(-1) / 255
 
 
 def alike(each: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """How alike pictures are, [n, m] for features [n, …] and [m, …]: 1 for equal ones, 0 for black and white.
+    """Likeness [n, m] of features [n, …] and [m, …]: 1 for equal images, 0 for black against white.
 
-    The borders of each are left out where it is moved, so the first ones are moved and the others stay.
+    The images of `each` are shifted against those of `others`, and the border that a shift pushes out is left out.
     """
     fixed = _part(others, MOVED, MOVED)
     least = np.full((len(each), len(others)), np.inf)
@@ -37,6 +37,6 @@ def alike(each: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _part(found: np.ndarray, down: int, right: int) -> np.ndarray:
-    """The pictures without a border of `2 · MOVED` cells in all, from a place on, [n, cells]."""
+    """The images cut to `2 · MOVED` pixels less each way, from `down` and `right` on: [n, pixels]."""
     size = SIDE - 2 * MOVED
     return found.reshape(-1, SIDE, SIDE, 3)[:, down : down + size, right : right + size].reshape(len(found), -1)

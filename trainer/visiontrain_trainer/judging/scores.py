@@ -1,4 +1,4 @@
-"""Scores of a checkpoint from what a measure says of its samples. Pure. Each has its error over prompts and seeds."""
+"""Scores of a checkpoint from the features of its samples, each with its standard error over prompts. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-#: Of images that copy nothing, the share that lies as near to a training image as what counts as a copy.
+#: Share of images that copy nothing but are, by chance, as near to a training image as a copy must be.
 BY_CHANCE = 0.1
 
 
@@ -21,17 +21,17 @@ class References:
     trained_paths: list[str]
     held_out: np.ndarray
     held_out_paths: list[str]
-    #: The same images mirrored, [trained, held out], where training shows them so as well; else None.
+    #: Features of the same images mirrored, [trained, held out], where training mirrors images; else None.
     mirrored: tuple[np.ndarray, np.ndarray] | None
-    #: How alike features are, [n, m]; 1 for equal ones.
+    #: Likeness [n, m] of features [n, …] and [m, …]; 1 for equal ones.
     alike: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     def to_trained(self, each: np.ndarray) -> np.ndarray:
-        """How alike each is to the images that are trained on, [n, trained]."""
+        """Likeness of each to the images that are trained on, [n, trained]."""
         return self._nearer(each, self.trained, 0)
 
     def to_held_out(self, each: np.ndarray) -> np.ndarray:
-        """How alike each is to the images that were kept out, [n, held out]."""
+        """Likeness of each to the held-out images, [n, held out]."""
         return self._nearer(each, self.held_out, 1)
 
     def _nearer(self, each: np.ndarray, others: np.ndarray, side: int) -> np.ndarray:
@@ -41,13 +41,13 @@ class References:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Features of the samples of a row, [prompts, seeds, …], and of the base model's own with the same noise."""
+    """Features [prompts, seeds, …] of a row's samples (`own`), and of the base model's samples with the same noise."""
 
     own: np.ndarray
     base: np.ndarray
-    #: Of each prompt, whether it calls the LoRA; None where nobody knows.
+    #: Whether each prompt holds the LoRA's trigger; None for a LoRA without one.
     triggers: Sequence[bool | None]
-    #: Of each prompt, the picture kept out of training whose caption it is; None where it is of none.
+    #: The held-out image whose caption each prompt is; None where it is no image's caption.
     images: Sequence[str | None]
     paths: list[list[str]]
 
@@ -85,13 +85,15 @@ def _neighbours(drawn: Drawn, references: References) -> list[list[dict[str, Any
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
-    """How far two pictures lie apart; exactly 0 for equal ones, as the difference of sums in `alike` is not."""
+    """Root mean squared difference of two features: exactly 0 for equal ones, unlike 1 − `alike`, which is rounded."""
     return math.sqrt(float(((a - b) ** 2).mean()))
 
 
 def _likeness(drawn: Drawn, references: References) -> dict[str, Any] | None:
-    """How alike samples are to the picture whose caption they were drawn from. Where no prompt is such a caption, each
-    is compared with the nearest picture kept out instead: then what surrounds a subject counts as much as the subject.
+    """Likeness of samples to the held-out image whose caption they were drawn from; None without held-out images.
+
+    Where no prompt is such a caption, each sample is compared with the nearest held-out image instead. The scene around
+    the subject then counts as much as the subject.
     """
     places = {path: i for i, path in enumerate(references.held_out_paths)}
     own = [(i, places[path]) for i, path in enumerate(drawn.images) if path in places]
@@ -104,8 +106,8 @@ def _likeness(drawn: Drawn, references: References) -> dict[str, Any] | None:
 
 
 def scored(values: np.ndarray) -> dict[str, Any]:
-    """The mean of [prompts, seeds], and its error: samples of one prompt are alike, so prompts count where there are
-    several.
+    """The mean of values [prompts, seeds] and its standard error, from the means of prompts where there are several:
+    samples of one prompt are alike, so they are not independent.
     """
     each = values.mean(1) if len(values) > 1 else values.reshape(-1)
     error = float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else 0.0
@@ -113,7 +115,7 @@ def scored(values: np.ndarray) -> dict[str, Any]:
 
 
 def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None:
-    """How far samples of one prompt lie apart over seeds; None with a single seed."""
+    """How different the samples of one prompt are over seeds, as 1 − likeness; None with a single seed."""
     count = own.shape[1]
     if count < 2:
         return None
@@ -122,12 +124,12 @@ def _diversity(own: np.ndarray, references: References) -> dict[str, Any] | None
 
 
 def nearness_by_chance(references: References) -> tuple[float, float] | None:
-    """How near to a training image something must lie to count as a copy, and the share of images that copy nothing and
-    lie as near all the same; None with fewer than three images to tell it by.
+    """The likeness to a training image above which a sample counts as a copy, and the share of images that copy nothing
+    and exceed it by chance. None where fewer than three images are there to estimate it from.
 
-    Images that were kept out, and each training image beside the others, show how near one of them comes that is none
-    of them (Meehan, Chaudhuri and Dasgupta, arXiv:2004.05675). With few of these the share is that of a conformal test
-    (Vovk, Gammerman and Shafer 2005): the largest of n values is exceeded by one more of them in 1 of n + 1 cases.
+    Held-out images, and each training image against all others, show how near an image comes that is no copy (Meehan,
+    Chaudhuri and Dasgupta, arXiv:2004.05675). The share is that of a conformal test (Vovk, Gammerman and Shafer 2005):
+    a further value of the same kind exceeds the largest of n values in 1 of n + 1 cases.
     """
     if not len(references.trained):
         return None
@@ -143,13 +145,13 @@ def nearness_by_chance(references: References) -> tuple[float, float] | None:
 
 
 def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
-    """How many samples are copies of a training image, how many prompts are copied at every seed, and the nearest pair.
+    """How many samples are copies of a training image, for how many prompts every seed is one, and the nearest pair.
 
-    A copy lies nearer to a training image than images that copy nothing do but for a few, nearer to it than the base
-    model's sample with the same noise, and, where its prompt is the caption of an image kept out, nearer than to that
-    one. Any other prompt may ask for the very thing that a training image shows, so its samples count only where there
-    is no such caption. Samples of one prompt are alike, and so are their errors: what counts is the prompt, and that
-    all its seeds agree.
+    A copy is nearer to a training image than `nearness_by_chance`, nearer to it than the base model's sample with the
+    same noise, and, where its prompt is the caption of a held-out image, nearer to it than to that image. Samples of
+    other prompts are counted only where no prompt is such a caption, because a prompt may describe just what a training
+    image shows. The verdict goes by prompts that are copied at every seed: samples of one prompt are alike, so one of
+    them that looks like a copy by chance makes the others likely to.
     """
     limit = nearness_by_chance(references)
     if limit is None:
@@ -157,15 +159,15 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     usual, by_chance = limit
     shape = drawn.own.shape[:2]
     own = _own_images(drawn, references)
-    told = np.isfinite(own)
+    captioned = np.isfinite(own)
     found, before = (references.to_trained(each.reshape(-1, each.shape[-1])) for each in (drawn.own, drawn.base))
     nearest, which = found.max(1), found.argmax(1)
     moved = nearest > before[np.arange(len(before)), which]
-    # The base model's own row is measured by the same rule, without what compares it with itself.
+    # The base model's own row is measured by the same rule, without the comparison with itself.
     copied = (nearest > usual) & (nearest > own) & (moved | np.array_equal(drawn.own, drawn.base))
-    counted = told if told.any() else np.ones_like(told)
+    counted = captioned if captioned.any() else np.ones_like(captioned)
     copied &= counted
-    # The pair that is shown is one that counts, where there is any.
+    # The pair that is shown is the nearest copy, or without copies the nearest pair of all.
     sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
     paths = [path for prompt in drawn.paths for path in prompt]
     return {
@@ -184,7 +186,7 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
 
 
 def _own_images(drawn: Drawn, references: References) -> np.ndarray:
-    """How alike each sample is to the picture whose caption it was drawn from; −∞ where it is of none."""
+    """Likeness of each sample to the held-out image whose caption it was drawn from; −∞ for other prompts."""
     places = {path: i for i, path in enumerate(references.held_out_paths)}
     found = np.full(drawn.own.shape[:2], -np.inf)
     for prompt, path in enumerate(drawn.images):

@@ -1,4 +1,4 @@
-"""A tagger as a judge: which tags of a prompt a picture shows, and how alike pictures are by what is tagged in them."""
+"""A tagger as a measure: how many tags of its prompt an image shows, and how alike images are by their tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visiontrain_trainer.captioning.labels import read_labels
 from visiontrain_trainer.captioning.tagger import Tagger
 
 MODEL, LABELS = "model.onnx", "selected_tags.csv"
-#: A tag of this probability is seen: the threshold that captions are written with.
+#: An image shows a tag from this probability on: the threshold that captions are written with.
 SEEN = 0.35
 
 
@@ -37,7 +37,7 @@ def spelt(tag: str) -> str:
 
 
 class TagRecall:
-    """How many of the tags of a prompt a picture shows, 0 to 1, of those that the tagger knows."""
+    """The share of a prompt's tags that an image shows, 0 to 1, of those that the tagger knows."""
 
     def __init__(self, folder: Path, device: torch.device, threads: int) -> None:
         self.name, self._tagger = folder.name, _open(folder, device, threads)
@@ -45,7 +45,7 @@ class TagRecall:
         self._known = {label.name.lower(): label.name for label in kept}
 
     def of(self, image: Image.Image, prompt: str) -> float | None:
-        """None where the tagger knows no tag of the prompt."""
+        """The share for one image; None where the tagger knows no tag of the prompt."""
         wanted = {self._known[tag] for tag in map(spelt, prompt.split(",")) if tag in self._known}
         if not wanted:
             return None
@@ -55,10 +55,10 @@ class TagRecall:
 
 
 class TagLikeness:
-    """How alike pictures are by the probabilities of their tags, as the cosine of the angle between them.
+    """The cosine similarity of images by the probabilities of their tags.
 
-    Drawings of one character in another place and pose are alike here. So are two pictures of different fields under
-    the same sky: what the tags do not name counts nothing, so this tells no copy.
+    Drawings of one character in another place and pose are alike here. So are two images of different fields under the
+    same sky: what tags do not name does not count, so this measure cannot find copies.
     """
 
     tells_copies = False

@@ -19,7 +19,7 @@ from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import Plan, PlanImage, Shot
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.images import load_image
-from visiontrain_trainer.run.sample import Artist, decode, parameters, sample_latents, save_png
+from visiontrain_trainer.run.sample import SampleContext, decode, parameters, sample_latents, save_png
 from visiontrain_trainer.run.samples import conditions
 from visiontrain_trainer.run.session import Session, open_session
 from visiontrain_trainer.training import checkpoint
@@ -31,7 +31,7 @@ from .scores import Drawn, References, scored, scores
 
 #: Most training images that samples are compared with.
 MOST_COMPARED = 512
-#: Longest side of the small picture of a training image.
+#: Longest side in pixels of the thumbnail of a training image.
 SHOWN = 512
 
 Say = Callable[..., None]
@@ -39,7 +39,7 @@ Say = Callable[..., None]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table. Step and strength 0 are the base model alone."""
+    """A row of the table: a checkpoint at a strength. Step 0 with strength 0 is the base model alone."""
 
     step: int
     strength: float
@@ -51,7 +51,10 @@ class Row:
 
 
 def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
-    """Say a line for each row. Samples that lie there already are taken as they are. Raises TrainerError."""
+    """Make and score the samples of each row, and print a line for it. Samples that exist already are not made again.
+
+    Raises TrainerError.
+    """
     rows = [Row(0, 0.0), *(Row(step, strength) for step in job.steps for strength in job.strengths)]
     each = len(job.prompts) * len(job.seeds)
     session = _open(run, plan, job)
@@ -94,14 +97,14 @@ def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
 
 
 class Panel:
-    """Those who judge the samples of a row. The first row that it is handed is that of the base model."""
+    """All measures of the samples of a row. The first row that `scores` gets must be that of the base model."""
 
     def __init__(self, plan: Plan, job: Job, device: torch.device) -> None:
         threads = plan.resources.threads
         self._job, self._plan = job, plan
         self._places = {sample.path: place for place, sample in enumerate(plan.data.images)}
         self._eye = View(open_measure(job.likeness, device, threads), plan)
-        # What tells no copies is asked for likeness alone.
+        # A measure that cannot find copies is used for likeness alone; the built-in one does the rest.
         self._copies = self._eye if self._eye.measure.tells_copies else View(Pixels(), plan)
         self._fit = open_fit(job.fit, device, threads)
 
@@ -113,7 +116,7 @@ class Panel:
         return {**found, "fit": None if self._fit is None else _fits(self._fit, run, paths, self._job)}
 
     def _show(self, run: Path, neighbours: list[list[dict[str, Any]]] | None) -> None:
-        """Keep a small picture of each neighbour beside the samples: whoever looks at these may lack the data set."""
+        """Write a thumbnail of each nearest training image beside the samples: viewers may lack the data set."""
         for neighbour in (one for each in neighbours or [] for one in each):
             place = self._places[neighbour["image"]]
             neighbour["shown"] = f"{FOLDER}/image-{place:05d}.png"
@@ -125,7 +128,7 @@ class Panel:
 
 
 class View:
-    """What one measure sees of training images and samples."""
+    """One measure with its features of the training images and of the base model's samples."""
 
     def __init__(self, measure: Measure, plan: Plan) -> None:
         self.measure = measure
@@ -147,14 +150,14 @@ def _opened(run: Path, paths: list[str]) -> Iterator[Image.Image]:
 
 
 def _fits(fit: Fit, run: Path, paths: list[list[str]], job: Job) -> dict[str, Any] | None:
-    """How well the samples fit their prompts; None where nothing can be told of any."""
+    """How well the samples fit their prompts; None where no prompt can be scored."""
     found: list[list[float]] = []
     for prompt, each in zip(job.prompts, paths, strict=True):
         values = [fit.of(image, prompt.text) for image in _opened(run, each)]
-        told = [value for value in values if value is not None]
-        # Whether something can be told lies with the prompt, so each row leaves out the same ones.
-        if len(told) == len(values):
-            found.append(told)
+        known = [value for value in values if value is not None]
+        # Whether there is a score depends on the prompt alone, so every row leaves out the same prompts.
+        if len(known) == len(values):
+            found.append(known)
     return scored(np.array(found)) if found else None
 
 
@@ -224,14 +227,14 @@ class Studio:
     def _draw(self, shot: Shot, path: Path, *, adapter: bool) -> None:
         session = self._session
         device = session.device
-        artist = Artist(
+        context = SampleContext(
             plan=session.plan,
             unet=session.unet,
             schedule=session.base.scheduler_config(),
             device=device.torch,
             dtype=device.dtype,
         )
-        latents = sample_latents(artist, shot, conditions(session, shot))
+        latents = sample_latents(context, shot, conditions(session, shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype).to(device.torch)
         image = decode(self._vae, latents, session.latents.scaling)

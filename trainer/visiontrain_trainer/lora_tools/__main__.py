@@ -44,8 +44,8 @@ def run(request: Mapping[str, Any]) -> dict[str, Any]:
         merge_into = merge_into_folder if base[0].is_dir() else merge_into_file
         return _written(to, lambda: merge_into(base[0], parts, to, request.get("precision")))
     made = make(request)
-    told = {"lost": made.lost, "left": made.left, "ranks": sorted({layer.rank for layer in made.layers.values()})}
-    return told | _write(to, made.tensors(request.get("form", "kohya")), made.metadata, made.dtype)
+    facts = {"lost": made.lost, "left": made.left, "ranks": sorted({layer.rank for layer in made.layers.values()})}
+    return facts | _write(to, made.tensors(request.get("form", "kohya")), made.metadata, made.dtype)
 
 
 def _write(to: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str], dtype: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         answer = run(json.loads(sys.argv[1]))
     except Exception as error:
-        answer = {"error": _explained(error).told()}
+        answer = {"error": _explained(error).as_json()}
     print(json.dumps(answer))
 
 

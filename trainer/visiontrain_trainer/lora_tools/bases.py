@@ -55,7 +55,7 @@ class Spot:
 
 
 def spots_of(stored: Stored) -> dict[str, Spot]:
-    """The layers in a file of a base, by name; none where it is no U-Net and no text encoder of these families."""
+    """The layers in a file of a base by their name in diffusers; none for a file without a U-Net or text encoder."""
     shapes = {name: place.shape for name, place in stored.places.items()}
     single = any(name.startswith(_UNET) for name in shapes)
     part = stored.path.parent.name

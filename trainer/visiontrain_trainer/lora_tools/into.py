@@ -19,7 +19,7 @@ from .tensors import FORMATS, Array, Stored, decoded, encoded
 
 _FLOATS = frozenset(FORMATS.values())
 _WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}
-#: Keys of the metadata that no longer hold of what is written.
+#: Keys of the metadata that are no longer true of the new file.
 _STALE = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
 
 
@@ -40,7 +40,10 @@ class Changes:
 
 
 def changes_in(parts: Sequence[Part], base: Base, name: str) -> Changes:
-    """Raises TrainingError when nothing of a file fits the base, or a layer has other sizes there."""
+    """The changes that `parts` make in the base called `name` in errors.
+
+    Raises TrainingError when nothing of a file fits the base, or a layer has another shape there.
+    """
     changes = Changes()
     for part in parts:
         file = part.file
@@ -123,7 +126,10 @@ class Merged:
         return FORMATS[self._precision] if self._precision is not None and own in _FLOATS else own
 
     def pieces(self) -> Iterator[bytes]:
-        """Raises TrainingError when a weight overflows its number format, or is stored in one without fractions."""
+        """The bytes of the file: the header, then each tensor.
+
+        Raises TrainingError when a weight overflows its number format, or is stored as whole numbers.
+        """
         yield self._header
         stored = self._stored
         for name in _order(stored):

@@ -45,13 +45,16 @@ def grouped(names: Iterable[str]) -> tuple[dict[str, dict[str, str]], list[str]]
 
 
 def kind_of(roles: Iterable[str]) -> str | None:
-    """What a layer is whose weight change is no product of two matrices; None for a LoRA, with a Tucker core or not."""
+    """The kind of a layer whose weight change is not a product of two matrices; None for a LoRA, with a core or not."""
     return next((kind for mark, kind in _KINDS.items() for role in roles if role.startswith(mark)), None)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """`down` is [rank, in], flat; `up` is [out, rank]. `kernel` is the shape of `down` behind its rank."""
+    """A LoRA's layer:
+
+    `down` [rank, in · kernel area], `up` [out, rank]; `kernel` is the shape of `down` after its rank.
+    """
 
     down: Array
     up: Array
@@ -67,13 +70,13 @@ class Layer:
         return len(self.up)
 
     def delta(self) -> Array:
-        """The weight change [out, in]. It is large."""
+        """The weight change, formed whole: [out, in · kernel area]."""
         return self.up @ self.down * (self.alpha / self.rank)
 
 
 @dataclass(frozen=True)
 class Dense:
-    """A layer that is no product of two small matrices: `change` is its weight change, [out, in]."""
+    """A layer of another kind, as its weight change formed whole: `change` [out, in · kernel area]."""
 
     change: Array
     kernel: tuple[int, ...]
@@ -134,13 +137,13 @@ def alpha_of(module: str, tensors: Mapping[str, Array], rank: int, alphas: Alpha
             )
         return float(tensors["alpha"].reshape(-1)[0])
     try:
-        told = alphas.of(*parts_of(module), rank)
+        alpha = alphas.of(*parts_of(module), rank)
     except TrainingError as error:
-        # The names of another family say nothing of its alpha; metadata that cannot be read does.
+        # A name of another family is no error: its alpha is the rank. Metadata that cannot be read is one.
         if error.id == "lora/unusable":
             raise
-        told = None
-    return float(rank) if told is None else told
+        alpha = None
+    return float(rank) if alpha is None else alpha
 
 
 def shape_of(tensors: Mapping[str, Array]) -> tuple[int, ...] | None:

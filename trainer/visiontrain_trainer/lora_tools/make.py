@@ -21,7 +21,7 @@ from .resize import Rule, resize
 from .roles import CURE, unread_kind
 from .tensors import FORMATS, Array
 
-#: Metadata of a source that no longer holds of what is made of it.
+#: Keys of a source's metadata that are not true of the new file.
 _STALE = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256", PEFT)
 #: How the names of the embeddings begin that OneTrainer puts into a LoRA file.
 _EMBEDDING = "bundle_emb."
@@ -29,7 +29,7 @@ _EMBEDDING = "bundle_emb."
 
 @dataclass
 class Made:
-    """A new file: its layers by kohya's names and its other tensors, and what is told of it."""
+    """A new file: its layers by kohya's names, its other tensors and its metadata, and facts for the answer."""
 
     layers: dict[str, Layer] = field(default_factory=dict)
     others: dict[str, Array] = field(default_factory=dict)
@@ -75,7 +75,7 @@ def make(request: Mapping[str, Any]) -> Made:
 
 
 class _Source:
-    """A file with its strength, and its modules as it spells them by their one name."""
+    """A file with its strength. `modules` gives the file's own spelling by canonical name."""
 
     def __init__(self, path: Path, strength: float) -> None:
         self.file, self.strength = File(path), strength
@@ -103,7 +103,10 @@ def _keep_others(file: File, made: Made) -> None:
 def _parts(
     name: str, sources: Sequence[_Source], base: Base | None, left: list[str]
 ) -> Iterator[tuple[Layer | Dense, float]]:
-    """A layer's changes in the files that have it. What of it has no place in a LoRA file is added to `left`."""
+    """A layer's changes in the files that have it, with the strengths.
+
+    Tensors that are left out are added to `left`.
+    """
     for source in sources:
         module = source.modules.get(name)
         if module is None:

@@ -22,7 +22,7 @@ from .modules import by_name
 from .roles import unread_kind
 from .tensors import Array
 
-#: What tensors that do not fit together or the base's weight end in.
+#: Errors that numpy raises for tensors that do not fit together or the base's weight.
 _UNFIT = (LookupError, ValueError, TypeError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError)
 _BLOCK = re.compile(r"(?:down_blocks|up_blocks)\.\d+|mid_block")
 
@@ -48,7 +48,7 @@ class Spot(Protocol):
 
 @dataclass
 class Sums:
-    """Squared lengths and the product of the layers of a block."""
+    """Sums over the layers of a block: squared norms of both files, and the inner product of their changes."""
 
     layers: int = 0
     first: float = 0.0
@@ -108,7 +108,7 @@ class Measured:
         return self._file.spelled(self.modules[name])
 
     def factors(self, name: str) -> _Factors | None:
-        """None for a layer without a weight change, or whose tensors do not fit together."""
+        """The factors of a layer; None where it changes no weight, or its tensors do not fit together."""
         try:
             return self._factors(name, self.spelled(name))
         except _UNFIT:
@@ -154,7 +154,7 @@ def block_of(name: str) -> str:
 
 def norms(path: Path, base: Weights | None = None) -> dict[str, Any]:
     """‖ΔW‖ by block and of the whole file, and the names of layers that have none here."""
-    # Lengths need six digits, and fp32 is read and multiplied in half the time.
+    # The norms need six digits, and fp32 takes half the time of fp64 to read and multiply.
     file = Measured(path, base, np.float32)
     blocks: dict[str, Sums] = {}
     left = list(file.unread)

@@ -116,7 +116,7 @@ def parts_of(module: str) -> tuple[str, str]:
 
 
 def canonical(module: str) -> str:
-    """The one name of a module, as `unet.down_blocks.0…`; that of another family is its own with underscores."""
+    """The canonical name of a module, as `unet.down_blocks.0…`; for other families the file's own, with underscores."""
     try:
         part, name = parts_of(module)
     except TrainingError:
@@ -125,7 +125,7 @@ def canonical(module: str) -> str:
 
 
 def by_name(path: Path, modules: Iterable[str]) -> dict[str, str]:
-    """The modules of a file by their one name. Raises TrainingError where two are the same layer."""
+    """The modules of a file by their canonical name. Raises TrainingError where two are the same layer."""
     found: dict[str, str] = {}
     for module in modules:
         name = canonical(module)

@@ -12,7 +12,7 @@ from .tensors import Array
 
 @dataclass(frozen=True)
 class Rule:
-    """`rank` is the most that a layer gets. `keep` with `by` chooses less where less suffices, as sd-scripts does."""
+    """How ranks are chosen: at most `rank`, and less where `by` needs less to keep `keep`, as in sd-scripts."""
 
     rank: int
     keep: float | None = None
@@ -28,14 +28,17 @@ class Resized:
 
 
 def resize(layer: Layer | Dense, rule: Rule) -> Resized:
-    """The dense matrix of a product is never made: QR of both halves, then the SVD of a square of the side rank."""
+    """The layer with a smaller rank.
+
+    A product of two matrices is not formed: their QR is, then the SVD of [rank, rank].
+    """
     left, sizes, right = _parts_of_dense(layer.change) if isinstance(layer, Dense) else _parts_of_product(layer)
     rank = _rank(sizes, rule)
     up, down = left[:, :rank], right[:rank]
-    # Libraries for matrices differ in signs; each column's largest entry is made positive.
+    # The signs of singular vectors depend on the library, so each column's largest entry is made positive.
     signs = np.sign(up[np.abs(up).argmax(axis=0), np.arange(rank)])
     signs[signs == 0] = 1
-    # Both halves get the root of the singular values, so that both have numbers of the same size.
+    # Both factors get the root of the singular values, so that their numbers are of similar size.
     roots = np.sqrt(sizes[:rank])
     # A matrix has no alpha of its own, and its alpha is the rank.
     alpha = float(rank) if isinstance(layer, Dense) else layer.alpha / layer.rank * rank
@@ -72,7 +75,7 @@ def _parts_of_dense(matrix: Array) -> tuple[Array, Array, Array]:
 
 
 def _rank(sizes: Array, rule: Rule) -> int:
-    """At least 1, at most the rule's rank and the layer's own."""
+    """The rank that `rule` gives for singular values `sizes`: at least 1, at most the rule's and the layer's own."""
     most = min(rule.rank, len(sizes))
     if rule.keep is None or sizes[0] == 0:
         return most
@@ -81,6 +84,6 @@ def _rank(sizes: Array, rule: Rule) -> int:
     else:
         parts = np.cumsum(sizes if rule.by == "sum" else sizes**2)
         share = rule.keep if rule.by == "sum" else rule.keep**2
-        # A rounding error must not ask for one more.
+        # A rounding error must not raise the rank by one.
         wanted = int(np.searchsorted(parts, share * parts[-1] * (1 - 1e-12))) + 1
     return max(1, min(most, wanted))

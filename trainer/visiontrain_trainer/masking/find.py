@@ -24,7 +24,7 @@ _LEAST_SUBJECT = 0.005
 _MOST_TEXT = 0.9
 #: Least probability of a pixel of writing, and how far it is widened, as a share of the shorter side.
 _TEXT, _TEXT_WIDER = 0.3, 0.01
-#: Least probability of a face, as the detector's own measurements have it, and the overlap above which two are one.
+#: Least probability of a face, the threshold of the detector's authors, and the overlap above which two boxes are one.
 _FACE, _SAME_FACE = 0.278, 0.7
 #: How much a face's box is widened to each side: hair and chin belong to it.
 _FACE_WIDER = 0.3

@@ -28,7 +28,7 @@ _THUMBNAIL = 256
 
 
 def do_mask_job(job: MaskJob, report: Report) -> None:
-    """Make the masks that are missing. An image in which nothing is found is told, and is learned whole.
+    """Make the masks that are missing. An image in which nothing is found is reported, and is learned whole.
 
     Raises TrainerError when a model or the machine is at fault; what was made until then is kept.
     """
@@ -63,7 +63,7 @@ def _mask(job: MaskJob, image: MaskImage, finders: list[tuple[Finder, Network]],
     maps = [one for one in found.values() if one is not None]
     mask = together(maps) if maps else np.ones((opened.height, opened.width), dtype=np.float32)
     if maps and float(mask.max()) < 0.5:
-        # Nothing would be left to learn, which no one can want.
+        # With this mask nothing of the image would be learned, which nobody can want.
         mask, missing = np.ones_like(mask), [*found]
     if missing:
         report.line("nothing", path=image.path, kinds=missing)

@@ -1,4 +1,4 @@
-"""An empty module gets the weights of its part: checked, converted, and put on the device as they are to be kept."""
+"""Loads a part's weights into its empty module: checked, converted, and kept on the device as the plan says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAIN = Storage()
 
 @dataclass(frozen=True)
 class Where:
-    """In which number format, on which device and how a part's weights are kept."""
+    """How a part's weights are kept: their number format, their device, whether they are packed."""
 
     dtype: torch.dtype
     device: torch.device
@@ -32,10 +32,10 @@ class Filling:
     part: str
     #: The file or folder that holds them, as the plan names it.
     path: str
-    #: The key of run.yaml that chooses another, in words of an error.
+    #: What an error advises to choose another of: "model.vae" or "base model".
     chosen_by: str
     weights: dict[str, torch.Tensor]
-    #: Gives a weight, by its name, as it is to be used.
+    #: Takes a weight's name and the weight, and returns what is used in its place: merged LoRAs change weights here.
     change: Callable[[str, torch.Tensor], torch.Tensor] | None = None
 
 
@@ -61,14 +61,14 @@ def fill(module: nn.Module, filling: Filling, where: Where) -> nn.Module:
         # The tensor is converted on the device: a card is faster, and the host then holds no second copy.
         there = tensor.to(device)
         if n in packed:
-            # Packed as it comes, the whole never lies on the card unpacked.
+            # Each weight is packed at once, so that the card never holds the whole part unpacked.
             norms[n] = torch.linalg.vector_norm(there.to(where.dtype)).float()
             where.storage.keep(module, packed[n], there, where.dtype)
             continue
         # On a CPU the tensor is copied: a memory-mapped one would be read from the disk again when memory is short.
         ready[n] = there.to(where.dtype, copy=there is tensor)
         if ready[n].is_floating_point():
-            # A copy is checked where it is; the numbers below are waited for once.
+            # The norm stays on the device: `_check_finite` waits for all norms at once.
             norms[n] = torch.linalg.vector_norm(ready[n]).float()
     norms = {n: norm for n, norm in norms.items() if not norm.is_meta}
     if norms:
@@ -124,14 +124,15 @@ def _check_finite(filling: Filling, norms: dict[str, torch.Tensor], tensor: Call
         )
 
 
-#: A part of whose matrices more than this share is nothing but zeros was not written whole. Trained ones have none.
+#: Largest share of a part's matrices that may be all zeros. Trained models have none; a file that was not written to
+#: its end has many.
 ZEROS = 0.25
 
 
 def _check_filled(filling: Filling, norms: dict[str, torch.Tensor]) -> None:
-    """Raises TrainingError for a part that consists of zeros, as of a copy that broke off and left a hole.
+    """Raises TrainingError for a part with many matrices of zeros, which a copy that broke off leaves.
 
-    `norms` are those of the matrices, by name; vectors may rightly be zeros.
+    `norms` are those of the matrices, by name. Vectors are not among them, because trained biases may be zeros.
     """
     if not norms:
         return

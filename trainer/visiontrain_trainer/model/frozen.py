@@ -18,8 +18,8 @@ from .packing import PACKINGS, Packing, Tensors
 from .stream import Slot, Stream
 
 Tensor = torch.Tensor
-#: Layers that stay as they are: the first and last convolution, and the embeddings of time and of SDXL's conditions.
-#: They are few weights, and each prediction hangs on them.
+#: Layers that are never packed: the first and last convolution, and the embeddings of time and of SDXL's conditions.
+#: They have few weights, and every prediction depends on them.
 KEPT = ("conv_in", "conv_out", "time_embedding", "add_embedding", "text_projection")
 
 

@@ -45,7 +45,7 @@ def _json(path: Path) -> dict[str, Any]:
         ) from error
 
 
-#: Gives the weight `name` of a part, with its configuration, as it is to be used.
+#: Takes the part, the weight's name, the weight and the part's configuration, and returns what is used in its place.
 Change = Callable[..., torch.Tensor]
 
 
@@ -57,8 +57,9 @@ class BaseModel:
 
     def __init__(self, plan: Model) -> None:
         self.plan = plan
-        #: What is merged into the weights when a part is built, and what tells it from others.
+        #: Changes the weights of a part while it is built: LoRAs that are merged into the base.
         self.change: Change | None = None
+        #: A text for each change, which the fingerprint takes in.
         self.changed_by: list[str] = []
         path = Path(plan.path)
         refuse_pickle(path)
@@ -132,9 +133,10 @@ class BaseModel:
         if self._file is not None:
             return "v_prediction" if "v_pred" in self._file.tensors else None
         config = self.scheduler_config()
-        said = config.get("prediction_type") if config else None
-        # Models of rectified flow are often kept beside the scheduler that their program wrote by habit.
-        return None if self.plan.prediction == "flow" and said == "epsilon" else said
+        named = config.get("prediction_type") if config else None
+        # Folders of models of rectified flow often have the default scheduler of the program that wrote them, which
+        # says ε whatever the model predicts.
+        return None if self.plan.prediction == "flow" and named == "epsilon" else named
 
     def scheduler_config(self) -> dict[str, Any]:
         path = self.configs / "scheduler" / "scheduler_config.json"

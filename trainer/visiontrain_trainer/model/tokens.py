@@ -17,7 +17,7 @@ _WORDS = (
     r"[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
 _END = "<|endoftext|>"
-#: The special tokens, in the order in which those that the vocabulary lacks get their ids.
+#: The special tokens. Those that the vocabulary lacks get new ids in this order.
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 

@@ -30,7 +30,7 @@ def refuse_pickle(path: Path) -> None:
         )
 
 
-#: Bytes that a header may have, as the format has it.
+#: Most bytes of a header; the format itself has this limit.
 _HEADER_MOST = 100_000_000
 
 

@@ -44,7 +44,7 @@ def lent(tensors: Iterable[torch.Tensor], away: Callable[[torch.Tensor], torch.T
 
 @contextmanager
 def room_for_the_vae(unet: nn.Module, device: Device) -> Iterator[None]:
-    """Inside this context a small card holds no U-Net. Elsewhere nothing moves."""
+    """Inside this context a small card does not hold the frozen U-Net. On other devices nothing is moved."""
     if not device.is_cuda or torch.cuda.get_device_properties(device.torch).total_memory >= _SMALL:
         yield
         return

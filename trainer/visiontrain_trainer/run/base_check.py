@@ -1,9 +1,9 @@
 """Checks that the base model predicts what run.yaml says, on the person's own images, before the first step.
 
-A base that is read wrongly trains without an error, to a LoRA of noise: its loss on pictures is 1.4 where a sound one
-has 0.02 to 0.4. Marks in files say much, but not of every file; a handful of forward passes says it of all. They are
-passes that the first validation needs too, and it takes their losses over. To refuse a sound base would be worse than
-to miss a wrong one: only what is wrong by far, on every picture looked at, is refused.
+A base that is read as the wrong kind trains without an error, to a LoRA of noise: its loss on images is 1.4 where a
+sound one has 0.02 to 0.4. Not every file is marked with its kind, but a handful of forward passes tells it for any. The
+first validation needs the same passes and takes their losses over. Refusing a sound base would be worse than missing a
+wrong one, so a base is refused only if it is wrong by far on every image that was tried.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from .flow_check import Parts, check_flow, check_is_flow, ends_of
 from .session import Session
 
 IMAGES = 2
-#: Losses already measured: the id of a picture and the index of the noise → one loss for each timestep.
+#: Losses already measured: the id of an image and the index of the noise → one loss for each timestep.
 Known = dict[tuple[str, int], list[float]]
-#: Where the noise is strongest, a base is of another kind only if it is bad as its own: its loss is above this share
-#: of that of predicting nothing. By the formulas a sound ε base has 0.01 to 0.05 there, and one that predicts v 0.8.
+#: At the strongest noise, a base counts as another kind only if its loss as its own kind is above this share of the
+#: loss of predicting nothing. By the formulas a sound ε base has 0.01 to 0.05 there, and one that predicts v 0.8.
 BAD = 0.5
-#: And only if the other kind explains it far better: less than this share of its loss as its own, …
+#: The other kind must also explain it far better: with less than this share of its loss as its own kind, …
 OTHER_KIND = 0.5
-#: … and than this of predicting nothing. A sound v base, which may be bad there since it does not know the picture yet,
-#: has 0.77 and more as ε by the formulas, whatever it takes the picture for.
+#: … and less than this share of the loss of predicting nothing. A sound v base may have a high loss there, since it
+#: cannot know the image yet, but as ε it has 0.77 and more by the formulas, whatever it takes the image for.
 EXPLAINED = 0.7
-#: Whatever its kind, it predicts something if its loss is below this share of that of predicting nothing at one of the
-#: noise levels. A sound ε base has 0.05 at most (a noisy picture is nearly all noise, whatever the picture), a sound v
-#: base 0.15 to 0.6; random numbers have 1 and more.
+#: A base of any kind predicts something if its loss is below this share of the loss of predicting nothing at one of the
+#: noise levels. A sound ε base has 0.05 at most (at strong noise the input is nearly all noise), a sound v base 0.15 to
+#: 0.6; random numbers have 1 and more.
 EXPLAINS = {"epsilon": 0.7, "v_prediction": 0.95, "flow": 0.95}
-#: A base is looked at as one of rectified flow if its own loss is above this share where such a base must be bad as its
-#: kind: as ε at the weakest noise, where the picture is in its prediction, as v at the strongest, where the noise is.
+#: A base is tested for rectified flow if its loss is above this share where a base of flow cannot do well as the kind
+#: named: as ε at the weakest noise, where flow predicts the image, as v at the strongest, where flow predicts the
+#: noise.
 DOUBTFUL = {"epsilon": 0.25, "v_prediction": 0.5}
 #: U-Nets of fewer weights than any of SD1.5 and SDXL (860 and 2570 million) are for tests, many with random weights.
 REAL = 300_000_000
 
 
 class Fit:
-    """Mean squares on one picture by noise level: of predictions as each kind, and of predicting nothing as each."""
+    """Mean squared errors on one image by noise level: of the predictions taken as each kind, and of predicting 0."""
 
     def __init__(self) -> None:
         self.losses: dict[str, dict[int, float]] = {}
@@ -71,11 +72,11 @@ class Fit:
         return other if explained else None
 
     def least(self, kind: str) -> float:
-        """The share at the level where it is least."""
+        """The least share of all noise levels."""
         return min(self.share(kind, level) for level in self.losses[kind])
 
     def may_be_flow(self, kind: str) -> bool:
-        """Whether it is bad as `kind` where a base of rectified flow must be."""
+        """Whether the loss as `kind` is high at the noise level where a base of rectified flow must have a high one."""
         level = (min if kind == "epsilon" else max)(self.losses[kind])
         return self.share(kind, level) > DOUBTFUL[kind]
 
@@ -86,8 +87,8 @@ class Fit:
 def check_base(session: Session) -> Known:
     """Raises TrainingError for a base whose predictions are not of the kind that the run trains, or of none at all.
 
-    Nothing of the run changes by it: no weight, no draw. Where memory does not suffice the first step says so.
-    Returns the losses it measured, with the weights that training begins from.
+    It changes no weight and no random draw of the run. Where memory does not suffice the check ends without a verdict,
+    and the first step raises the error. Returns the losses measured, with the weights that training begins from.
     """
     steps = levels((0, session.diffusion.steps))
     trained = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
@@ -124,7 +125,10 @@ def check_base(session: Session) -> Known:
 
 
 def judge(fits: list[Fit], kind: str, name: str, *, real: bool) -> None:
-    """`real`: whether it is as large as a Stable Diffusion, so that it must predict something. Raises TrainingError."""
+    """Raises TrainingError for a base that is another kind than `kind`, or predicts nothing, on every image.
+
+    `real` tells whether it is as large as a Stable Diffusion, and so must predict something.
+    """
     if not fits or not all(fit.is_finite(kind) for fit in fits):
         # The first step names the picture.
         return

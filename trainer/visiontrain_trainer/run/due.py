@@ -1,4 +1,4 @@
-"""Tells after which steps of a run planned work is due: each so many steps, at borders of epochs, or by the clock."""
+"""Tells after which steps planned work is due: every so many steps, at the ends of epochs, or by the clock."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from visiontrain_trainer.data.batches import BatchSampler
 
 
 class Due:
-    """The cadences of a run, by name. Minutes count from the last time that the work was due, at first from the start.
+    """The cadences of a run, by name. Minutes count from the last time that the work was due, or from the start.
 
-    Work by the clock falls on other steps in each run. It must therefore change nothing of the training.
+    Work by the clock is due at other steps in each run, so it must change nothing of the training.
     """
 
     def __init__(

@@ -40,9 +40,10 @@ class Request:
     #: Number format of the file instead of the plan's; None for the plan's.
     precision: Literal["fp32", "bf16", "fp16"] | None
     diffusers: bool
-    #: Of a run with a moving average: the average or the trained weights; None for those that the run's files have.
+    #: For a run with a moving average: the average or the trained weights; None for those of the run's own files.
     weights: Literal["ema", "raw"] | None = None
-    #: Where an embedding is written, by the name that a program is to know it by; None for beside the LoRA.
+    #: The file that a run's embedding is written to, whose name is its trigger in other programs; None for beside the
+    #: LoRA.
     embedding: Path | None = None
 
     def path(self, name: str, kind: str) -> Path:
@@ -93,7 +94,10 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
 
 
 def _weights(plan: Plan, request: Request) -> tuple[Callable[[checkpoint.Checkpoint], dict[str, torch.Tensor]], str]:
-    """Which weights of a checkpoint are wanted, and what the file's name says of it. Raises TrainingError."""
+    """Which weights of a checkpoint are wanted, and what they add to the file's name.
+
+    Raises TrainingError when the request names average or trained weights of a run that keeps no average.
+    """
     ema = plan.training.ema
     used = None if ema is None else "raw" if ema.save == "raw" else "ema"
     if request.weights is None or request.weights == used:
@@ -133,7 +137,8 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
             )
         return [checkpoint.read(folder, step) for step in chosen], f"{plan.name}-average{len(chosen)}"
     if request.kind == "best" and request.number:
-        # What validated best has its own file already, which may be of another step.
+        # The name `…-best` belongs to the checkpoint that validated best, which may be another than the one judged
+        # best.
         return [checkpoint.read(folder, request.number)], f"{name_of_best(plan)}-judge"
     if request.kind == "best":
         best = checkpoint.read(folder, steps[0]).state["best"]
@@ -210,7 +215,7 @@ def main(arguments: list[str]) -> int:
     try:
         step, files = export(run, request)
     except TrainerError as error:
-        print(json.dumps({"error": error.told()}))
+        print(json.dumps({"error": error.as_json()}))
         return error.code
     answer: list[dict[str, Any]] = [
         {

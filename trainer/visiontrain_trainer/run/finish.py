@@ -80,7 +80,7 @@ def _finish(session: Session, progress: Progress, samples: SampleMaker, saves: S
     session.processes.barrier()
     if learned["verdict"] == "nothing":
         failure = nothing_learned(learned["reason"])
-        events.emit("result", status="failed", step=progress.step, **failure.told())
+        events.emit("result", status="failed", step=progress.step, **failure.as_json())
         return failure.code
     events.emit("result", status="finished", code=0, step=progress.step, reason=progress.ended)
     return 0

@@ -1,9 +1,9 @@
-"""Recognises a base of rectified flow, which has SDXL's tensors and no mark, by what it predicts of the own pictures.
+"""Recognises a base of rectified flow, which has SDXL's tensors and no mark, by what it predicts for the run's images.
 
-Such a base learned ε − x_0 on straight paths between picture and noise, whatever the timestep. A base that predicts ε
-or v is told apart by two numbers of passes on such paths: how much of the noise is in its prediction where the noise is
-strongest (1 for flow and ε, 0.2 for v), and how much of the picture where the noise is weakest (−1 for flow, 0 for ε,
-−0.35 for v). Neither depends on how well it knows the picture.
+Such a base learned ε − x_0 on straight paths between image and noise, whatever the timestep. A base that predicts ε or
+v is told apart by two numbers from passes on such paths: how much of the noise is in its prediction where the noise is
+strongest (1 for flow and ε, 0.2 for v), and how much of the image where the noise is weakest (−1 for flow, 0 for ε,
+−0.35 for v). Neither depends on how well it knows the image.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.training.measure import levels
 from visiontrain_trainer.training.step import Measurement, TrainStep
 
-#: Least share in a prediction of flow: of the noise where that is strongest, of the picture where the noise is weakest.
+#: Least share in a prediction of flow: of the noise where that is strongest, of the image where the noise is weakest.
 NOISE, IMAGE = 0.75, 0.7
-#: With no more of the picture than this on every image, a base is none of flow: halfway between 0.35 for v and 1.
+#: A base with no larger share of the image than this, on every image, is not one of flow: about halfway between 0.35
+#: for v and 1 for flow.
 OTHER = 0.6
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a prediction consists of: `noise` · ε + `picture` · x_0, and what neither explains."""
+    """What a prediction consists of: `noise` · ε + `picture` · x_0, and a rest that neither explains."""
 
     noise: float
     image: float
 
     @classmethod
     def of(cls, prediction: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor) -> Parts:
-        """By least squares over all numbers of a prediction."""
+        """The parts by least squares over all numbers of a prediction [4, h, w]."""
         p, x, n = (tensor.double().flatten() for tensor in (prediction, latents, noise))
         nn, xx, nx, pn, px = (float(a @ b) for a, b in ((n, n), (x, x), (n, x), (p, n), (p, x)))
         determinant = max(nn * xx - nx * nx, 1e-12)
@@ -68,9 +69,9 @@ def check_flow(step: TrainStep, uses: Sequence[ImageUse], timesteps: int, name: 
 
 
 def check_is_flow(found: Sequence[tuple[Parts, Parts]], name: str) -> None:
-    """Raises TrainingError for a base that is to be trained as one of rectified flow, and by far is none on any image.
+    """Raises TrainingError for a base that run.yaml calls one of rectified flow, and that is clearly none on any image.
 
-    Where the noise is weakest, a base of flow takes the picture away, and one that predicts ε or v hardly does.
+    Where the noise is weakest, a base of flow predicts the negative of the image, and one of ε or v little of it.
     """
     if not found or any(-weakest.image > OTHER for weakest, _ in found):
         return

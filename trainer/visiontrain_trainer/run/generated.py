@@ -1,7 +1,7 @@
 """Regularisation images that the base draws before the training, from prompts. They are kept by content in the cache.
 
-An image is a function of the base, its prompt, its seed, its size and how samples are drawn: a run that was stopped
-among them goes on with the next, and another run with the same prompts finds them all.
+An image is a function of the base, its prompt, its seed, its size and how samples are drawn. A run that was stopped
+while it drew them continues with the next, and another run with the same prompts finds them all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from visiontrain_trainer.data.tensor_cache import key_of
 from visiontrain_trainer.model.models import BaseModel
 
 from .network import unet_storage
-from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
+from .sample import Conditioning, SampleContext, decode, parameters, sample_latents, save_png
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def _shot(plan: Plan, image: PlanImage) -> Shot:
 
 
 def _texts(caches: Caches, prompts: Iterable[str]) -> dict[str, Conditioning]:
-    """What each prompt says to the U-Net. The text encoders are dropped again, to make room for the U-Net."""
+    """The text conditions of each prompt. The text encoders are unloaded afterwards, to make room for the U-Net."""
     entries = {prompt: caches.texts.entry(prompt) for prompt in dict.fromkeys(prompts)}
     longest = max(len(entry["states"]) for entry in entries.values())
     found = {prompt: caches.texts.get(prompt, longest) for prompt in entries}
@@ -114,11 +114,13 @@ def _draw(studio: Studio, wanted: list[tuple[PlanImage, Path]]) -> None:
     texts = _texts(caches, [text for shot in shots for text in (shot.prompt, shot.negative)])
     unet = base.unet(device.dtype, device.torch, unet_storage(plan.resources, device))
     vae = base.vae(device.vae_dtype, device.torch)
-    artist = Artist(plan=plan, unet=unet, schedule=base.scheduler_config(), device=device.torch, dtype=device.dtype)
+    context = SampleContext(
+        plan=plan, unet=unet, schedule=base.scheduler_config(), device=device.torch, dtype=device.dtype
+    )
     progress = Progress(studio.events, "images", len(wanted))
     for shot, (image, path) in zip(shots, wanted, strict=True):
         studio.control.stop_if_asked()
-        latents = sample_latents(artist, shot, (texts[shot.prompt], texts[shot.negative]))
+        latents = sample_latents(context, shot, (texts[shot.prompt], texts[shot.negative]))
         path.parent.mkdir(parents=True, exist_ok=True)
         save_png(_decoded(vae, latents, caches, image), path, parameters(plan, shot, adapter=False))
         progress.advance()

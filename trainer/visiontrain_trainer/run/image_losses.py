@@ -21,14 +21,17 @@ MOST_NAMED = 20
 
 
 def measure_images(session: Session, progress: Progress) -> None:
-    """Measure, write and tell. Where memory or disk does not suffice, a note says so: the run is over by then."""
+    """Measure the losses, write the file and emit `image_losses`.
+
+    Where memory or disk does not suffice, a note says so and the run still ends well: its LoRA is written by then.
+    """
     uses = uses_to_measure(session.plan, session.batches)
     if len(uses) < LEAST_IMAGES:
         return
     try:
-        told = _measured(session, progress)
+        content = _measured(session, progress)
         if session.processes.first:
-            write_atomic(session.run / FILE, (json.dumps(told, indent=1) + "\n").encode())
+            write_atomic(session.run / FILE, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
         session.events.note(f"The loss of each picture could not be written ({error.strerror}).", "warn")
         return
@@ -39,7 +42,7 @@ def measure_images(session: Session, progress: Progress) -> None:
         session.events.note("Not enough memory to measure the loss of each picture; left out.", "warn")
         return
     kinds: dict[str, list[str]] = {"never": [], "by_heart": [], "learned": []}
-    for row in told["images"]:
+    for row in content["images"]:
         kinds[row["kind"]].append(row["path"])
     session.events.emit(
         "image_losses",
@@ -51,12 +54,12 @@ def measure_images(session: Session, progress: Progress) -> None:
         never_count=len(kinds["never"]),
         by_heart=kinds["by_heart"][:MOST_NAMED],
         by_heart_count=len(kinds["by_heart"]),
-        compared_with=told["compared_with"],
+        compared_with=content["compared_with"],
     )
 
 
 def _measured(session: Session, progress: Progress) -> dict[str, Any]:
-    """Content of the file: losses with the weights of now, and with those that training began from."""
+    """Content of the file: losses with the present weights, and with those that training began from."""
     uses = uses_to_measure(session.plan, session.batches)
     at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
     session.train_step.release()

@@ -24,7 +24,7 @@ def unet_storage(resources: Resources, device: Device) -> Storage:
 
 
 def say_streamed(stream: Stream | None, events: Events) -> None:
-    """Tell where the weights wait that are sent to the card."""
+    """Emit a note on how much of the machine's memory holds the weights that are sent to the card layer by layer."""
     if stream is None:
         return
     size = f"{stream.host_bytes / 1e9:.1f} GB of the base's weights wait in the machine's memory."

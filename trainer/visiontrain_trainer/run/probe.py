@@ -183,8 +183,8 @@ def _key(session: Session, passes: list[list[ImageUse]]) -> str:
 
 def _read(path: Path) -> Probed | None:
     try:
-        told = json.loads(read_regular(path, _MOST_BYTES))
-        return Probed(int(told["memory"]), float(told["seconds"]))
+        known = json.loads(read_regular(path, _MOST_BYTES))
+        return Probed(int(known["memory"]), float(known["seconds"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 

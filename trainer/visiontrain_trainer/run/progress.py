@@ -27,11 +27,12 @@ class Progress:
     step: int = 0
     #: Losses of each measured image before training; None until they are measured.
     before: list[list[float]] | None = None
-    #: Losses of the same that the check of the base has measured: not in a checkpoint, measured anew where it lacks.
+    #: Some of the losses in `before` that the check of the base has measured already. They are in no checkpoint: after
+    #: a resume they are measured with the others.
     known: Known = field(default_factory=dict)
     #: The last validation and its step.
     last: tuple[int, Validation] | None = None
-    #: The last step at which memory did not suffice to validate.
+    #: The last step at which memory did not suffice to validate: it is not tried again at that step.
     unmeasured: int | None = None
     #: The checkpoint that validates best: its step and loss.
     best_step: int | None = None

@@ -22,7 +22,7 @@ from visiontrain_trainer.base.files import write_atomic
 from visiontrain_trainer.compute.device import give_back_memory
 from visiontrain_trainer.compute.imports import import_diffusers
 from visiontrain_trainer.compute.noise import alphas_cumprod
-from visiontrain_trainer.compute.sampling import denoised, flow_ladder, guided, ladder, walk
+from visiontrain_trainer.compute.sampling import denoise, denoised, flow_noise_levels, guided, noise_levels
 from visiontrain_trainer.contract.plan import Plan, Shot
 from visiontrain_trainer.data.scaling import Scaling
 
@@ -60,7 +60,7 @@ _RESCALE = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
-class Artist:
+class SampleContext:
     """What samples are made with. `stop` tells whether to give up, and is asked before each pass."""
 
     plan: Plan
@@ -73,48 +73,50 @@ class Artist:
 
 
 @torch.no_grad()
-def sample_latents(artist: Artist, shot: Shot, conditions: tuple[Conditioning, Conditioning]) -> torch.Tensor:
+def sample_latents(context: SampleContext, shot: Shot, conditions: tuple[Conditioning, Conditioning]) -> torch.Tensor:
     """Latents [1, 4, h, w] of a sample for `conditions`, (prompt, negative). All noise depends on the seed alone, so
     that samples with and without the LoRA are pairs.
 
-    At guidance 1 the negative is not computed. Raises InterruptedError when `artist.stop` returns True between two
+    At guidance 1 the negative is not computed. Raises InterruptedError when `context.stop` returns True between two
     steps.
     """
-    samples = artist.plan.samples
+    samples = context.plan.samples
     width, height = shot.size
     shape = (1, 4, height // 8, width // 8)
-    predict = _predictor(artist, shot, conditions)
-    flow = artist.plan.model.prediction == "flow"
+    predict = _predictor(context, shot, conditions)
+    flow = context.plan.model.prediction == "flow"
     if samples.sampler == "ddim" and not flow:
-        scheduler = make_scheduler(artist.plan, artist.schedule)
+        scheduler = make_scheduler(context.plan, context.schedule)
         scheduler.set_timesteps(shot.steps)
-        x = rng.normal(shape, shot.seed, "sample").to(artist.device) * scheduler.init_noise_sigma
+        x = rng.normal(shape, shot.seed, "sample").to(context.device) * scheduler.init_noise_sigma
         for t in scheduler.timesteps:
             x = scheduler.step(predict(scheduler.scale_model_input(x, t), t), t, x, return_dict=False)[0]
         return x
 
     def noise(step: int) -> torch.Tensor:
         drawn = rng.normal(shape, shot.seed, "sample", *([step] if step else []))
-        return drawn.to(artist.device)
+        return drawn.to(context.device)
 
     def clean(x: torch.Tensor, sigma: float, timestep: float) -> torch.Tensor:
-        t = torch.tensor(timestep, dtype=torch.float32, device=artist.device)
+        t = torch.tensor(timestep, dtype=torch.float32, device=context.device)
         out = predict(x if flow else x / math.sqrt(sigma**2 + 1), t)
-        return denoised(artist.plan.model.prediction, x, out, sigma)
+        return denoised(context.plan.model.prediction, x, out, sigma)
 
     if flow:
-        levels = flow_ladder(_length(artist.schedule), samples.spacing, shot.steps, artist.plan.model.flow_shift)
-        return walk("euler", levels, noise, clean)
-    product = alphas_cumprod(artist.schedule, artist.plan.model.zero_terminal_snr)
-    return walk(samples.sampler, ladder(product, samples.spacing, shot.steps), noise, clean)
+        levels = flow_noise_levels(
+            _length(context.schedule), samples.spacing, shot.steps, context.plan.model.flow_shift
+        )
+        return denoise("euler", levels, noise, clean)
+    product = alphas_cumprod(context.schedule, context.plan.model.zero_terminal_snr)
+    return denoise(samples.sampler, noise_levels(product, samples.spacing, shot.steps), noise, clean)
 
 
 def _predictor(
-    artist: Artist, shot: Shot, conditions: tuple[Conditioning, Conditioning]
+    context: SampleContext, shot: Shot, conditions: tuple[Conditioning, Conditioning]
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """The guided prediction of the U-Net for scaled noisy latents at a timestep, fp32."""
     width, height = shot.size
-    device, dtype = artist.device, artist.dtype
+    device, dtype = context.device, context.dtype
     guides = shot.guidance > 1
     wanted = conditions if guides else conditions[:1]
     states = torch.stack([c["states"] for c in wanted]).to(device, dtype)
@@ -122,13 +124,13 @@ def _predictor(
     if "pooled" in wanted[0]:
         ids = torch.tensor([[height, width, 0, 0, height, width]] * len(wanted), dtype=dtype, device=device)
         extra = {"text_embeds": torch.stack([c["pooled"] for c in wanted]).to(device, dtype), "time_ids": ids}
-    rescale = _RESCALE if artist.plan.model.zero_terminal_snr else 0.0
+    rescale = _RESCALE if context.plan.model.zero_terminal_snr else 0.0
 
     def predict(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        if artist.stop():
+        if context.stop():
             raise InterruptedError("stopped")
         inputs = x.to(dtype).expand(len(wanted), -1, -1, -1)
-        out = artist.unet(inputs, t, encoder_hidden_states=states, added_cond_kwargs=extra, return_dict=False)[0]
+        out = context.unet(inputs, t, encoder_hidden_states=states, added_cond_kwargs=extra, return_dict=False)[0]
         out = out.float()
         return guided(out[:1], out[1:], shot.guidance, rescale) if guides else out
 

@@ -14,7 +14,7 @@ from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.text import TextEmbeddings
 
 from .aside import room_for_the_vae
-from .sample import Artist, Conditioning, decode, parameters, sample_latents, save_png
+from .sample import Conditioning, SampleContext, decode, parameters, sample_latents, save_png
 
 if TYPE_CHECKING:
     from .session import Session
@@ -81,7 +81,7 @@ class SampleMaker:
         plan, device, adapter = session.plan, session.device, session.adapter
         adapter.enable(name is not None and shot.strength != 0)
         adapter.strengthen(shot.strength)
-        artist = Artist(
+        context = SampleContext(
             plan=plan,
             unet=session.unet,
             schedule=session.base.scheduler_config(),
@@ -89,7 +89,7 @@ class SampleMaker:
             dtype=device.dtype,
             stop=lambda: "stop" in session.control.poll(),
         )
-        latents = sample_latents(artist, shot, conditions(session, shot))
+        latents = sample_latents(context, shot, conditions(session, shot))
         if self._vae is None:
             self._vae = session.base.vae(device.vae_dtype)
         file = name or f"base-{index}.png"
@@ -104,12 +104,15 @@ class SampleMaker:
 
 
 def conditions(session: Session, shot: Shot) -> tuple[Conditioning, Conditioning]:
-    """What the prompt of a shot and its negative say to the U-Net, with the text encoders as they are now."""
-    return spoken(session.texts, shot, changed=encodes_in_steps(session.plan.training))
+    """The text conditions of a shot's prompt and negative, with the text encoders as they are now."""
+    return shot_conditions(session.texts, shot, changed=encodes_in_steps(session.plan.training))
 
 
-def spoken(texts: TextEmbeddings, shot: Shot, *, changed: bool) -> tuple[Conditioning, Conditioning]:
-    """Does the same for `texts`; `changed` encoders are loaded and differ from the base's, so that nothing is kept."""
+def shot_conditions(texts: TextEmbeddings, shot: Shot, *, changed: bool) -> tuple[Conditioning, Conditioning]:
+    """The text conditions of a shot's prompt and negative.
+
+    `changed` tells whether the encoders differ from the base's: they are then loaded, and nothing is cached.
+    """
     both = [shot.prompt, shot.negative]
     with texts.reading(shot.clip_skip):
         if changed:

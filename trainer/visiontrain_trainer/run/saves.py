@@ -50,7 +50,7 @@ class Weights:
     step: int
     epoch: int
     origin: Origin
-    #: The trained weights, where `tensors` is their average and both are kept; else what is not used, or None.
+    #: Where the run keeps a moving average: whichever of average and trained weights `tensors` is not. Else None.
     unused: dict[str, torch.Tensor] | None = None
 
 
@@ -63,12 +63,12 @@ class Wanted:
 
 
 class Saves:
-    """Saves the state of a session. The writing is left to `writer`, and told of in events when it is done."""
+    """Saves the state of a session. The thread of `writer` writes the files, and emits an event for each."""
 
     def __init__(self, session: Session, writer: Writer) -> None:
         self._session, self._writer = session, writer
         self._plan, self._events = session.plan, session.events
-        #: Whether there is a checkpoint to go on from, or one that is being written.
+        #: Whether there is a checkpoint to resume from, or one that is being written.
         self.any_checkpoint = False
         #: The step of the last LoRA file that was asked for.
         self.lora_at: int | None = None

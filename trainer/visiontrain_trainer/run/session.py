@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from visiontrain_trainer.adapter.adapter import Adapter
+from visiontrain_trainer.adapter.embedding import Trigger
 from visiontrain_trainer.adapter.merged import merge_into
-from visiontrain_trainer.adapter.words import Word
 from visiontrain_trainer.base.errors import TrainerError
 from visiontrain_trainer.base.leave import leave
 from visiontrain_trainer.compute.device import Device, open_device
@@ -102,7 +102,7 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
     storage = unet_storage(plan.resources, device)
     unet = base.unet(device.dtype, device.torch, storage)
     if merged is not None:
-        merged.told(events)
+        merged.report(events)
     say_streamed(storage.stream, events)
     prepare_unet(unet, plan)
     adapter = make_adapter(unet, base, caches.texts, plan)
@@ -143,7 +143,10 @@ def open_session(run: Path, plan: Plan, events: Events, control: Control) -> Ses
 
 
 def _give_up(run: Path, events: Events, error: TrainerError) -> None:
-    """End this process at once: it may wait for a process that is gone. Called in a thread of its own."""
+    """Report `error` and end this process at once, because its main thread may wait for a process that is gone.
+
+    The heartbeat calls this in its own thread.
+    """
     print(error.reason, *error.details, file=sys.stderr, flush=True)
     tell_failure(run, events, error)
     events.close()
@@ -170,13 +173,13 @@ def _fill_caches_in_turn(
 
 def make_adapter(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> Adapter:
     """The layers of a run's adapter, put into the U-Net and the text encoders that learn."""
-    words: dict[str, Word] = {}
+    triggers: dict[str, Trigger] = {}
     pivotal = plan.training.pivotal
     if pivotal is not None:
         for name, encoder in zip(base.text_encoders, texts.encoders, strict=True):
             start = encoder.tokenizer.ids(pivotal.initial) or encoder.tokenizer.ids(pivotal.word)
-            words[name] = Word(encoder.embeddings, start)
-    return Adapter(trained_parts(unet, base, texts, plan), plan.training, plan.seed, words)
+            triggers[name] = Trigger(encoder.embeddings, start)
+    return Adapter(trained_parts(unet, base, texts, plan), plan.training, plan.seed, triggers)
 
 
 def trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan: Plan) -> dict[str, nn.Module]:
@@ -190,7 +193,7 @@ def trained_parts(unet: nn.Module, base: BaseModel, texts: TextEmbeddings, plan:
 
 
 def _facts_of(session: Session, *, compiled: bool, init_lora: str | None) -> Facts:
-    """What the `active` event tells beside the device: how the run computes, and what it starts from."""
+    """Facts for the `active` event beside those of the device: how the run computes, and what it starts from."""
     adapter = session.adapter
     return {
         "compile": compiled,

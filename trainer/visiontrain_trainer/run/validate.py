@@ -17,8 +17,8 @@ from .session import Session
 def validate(session: Session, progress: Progress) -> Validation:
     """Measure the loss at fixed noise and timesteps, and emit it if the images were kept out of training.
 
-    The first call also measures the loss with the initial weights. Validation here and not before the first step, it
-    does not delay that step.
+    The first call also measures the loss with the initial weights. That is not done before the first step, so that
+    training starts at once.
     """
     uses, held_out = validation_uses(session.batches)
     at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
@@ -58,14 +58,17 @@ def validate(session: Session, progress: Progress) -> Validation:
 
 
 def cadence(plan: Plan) -> Every:
-    """When validations are due by themselves: where they may end the run, also those that come with checkpoints."""
+    """How often validations are due: as `validation.every` says, else with each checkpoint if they may end the run."""
     if plan.validation.every is not None:
         return plan.validation.every
     return 0 if plan.validation.patience is None else plan.output.checkpoint_every
 
 
 def validate_as_planned(session: Session, progress: Progress) -> None:
-    """A validation that is due by the plan, and so at the same step in each run: these alone may end a run early."""
+    """Validate at a step that the plan names.
+
+    Only these validations may end a run early, at the same step each time.
+    """
     if not session.batches.validation:
         return
     found = validate_if_it_fits(session, progress)

@@ -2,9 +2,8 @@
 
     python -m visiontrain_trainer.searching < question.json
 
-One line of JSON is the answer. The study is Optuna's own journal, a file in the workspace.
-Nothing else is kept, and a process that is killed in between leaves the study as it was. What is chosen depends on the
-seed and on what the runs came to alone.
+The answer is one line of JSON. The study is Optuna's own journal, a file in the workspace, and nothing else is kept: a
+process that is killed leaves the study as it was. What is chosen depends on the seed and the results of runs alone.
 """
 
 from __future__ import annotations
@@ -58,12 +57,12 @@ def storage_of(path: Path) -> Any:
 
 
 def seed_of(seed: int, trial: int) -> int:
-    """Another stream for each trial, since each is asked for by a process of its own."""
+    """The seed of a trial's random draws. Each trial is chosen by a new process, so each needs a seed of its own."""
     return int.from_bytes(hashlib.sha256(f"search {seed} {trial}".encode()).digest()[:4], "big")
 
 
 def study_of(question: dict[str, Any], trial: int) -> Any:
-    """The study, made where it is not there. `trial` is the number of the one that is asked for next."""
+    """The study, which is made if it is not there. `trial` is the number of the trial that is chosen next."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -79,7 +78,7 @@ def study_of(question: dict[str, Any], trial: int) -> Any:
 
 
 def asked(study: Any, axes: list[dict[str, Any]]) -> None:
-    """Asks for one trial more. A choice is stored as the JSON of its value, so that it may be a list."""
+    """Choose one more trial. A value of a list of choices is stored as JSON, because Optuna takes no lists."""
     trial = study.ask()
     for axis in axes:
         key = axis["key"]
@@ -107,7 +106,7 @@ def values_of(trial: Any, axes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def whole_trials(study: Any, axes: list[dict[str, Any]]) -> list[Any]:
-    """All trials. One that was killed while it was asked for lacks settings, and is taken out of the count."""
+    """All trials with settings. One whose process was killed while it chose lacks some, and is marked as failed."""
     import optuna
 
     trials = study.get_trials(deepcopy=False)
@@ -118,12 +117,12 @@ def whole_trials(study: Any, axes: list[dict[str, Any]]) -> list[Any]:
     return [trial for trial in study.get_trials(deepcopy=False) if all(axis["key"] in trial.params for axis in axes)]
 
 
-def tell(study: Any, told: list[dict[str, Any]]) -> None:
-    """What runs came to. A trial that was told of before stays as it was."""
+def tell(study: Any, results: list[dict[str, Any]]) -> None:
+    """Write the results of runs into the study. A trial that has a result already stays as it is."""
     import optuna
 
     states = {"complete": optuna.trial.TrialState.COMPLETE, "failed": optuna.trial.TrialState.FAIL}
-    for one in told:
+    for one in results:
         value = one.get("value")
         state = states[one["state"]]
         if state == optuna.trial.TrialState.COMPLETE and not math.isfinite(value):
@@ -137,7 +136,7 @@ def tell(study: Any, told: list[dict[str, Any]]) -> None:
 
 
 def next_trials(question: dict[str, Any]) -> dict[str, Any]:
-    """Writes down what is told, and asks for one more trial while none is open and the count is not reached."""
+    """Write down the results, and choose one more trial if none is open and the count is not reached."""
     import optuna
 
     axes = question["axes"]
@@ -165,7 +164,7 @@ def next_trials(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(question: dict[str, Any]) -> dict[str, Any]:
-    """Writes down a value on the way, and says whether the trial is worse than half of those before it at that step."""
+    """Write down an intermediate value, and answer whether more than half of the earlier trials were better there."""
     import optuna
 
     study = study_of(question, 0)

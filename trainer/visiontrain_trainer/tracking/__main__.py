@@ -80,13 +80,13 @@ def main(kind: str) -> int:
         os.nice(10)
     tracker = None
     for line in sys.stdin:
-        told = json.loads(line)
-        what = told.pop("do")
+        order = json.loads(line)
+        what = order.pop("do")
         try:
             if what == "start":
-                tracker = TRACKERS[kind](told)
+                tracker = TRACKERS[kind](order)
             elif tracker is not None and what in ("log", "image", "end"):
-                getattr(tracker, what)(**told)
+                getattr(tracker, what)(**order)
         except Exception as error:
             os.write(answers, f"{type(error).__name__}: {' '.join(str(error).split())[:400]}\n".encode())
             return 1

@@ -18,11 +18,11 @@ from visiontrain_trainer.base.safefile import pieces
 
 _STATE = "state.json"
 _TENSORS = ("adapter.safetensors", "optimizer.safetensors")
-#: Before the names of the weights of the adapter that are not used, in optimizer.safetensors: a run with a moving
-#: average of the weights goes on from both.
+#: Prefix in optimizer.safetensors of the names of adapter weights that are not in use: a run with a moving average
+#: resumes both the average and the trained weights.
 _UNUSED = "unused/"
-#: Most bytes of state.json (losses of some images, plain values of an optimiser), and of a file of tensors (a LoRA of
-#: every layer, or an optimiser's two states for each of its weights).
+#: Most bytes of state.json (losses of some images, plain values of an optimiser), and of a file of tensors (all weights
+#: of a LoRA, or an optimiser's two states for each of them).
 _MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
 
 
@@ -34,7 +34,7 @@ class Checkpoint:
     step: int
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
-    #: The weights of the adapter that are not used, beside an average the trained ones; empty where there is none.
+    #: Where the run keeps a moving average: whichever of average and trained weights `adapter` is not. Else empty.
     unused: dict[str, torch.Tensor]
     #: The optimiser's plain values under `optimizer`, and what the training loop stores (`run/save.py`).
     state: dict[str, Any]
@@ -97,7 +97,7 @@ def _read(path: Path) -> Checkpoint:
 
 
 def with_unused(optimizer: dict[str, torch.Tensor], unused: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The optimiser's tensors with the weights that are not used, as `save` takes them."""
+    """The optimiser's tensors with the unused weights (see `Checkpoint.unused`) among them, as `save` takes them."""
     return {**optimizer, **{f"{_UNUSED}{name}": tensor for name, tensor in unused.items()}}
 
 

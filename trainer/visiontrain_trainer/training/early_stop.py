@@ -1,9 +1,10 @@
 """Decides whether a run has passed its best: the validation loss rises by more than chance explains. Pure.
 
-The last `patience` validations are compared with as many at the lowest place before them, image by image: images and
-noise are the same each time, so the differences have a far smaller error than the losses. They are differences of
-logarithms, that is shares of an image's own loss: losses of images lie far apart, and those of a few with a high loss
-would else hide what all of them say. A second error is how much the mean wavers for all images together.
+The last `patience` validations are compared with the `patience` validations in a row that had the lowest mean loss
+before them, image by image: images and noise are the same each time, so the differences have a far smaller error than
+the losses. Logarithms of losses are compared, so that each image counts by the share of its own loss: in a mean of
+plain losses, the few images with a high loss would hide the others. The error has a second part, the variation of the
+mean of all images from one validation to the next.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: With fewer images than this a run never stops by itself: their differences give no error that could be trusted.
+#: With fewer images than this a run never stops by itself: the standard error of so few differences is not reliable.
 LEAST_IMAGES = 8
 
 
@@ -32,9 +33,9 @@ class Check:
 def reason_to_stop(history: Sequence[Check], patience: int, min_change: float) -> str | None:
     """Why the run should end after the last of `history`; None to go on.
 
-    A rise of more than `min_change` standard errors stops. Its default of 4 is high because the lowest place was chosen
-    among many, which alone makes later ones look worse; `tests/training/test_early_stop.py` measures how often it is
-    right.
+    A rise of more than `min_change` standard errors ends the run. The default of 4 is high because the lowest window is
+    the best of many, so that later ones look worse by chance alone; `tests/training/test_early_stop.py` measures how
+    often the decision is right.
     """
     checks = patience
     places = len(history) - 2 * checks + 1
@@ -48,7 +49,7 @@ def reason_to_stop(history: Sequence[Check], patience: int, min_change: float) -
     rises = [_mean(late) - _mean(early) for late, early in windows]
     rise = _mean(rises)
     spread = math.fsum((each - rise) ** 2 for each in rises) / (len(rises) - 1)
-    # What wavers for longer than one validation is seen only between whole windows.
+    # A variation that lasts longer than one validation shows only between whole windows, so both are measured.
     wavering = max(_wavering(means, 1) / checks, _wavering(of_windows, checks))
     error = math.sqrt(spread / len(rises) + 2 * wavering)
     if rise <= min_change * error:
@@ -70,9 +71,8 @@ def _columns(losses: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
 
 
 def _wavering(means: Sequence[float], apart: int) -> float:
-    """Variance of means beside their trend, from second differences of those so far `apart`.
-
-    A straight trend cancels in them. 0 where there are too few.
+    """Variance of `means` around their trend, from second differences at the distance `apart`, in which a straight
+    trend cancels. The second difference of independent values has six times their variance. 0 where there are too few.
     """
     bends = [a - 2 * b + c for a, b, c in zip(means, means[apart:], means[2 * apart :], strict=False)]
     return math.fsum(bend**2 for bend in bends) / (6 * len(bends)) if bends else 0.0

@@ -28,7 +28,7 @@ class Ema:
 
     @torch.no_grad()
     def after(self, step: int) -> None:
-        """Take in the weights that stand after `step`, counted from 1. No number is read back from the device."""
+        """Update the average with the weights after `step`, counted from 1. The host does not wait for the device."""
         if step <= self.plan.start:
             self._copy()
         elif (step - self.plan.start) % self.plan.every == 0:
@@ -39,12 +39,12 @@ class Ema:
 
     @property
     def used(self) -> str:
-        """Which weights samples, validation and the file of the run's name have: `ema` or `raw`."""
+        """Which weights samples, validation and the run's main LoRA file use: `ema` or `raw`."""
         return "raw" if self.plan.save == "raw" else "ema"
 
     @property
     def unused(self) -> str:
-        """The other ones."""
+        """The weights that `used` does not name: `raw` or `ema`."""
         return "ema" if self.used == "raw" else "raw"
 
     @contextmanager

@@ -58,12 +58,12 @@ def compare_with_checkpoints(
     found: dict[str, dict[str, Any]] = {}
     for span in recorded:
         found |= {d["fact"]: d for d in differences(span.facts, now)}
-    told = [found[name] for name in sorted(found)]
-    events.emit("compared", original="checkpoint", step=step, differences=told)
-    if told:
+    differing = [found[name] for name in sorted(found)]
+    events.emit("compared", original="checkpoint", step=step, differences=differing)
+    if differing:
         events.note(
-            f"Not all of this run is computed alike: {in_words(told)}. It goes on, but the file is not promised to "
-            "have the bytes of a run in one piece.",
+            f"Not all of this run is computed alike: {in_words(differing)}. It goes on, but the file is not promised "
+            "to have the bytes of a run in one piece.",
             "warn",
         )
     if recorded and not differences(recorded[-1].facts, now):
@@ -82,8 +82,8 @@ def compare_with_original(run: Path, now: Facts, events: Events) -> None:
         original = json.loads(read_regular(path, _MOST_BYTES)).get("verifies")
         if original is None:
             return
-        told = differences(original["facts"], now)
-        events.emit("compared", original=str(original["run"]), step=0, differences=told)
+        differing = differences(original["facts"], now)
+        events.emit("compared", original=str(original["run"]), step=0, differences=differing)
     except FileNotFoundError:
         return
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -92,7 +92,7 @@ def compare_with_original(run: Path, now: Facts, events: Events) -> None:
             next_steps=["Start `visiontrain verify` again."],
             id="run/no-original",
         ) from error
-    if told:
+    if differing:
         events.note(
-            f"{original['run']} was computed otherwise: {in_words(told)}. The same bytes are not promised.", "warn"
+            f"{original['run']} was computed otherwise: {in_words(differing)}. The same bytes are not promised.", "warn"
         )

@@ -1,6 +1,7 @@
-"""The loss of each image before and after training, and what it tells: never learned, or known by heart. Pure.
+"""Tells from the loss of each image before and after training which were never learned or memorised. Pure.
 
-Images and noise are the same both times, so an image's own gain can be read although its loss depends on the noise.
+Images and noise are the same both times, so that the gain of a single image means something although its loss depends
+on the noise.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Plan
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse
 
-#: From fewer images nobody can tell what is usual among them.
+#: With fewer images than this nothing is said of any: too few to tell what is usual among them.
 LEAST_IMAGES = 8
-#: From fewer images that were kept out of training, what they gain by is no measure for others.
+#: With fewer held-out images than this, the trained images are compared with each other instead.
 LEAST_HELD_OUT = 4
-#: An image differs from the others by this many of their usual deviations.
+#: An image is an outlier when its gain differs from the usual one by more than this many deviations.
 FAR = 3.0
-#: The usual deviation of normal values ÷ the median of their distances from the median.
+#: Standard deviation of a normal distribution ÷ its median absolute deviation.
 _OF_NORMAL = 1.4826
-#: Gains differ by this at least, whatever their deviation: a tenth of the loss before training.
+#: Least distance of an outlier's gain from the usual one, whatever the deviation: a tenth of the loss before training.
 LEAST_DISTANCE = 0.1
 
-#: An image is compared with this share of the others, and at least so many: those that the base drew as badly.
+#: Each image is compared with this share of the others, and with at least so many: those whose loss before training was
+#: nearest to its own.
 PEERS, LEAST_PEERS = 1 / 3, 8
 
 Kind = Literal["learned", "never", "by_heart"]
@@ -34,7 +36,7 @@ Kind = Literal["learned", "never", "by_heart"]
 
 @dataclass(frozen=True)
 class ImageLoss:
-    """An image with its losses."""
+    """An image with its mean loss before training and after it."""
 
     id: str
     path: str
@@ -43,13 +45,13 @@ class ImageLoss:
 
     @property
     def gain(self) -> float:
-        """By what share the loss fell."""
+        """The share of its loss before training by which the loss fell; below 0 where it rose."""
         return (self.before - self.after) / max(self.before, 1e-12)
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """The kind of each image by its id, and what the gain of those known by heart was compared with."""
+    """The kind of each image by its id, and what gains were compared with to tell which images are memorised."""
 
     kinds: dict[str, Kind]
     compared_with: Literal["held_out", "others"]
@@ -66,12 +68,12 @@ def uses_to_measure(plan: Plan, batches: BatchSampler) -> list[ImageUse]:
 
 
 def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sorted:
-    """Sorts out the images that were never learned, and those known by heart.
+    """The images that were never learned (`never`), and those that were memorised (`by_heart`).
 
-    Never learned: the loss fell by far less than that of the images which the base drew as badly before. What it drew
-    well already has little to gain, and says nothing of what there was to learn.
-    Known by heart: it fell by far more than that of
-    images which were not trained on, or, without these, than that of the others.
+    Never learned: the loss fell by far less than that of images with a similar loss before training. Images that the
+    base knew well already are not compared with, because they have little to gain.
+    Memorised: the loss fell by far more than that of held-out images, or, where these are too few, than that of the
+    other trained images.
     """
     usual, wide = _usual_gain(images)
     compared = len(held_out) >= LEAST_HELD_OUT
@@ -90,14 +92,14 @@ def sort_out(images: Sequence[ImageLoss], held_out: Sequence[ImageLoss]) -> Sort
 
 
 def _usual_gain(images: Sequence[ImageLoss]) -> tuple[float, float]:
-    """What images gain, and by how much that differs among them; neither is moved by a few odd ones."""
+    """Median of the gains, and their deviation estimated from the median absolute deviation: outliers move neither."""
     gains = [image.gain for image in images]
     usual = median(gains)
     return usual, max(_OF_NORMAL * median(abs(gain - usual) for gain in gains), LEAST_DISTANCE / FAR)
 
 
 def _peers(image: ImageLoss, images: Sequence[ImageLoss]) -> list[ImageLoss]:
-    """The others whose loss before training was nearest to that of an image. Losses differ by factors."""
+    """The other images whose loss before training was nearest to that of `image`, compared by logarithm."""
     others = [other for other in images if other is not image]
     count = max(LEAST_PEERS, round(PEERS * len(others)))
 

@@ -9,9 +9,9 @@ from visiontrain_trainer.adapter.adapter import Adapter
 
 @torch.no_grad()
 def cap_norms(adapter: Adapter, most: float) -> None:
-    """Shorten each layer whose weight change is longer than `most` to it: of a LoRA, both weights by √factor.
+    """Scale each layer whose weight change has a norm above `most` down to it: both weights of a LoRA by √factor.
 
-    Nothing waits for the device: a layer within the bound is multiplied by 1.
+    A layer within the bound is multiplied by 1, so that the host need not wait for the device.
     """
     for layers in adapter.layers.values():
         for layer in layers.values():

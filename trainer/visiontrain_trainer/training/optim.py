@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from visiontrain_trainer.adapter.adapter import Adapter
-from visiontrain_trainer.adapter.words import PARTS
+from visiontrain_trainer.adapter.embedding import PARTS
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.libraries import cannot_import
 from visiontrain_trainer.contract.plan import Training
@@ -107,7 +107,7 @@ def _made(plan: Training, groups: list[dict[str, Any]], device: str) -> torch.op
 
 
 class Rate(NamedTuple):
-    """The U-Net's learning rate in a step. `used` is what an optimiser makes of it that finds the rate by itself."""
+    """The U-Net's learning rate in a step, and the rate that is really used: optimisers such as Prodigy find it."""
 
     set: float
     used: float | None
@@ -127,7 +127,7 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> Rate:
 
 
 def rest_parts(plan: Training, adapter: Adapter, step: int) -> set[str]:
-    """The parts that are trained no more at a step: text encoders and embeddings. Their gradients are put to 0."""
+    """The text encoders and embeddings whose training has ended before `step`. Sets their gradients to 0."""
     resting: set[str] = set()
     embeddings = set(PARTS.values())
     if plan.text_encoder_steps is not None and step >= plan.text_encoder_steps:
@@ -141,7 +141,7 @@ def rest_parts(plan: Training, adapter: Adapter, step: int) -> set[str]:
 
 @contextmanager
 def without(optimizer: torch.optim.Optimizer, resting: set[str]) -> Generator[None]:
-    """In this context the optimiser lacks the groups of parts that rest: none of their weights or states changes.
+    """Inside this context the optimiser lacks the groups of the parts in `resting`, so that they do not change at all.
 
     A learning rate of 0 would not do: averages and counters of their groups would go on.
     """

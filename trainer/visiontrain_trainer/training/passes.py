@@ -86,7 +86,7 @@ class Passes:
         inputs = {
             "noisy": noisy,
             "target": target,
-            "t": self._diffusion.told(batch.t),
+            "t": self._diffusion.model_timesteps(batch.t),
             "states": batch.states,
             **(extra or {}),
         }
@@ -109,7 +109,7 @@ class Passes:
         return out[0]
 
     def _loss_of(self, prediction: torch.Tensor, inputs: Tensors) -> torch.Tensor:
-        """Unweighted loss of each picture, fp32 [B]."""
+        """Unweighted loss of each image, fp32 [B]."""
         kind, c, mask = self._plan.training.loss, inputs.get("huber_c"), inputs.get("mask")
         return losses(prediction, inputs["target"], kind, c, mask=mask)
 
@@ -130,7 +130,7 @@ class Passes:
             (loss.sum() * inputs["factor"]).backward()
             self._adapter.gather("unet")
             if "kept_states" in inputs:
-                # A backward pass of its own takes no more memory than one pass alone.
+                # Two backward passes one after the other take no more memory than one.
                 kept = self._kept_loss(inputs)
                 self._adapter.forget()
                 (kept.sum() * inputs["factor"]).backward()

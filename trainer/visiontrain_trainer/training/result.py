@@ -1,4 +1,4 @@
-"""The results of a training step, first on their way from the device, then on the host; and those of a measurement."""
+"""The results of a training step, first on the device and then on the host; and those of a measurement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .optim import Rate
 
 @dataclass(frozen=True)
 class Measurement:
-    """A forward pass: its batch, what the U-Net predicts of it in fp32 [B, 4, h, w], the loss of each of the batch."""
+    """A forward pass: its batch, the U-Net's prediction in fp32 [B, 4, h, w], and the loss of each of the B inputs."""
 
     batch: Batch
     prediction: torch.Tensor

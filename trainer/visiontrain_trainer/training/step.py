@@ -38,13 +38,14 @@ class TrainStep:
         self.passes.release()
 
     def losses_at(self, use: ImageUse, steps: list[int], noise_index: int) -> list[float]:
-        """Losses of one picture at fixed timesteps and noise, without dropout."""
+        """Unweighted losses of one image at the timesteps `steps` with fixed noise, without dropout."""
         return [loss for found in self.measurements(use, steps, noise_index) for loss in found.losses]
 
     @torch.no_grad()
     def measurements(self, use: ImageUse, steps: list[int], noise_index: int) -> list[Measurement]:
-        """The same with what they are of, in passes no larger than in training; where memory does not suffice, one
-        timestep at a time, because the image may be larger than any that is trained on.
+        """The same with batches and predictions, in passes of no more images than in training.
+
+        Where memory does not suffice, it is one timestep at a time: the image may be larger than any trained image.
         """
         try:
             return self._measure(use, steps, noise_index, self.micro_batch)
@@ -57,7 +58,7 @@ class TrainStep:
 
     @torch.no_grad()
     def flow_predictions(self, use: ImageUse, steps: list[int]) -> list[Measurement]:
-        """What the network predicts of an image on the straight path that models of rectified flow learn."""
+        """What the network predicts for an image on the straight path to noise that rectified flow learns."""
         return self._measure(use, steps, 0, self.micro_batch, flow=True)
 
     def _measure(
@@ -70,7 +71,8 @@ class TrainStep:
             if flow:
                 inputs["noisy"] = self.passes.straight(batch).to(inputs["noisy"].dtype)
             prediction = self.passes.predict(inputs)
-            # The square is measured whatever is trained on, so that runs of different losses can be compared.
+            # The squared error is measured whatever loss is trained, so that runs with different losses can be
+            # compared.
             per_image = losses(prediction, inputs["target"]).tolist()
             found.append(Measurement(batch, prediction.float(), per_image))
         return found
@@ -82,7 +84,8 @@ class TrainStep:
         """
         adapter = self._adapter
         total = sum(map(len, passes))
-        # Behind the losses the memory of each process is summed, which no other process has a number for.
+        # After the losses come the peak memories of several processes: each writes its own and leaves the others 0, so
+        # that the sum over all processes holds them all.
         several = self._processes.count if self._processes.count > 1 else 0
         found = torch.zeros(total + several, device=self._device.torch)
         adapter.zero_grad()
@@ -147,7 +150,7 @@ class TrainStep:
         )
 
     def less_memory(self, images: int) -> list[str]:
-        """Next steps that take less memory than a pass of `pictures` images, without settings that are so already."""
+        """Next steps that take less memory than a pass of `images` images, without settings that are so already."""
         plan = self._plan
         changes = [
             (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),

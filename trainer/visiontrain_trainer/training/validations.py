@@ -1,4 +1,4 @@
-"""The validations of a run so far, as far as later ones are compared with them. A checkpoint holds them as JSON."""
+"""The losses of earlier validations that later ones are compared with. A checkpoint holds them as JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .measure import Validation, paired
 
 @dataclass
 class Validations:
-    """What is kept of validations: the losses of the lowest, and of each that may end the run."""
+    """The losses of the lowest validation, and of each validation that may end the run."""
 
     #: The step of the validation with the lowest mean, and the losses of its images.
     lowest: tuple[int, list[list[float]]] | None = None
-    #: The validations that the plan asked for, where they may end the run. Others are not in it, because they fall on
-    #: other steps in each run.
+    #: The validations that the plan asked for, where they may end the run. Validations for other reasons are left out,
+    #: because their steps differ from run to run, and a run must end at the same step each time.
     planned: list[Check] = field(default_factory=list)
 
     def compared(self, now: Validation, before: list[list[float]] | None) -> dict[str, Any]:

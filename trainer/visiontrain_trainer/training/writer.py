@@ -11,8 +11,8 @@ class Writer:
     """Carries out one job after another beside the training. What a job reads must be its own copy.
 
     At most one job is under way: `submit` waits for the one before it, so that copies never pile up in memory. An error
-    of a job is raised by the next `check`, `submit` or `wait`. As a context it waits for the last job at its end, and
-    raises that job's error unless another one is on its way already.
+    of a job is raised by the next `check`, `submit` or `wait`. Used as a context, it waits for the last job at its end,
+    and raises that job's error unless the context itself ends with another error.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,7 @@
-"""An embedding that is trained beside the LoRA (pivotal tuning): what the trigger says, as vectors of its own.
+"""An embedding that is trained beside the LoRA (pivotal tuning): vectors that stand in place of the trigger's tokens.
 
-The vectors stand in place of the trigger's tokens, as textual inversion has them (arXiv:2208.01618), and are trained
-together with the LoRA. In the run they are a layer of the adapter, around the table of tokens of a text encoder: ids
-beyond the table name the vectors.
+These are the vectors of textual inversion (arXiv:2208.01618), trained together with the LoRA. In the run they are a
+layer of the adapter around the token table of a text encoder, and token ids beyond that table name them.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ _MODULE = "token_embedding"
 
 
 @dataclass(frozen=True)
-class Word:
-    """A text encoder that learns the trigger: what has its table, and the ids that the vectors start from."""
+class Trigger:
+    """The trigger in one text encoder: the module with the token table, and the ids that the vectors start from."""
 
-    embeddings: nn.Module
+    table: nn.Module
     start: list[int]
 
 
-class WordLayer(nn.Module):
-    """Gives the vectors of token ids [B, L]: those of the base, and `rows` for the ids beyond the base's table.
+class EmbeddingLayer(nn.Module):
+    """Token vectors [B, L, width] for token ids [B, L]: those of the base, and `rows` for ids beyond the base's table.
 
-    It has what every layer of the adapter has, though it changes no weight of the base.
+    It has the attributes and methods of every layer of the adapter, though it changes no weight of the base.
     """
 
     names = ("rows",)
@@ -45,7 +44,7 @@ class WordLayer(nn.Module):
         super().__init__()
         self.base, self.name, self.enabled = base, f"{part}.{_MODULE}", True
         self.known = base.num_embeddings
-        # Fewer tokens than vectors go round, so that every vector starts from a word.
+        # With fewer tokens than vectors, the tokens are used in turn, so that every vector starts from one.
         ids = [start[i % len(start)] for i in range(plan.tokens)]
         self._first = base.weight.detach()[ids].clone()
         self.rows = nn.Parameter(self._first.float())
@@ -56,14 +55,14 @@ class WordLayer(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The vectors that it began with, in the encoder's number format: what a change is measured by."""
+        """The vectors that training began with, in the encoder's number format: weight changes are a share of them."""
         return self._first
 
     def start(self, seed: int, part: str, module: str) -> None:
-        """Nothing is drawn: the vectors are those of words."""
+        """Does nothing: the vectors start from those of tokens, and nothing is drawn."""
 
     def cap(self, most: float) -> None:
-        """Nothing is shortened: a bound on the weight change of layers is none on words."""
+        """Does nothing: the norm cap bounds the weight changes of layers, and an embedding has none."""
 
     def squared_change(self, now: dict[str, Tensor], then: dict[str, Tensor]) -> float:
         return float((now["rows"] - then["rows"]).square().sum())
@@ -78,13 +77,13 @@ class WordLayer(nn.Module):
         return torch.where((ids >= self.known)[..., None], (chosen.to(rows.dtype) @ rows).to(found.dtype), found)
 
 
-def put_words(words: dict[str, Word], plan: Pivotal) -> dict[str, dict[str, Any]]:
-    """Put the embedding into each text encoder. Returns the layers of the adapter, by part and module."""
+def put_embeddings(triggers: dict[str, Trigger], plan: Pivotal) -> dict[str, dict[str, Any]]:
+    """Put the embedding into each text encoder, by its name. Returns the layers of the adapter, by part and module."""
     layers: dict[str, dict[str, Any]] = {}
-    for encoder, word in words.items():
-        base = word.embeddings.token_embedding
-        layer = WordLayer(base, PARTS[encoder], plan, word.start).to(base.weight.device)
-        word.embeddings.token_embedding = layer
+    for encoder, trigger in triggers.items():
+        base = trigger.table.token_embedding
+        layer = EmbeddingLayer(base, PARTS[encoder], plan, trigger.start).to(base.weight.device)
+        trigger.table.token_embedding = layer
         layers[PARTS[encoder]] = {_MODULE: layer}
     return layers
 

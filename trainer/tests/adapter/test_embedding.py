@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tests.run.test_right import open_here
-from visiontrain_trainer.adapter.words import WordLayer
+from visiontrain_trainer.adapter.embedding import EmbeddingLayer
 from visiontrain_trainer.contract.plan import Pivotal
 from visiontrain_trainer.run.export import Request, export
 
@@ -23,7 +23,7 @@ SHORT = {"steps": 2, "warmup_steps": 0, "schedule": "constant", "pivotal": PIVOT
 def test_vectors_are_those_of_a_larger_table() -> None:
     """Values and gradients are those of a table with the vectors as its last rows, in fp64."""
     base = nn.Embedding(7, 5).double().requires_grad_(False)
-    layer = WordLayer(base, "embedding", Pivotal(**{**PIVOTAL, "tokens": 2}), [4]).double()
+    layer = EmbeddingLayer(base, "embedding", Pivotal(**{**PIVOTAL, "tokens": 2}), [4]).double()
     assert torch.equal(layer.rows, base.weight[[4, 4]])
     layer.rows.data += torch.randn(2, 5, dtype=torch.float64)
     layer.used = (layer.rows,)
