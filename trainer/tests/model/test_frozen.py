@@ -148,8 +148,9 @@ def test_a_stream_holds_two_layers_and_fetches_the_next_before_it_is_asked_for()
             found = stream.get(slots[number])
             assert torch.equal(found["data"], weights[number])
             assert torch.equal(found["scale"], weights[number][:, :1] * 2)
-        # Where the forward pass turns into the backward pass, the two layers are on the device already. Once the order is
-    # known, no layer is waited for.
+        # Where the forward pass turns into the backward pass, the two layers are on the device already. Once the order
+        # is
+        # known, no layer is waited for.
         assert stream.copies - before == (4 if turn else 6)
         assert turn < 2 or stream.late == late
     assert len(stream._buffers) == 2 and stream.host_bytes == sum(len(slot.host) for slot in slots)

@@ -117,7 +117,7 @@ def test_straight_path_begins_at_the_image_and_goes_to_the_noise() -> None:
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("flow", [True, False])
 def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path, monkeypatch: Any) -> None:
-    """The embedded model takes the place of a full-size one; its predictions are replaced by those of a base of flow."""
+    """The embedded model stands for a full-size one; its predictions are replaced by those of a base of flow."""
     measured, asked = TrainStep._measure, []
 
     def replaced(self: TrainStep, *args: Any, **kwargs: Any) -> Any:

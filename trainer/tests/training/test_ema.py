@@ -102,7 +102,7 @@ def plan(plan_for: Any, images: Any) -> Any:
 
 
 def test_a_run_with_an_average(plan: Any, train_here: Any, tmp_path: Path) -> None:
-    """Training is the same as without; files, validation and exports have the weights asked for; a stop changes none."""
+    """Training is as without; files, validation and exports have the weights asked for; a stop changes none."""
     bare, both = train_here(plan(None), "bare"), train_here(plan("both"), "both")
     assert [e["digest"] for e in both.of("step")] == [e["digest"] for e in bare.of("step")]
     made = _hashes(both.folder / "output")

@@ -159,7 +159,7 @@ def test_schedule_free_prodigy() -> None:
 
 
 def test_the_rate_really_used_is_told(train_here: Any, plan_for: Any) -> None:
-    """The event of each step holds d · lr, with Prodigy's correction of its first steps; for other optimisers it lacks."""
+    """The event of each step holds d · lr, with Prodigy's correction of its first steps; others have no such key."""
     for optimizer, first in (("prodigy", 1e-6 * (1 - 0.999) ** 0.5 / (1 - 0.9)), ("prodigy_schedulefree", 1e-6)):
         training = {"optimizer": optimizer, "learning_rate": 1, "steps": 8, "schedule": "constant", "warmup_steps": 0}
         steps = train_here(plan_for(training=training), optimizer).of("step")

@@ -1,4 +1,4 @@
-"""Prior preservation: the loss that keeps the base's predictions for the class, and its gradient, against the formula."""
+"""Prior preservation: the loss that keeps predictions for the class, and its gradient, against the formula."""
 
 from __future__ import annotations
 
