@@ -1,11 +1,15 @@
-/** The plan of a bundle on another machine: what is computed stays, where things are and what computes is this machine's. Pure. */
+/**
+ * Adapts the plan of a bundle to another machine: settings of the computation stay; paths and the device are this
+ * machine's. Pure.
+ */
 import { SHARED_SETTINGS } from '../plan/facts.ts';
 import { canonicalJson } from '../plan/identity.ts';
 import type { Plan } from '../plan/schema.ts';
 
 /**
+ * The adapted plan.
  * @param bundled the plan in the bundle
- * @param here the plan that this machine makes of the run.yaml in the bundle, of the same images
+ * @param here the plan that this machine makes from the run.yaml in the bundle, with the same images
  */
 export function adoptedPlan(bundled: Plan, here: Plan): Plan {
   const now = new Map(here.data.images.map((sample) => [sample.id, sample]));
@@ -41,8 +45,8 @@ export function adoptedPlan(bundled: Plan, here: Plan): Plan {
 }
 
 /**
- * Parts of a plan whose values are not the same in two, apart from where things lie and what computes: `training.rank`.
- * Another version may plan otherwise; then the plan of the bundle counts, and the person is told.
+ * Keys whose values differ between two plans, apart from paths and devices: `training.rank`. Another version may plan
+ * differently; then the plan of the bundle counts, and the person is told.
  */
 export function planDifferences(a: Plan, b: Plan): string[] {
   const sections = ['training', 'data', 'model', 'validation', 'output'] as const;
@@ -58,7 +62,10 @@ export function planDifferences(a: Plan, b: Plan): string[] {
   });
 }
 
-/** The settings that the metadata tells name masks and captions as the first machine made them; a bundle has them as files. */
+/**
+ * The plan without our own settings in its metadata. These describe masks and captions as the first machine made them,
+ * but a bundle has them as files.
+ */
 function withoutShared(plan: Plan): Plan {
   const { [SHARED_SETTINGS]: _, ...facts } = plan.output.facts;
   return { ...plan, output: { ...plan.output, facts } };

@@ -1,4 +1,6 @@
-/** Puts a bundle together: what a run was trained by and what came of it, with nothing that tells of this machine. */
+/**
+ * Collects the contents of a bundle: what a run was trained with and its results, without facts about this machine.
+ */
 import { readFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -13,7 +15,7 @@ import { BUNDLE_FILES, type BundledFile, type BundleManifest, isInnerPath } from
 import { bundledPlan, bundledSpec, madeMaskPlace, mergedPlace, placeFinder, startPlace } from './places.ts';
 import { sourceBytes, sourceSha256, type ZipSource } from './zip.ts';
 
-/** An image with the caption that it has in its folder, before any rule; null for none. */
+/** An image with the caption from its folder, before any rule; null for none. */
 export interface CaptionedPath {
   /** Absolute. */
   readonly path: string;
@@ -21,13 +23,13 @@ export interface CaptionedPath {
 }
 
 export interface BundleInput {
-  /** With absolute paths. */
+  /** The spec, with absolute paths. */
   readonly spec: RunSpec;
   readonly provenance: Provenance;
   readonly plan: Plan;
   readonly isModelId: (name: string) => boolean;
   readonly report: RunReport;
-  /** What the run really used, as its `active` event tells. */
+  /** Facts about what the run really used, from its `active` event. */
   readonly facts: BundleManifest['facts'];
   /** The page of the report. */
   readonly page: string;
@@ -44,7 +46,10 @@ export interface Bundle {
   readonly sources: readonly ZipSource[];
 }
 
-/** @throws UsageError when a picture cannot be part of a bundle by its name */
+/**
+ * Collects the contents.
+ * @throws UsageError when an image cannot be part of a bundle because of its name
+ */
 export async function composeBundle(input: BundleInput): Promise<Bundle> {
   const { spec, plan, withImages } = input;
   const carried = bundledSpec(spec, input.isModelId);
@@ -81,7 +86,9 @@ export async function composeBundle(input: BundleInput): Promise<Bundle> {
 
 const byPath = (a: BundledFile, b: BundledFile) => byCodePoint(a.path, b.path);
 
-/** Captions as files with the whole name of their image, `fox.png.txt`, so that no two images share one. */
+/**
+ * Captions as files named after the whole file name of their image, `fox.png.txt`, so that no two images share one.
+ */
 function captionSources({ spec, images }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
   return images.flatMap(({ path, caption }) =>
@@ -91,7 +98,7 @@ function captionSources({ spec, images }: BundleInput): ZipSource[] {
   );
 }
 
-/** The images and masks that are trained by, each once. */
+/** Each image and mask of the training, once. */
 function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   const place = placeFinder(spec);
   const isMade = spec.dataset.masks?.from === 'made';
@@ -103,7 +110,10 @@ function imageSources({ spec, plan }: BundleInput): ZipSource[] {
   return [...new Set(paths)].toSorted(byCodePoint).map((path) => ({ name: namedPlace(place, path), path }));
 }
 
-/** Masks that models made are in no folder of the person's, so they are in the bundle whether the images are or not. */
+/**
+ * Masks that models made. They are in no folder of the person, so they are in the bundle whether the images are or
+ * not.
+ */
 function madeMasks({ spec, plan }: BundleInput): ZipSource[] {
   if (spec.dataset.masks?.from !== 'made') return [];
   const made = new Map<string, string>();

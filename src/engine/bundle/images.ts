@@ -1,4 +1,4 @@
-/** Finds the pictures of a bundle in a folder, by what is in them, and puts copies where the bundle has them. */
+/** Finds the images of a bundle in a folder, by their content, and copies them to where the bundle expects them. */
 import { constants, copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -9,13 +9,14 @@ import { plural } from '../../base/text.ts';
 import { walkFolder } from '../dataset/walk.ts';
 import type { BundledFile, BundleManifest } from './manifest.ts';
 
-/** Most missing pictures that are named. */
+/** Most missing images that are named. */
 const NAMED = 10;
 
 /**
- * @param from folder with the pictures, whatever they are called there; nothing in it is changed
+ * Copies the images.
+ * @param from folder with the images, under any names; nothing in it is changed
  * @param dir folder of the unpacked bundle
- * @throws UsageError that names the pictures that are not there
+ * @throws UsageError that names the images that were not found
  */
 export async function takeImages(manifest: BundleManifest, from: string, dir: string): Promise<void> {
   const wanted = manifest.images.files;
@@ -31,12 +32,12 @@ export async function takeImages(manifest: BundleManifest, from: string, dir: st
     const to = join(dir, ...path.split('/'));
     makeFolder(dirname(to), 0o700);
     copyFileSync(found.get(sha256) ?? '', to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-    // The bytes are those that are trained on, whatever has happened to the folder since it was looked at.
+    // The copy is hashed again, because the folder may have changed since it was searched.
     if ((await sha256OfFile(to)) !== sha256) throw lacking([{ path, sha256, bytes: 0 }], wanted.length, from);
   }
 }
 
-/** Paths of files by their SHA-256. Only files of a size that is wanted are read. */
+/** Paths of files by their SHA-256. Only files with the size of a wanted one are read. */
 async function byHash(wanted: readonly BundledFile[], from: string): Promise<ReadonlyMap<string, string>> {
   const sizes = new Set(wanted.map(({ bytes }) => bytes));
   const left = new Set(wanted.map(({ sha256 }) => sha256));

@@ -1,4 +1,4 @@
-/** The folder of an unpacked bundle: it is made once, and used again as long as it is as it was. */
+/** The folder of an unpacked bundle: it is made once, and used again as long as it is unchanged. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../base/files/folder.ts';
@@ -10,9 +10,9 @@ import { BUNDLE_FILES, type BundleManifest, DATA_FOLDERS } from './manifest.ts';
 import { unpackBundle } from './unpack.ts';
 
 /**
- * The folder with the files of a bundle, pictures included.
- * @param pictures folder with the pictures of a bundle that has none inside
- * @throws UsageError as `unpackBundle` and `takePictures`
+ * The folder with the files of a bundle, images included.
+ * @param pictures folder with the images, for a bundle without them
+ * @throws UsageError like `unpackBundle` and `takeImages`
  */
 export async function bundleFolder(
   path: string,
@@ -46,7 +46,7 @@ export async function bundleFolder(
   }
 }
 
-/** Whether the settings there are those of the bundle. Pictures are hashed anyway, before anything is trained. */
+/** Whether the settings there are those of the bundle. Images are hashed before training anyway. */
 function isAsUnpacked(dir: string, { files }: BundleManifest, text: string): boolean {
   try {
     if (readFileSync(join(dir, BUNDLE_FILES.manifest), 'utf8') !== text) return false;

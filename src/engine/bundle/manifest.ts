@@ -1,4 +1,4 @@
-/** What is in a bundle: the names of its parts, and `bundle.json`, which lists every file with its hash. */
+/** The parts of a bundle: their names, and `bundle.json`, which lists every file with its hash. */
 import { z } from 'zod';
 import { RUN_NAME } from '../../spec/schema.ts';
 
@@ -15,7 +15,10 @@ export const BUNDLE_FILES = {
   lora: 'lora',
 } as const;
 
-/** Folders of a bundle for what a run reads. Folders from outside of the data set keep their names, which metadata may tell. */
+/**
+ * Folders of a bundle for files that a run reads. Folders outside of the data set keep their names, which may be in
+ * metadata.
+ */
 export const DATA_FOLDERS = {
   images: 'images',
   sources: 'sources',
@@ -26,7 +29,7 @@ export const DATA_FOLDERS = {
 } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-/** A path inside, as every program that unpacks it understands it: no `..`, no empty part, no sign that is not printed. */
+/** A path inside a bundle that every unpacking program understands: no `..`, no empty part, no control characters. */
 const innerPath = z
   .string()
   .min(1)
@@ -39,7 +42,7 @@ const innerPath = z
   );
 const file = z.strictObject({ path: innerPath, bytes: z.number().int().min(0), sha256 });
 
-/** Most files and pictures that a bundle may list. */
+/** Most files, and most images, that a bundle may list. */
 const MOST_FILES = 200_000;
 
 const manifest = z.strictObject({
@@ -51,25 +54,25 @@ const manifest = z.strictObject({
   /** The final LoRA. */
   lora: file,
   base: z.strictObject({
-    /** Id of the registry, or the name of a file of the person's own. */
+    /** Id in the registry, or the name of a file of the person's own. */
     name: z.string().max(4096),
     family: z.string(),
     listed: z.boolean(),
-    /** Null where it is a folder of several files. */
+    /** Null for a folder of several files. */
     sha256: sha256.nullable(),
     licence: z.string(),
   }),
-  /** A VAE that is in no registry; null for the base's own, or a listed one. */
+  /** A VAE that is in no registry; null for the base model's own VAE, or one of the registry. */
   vae: z.strictObject({ name: z.string().max(4096), sha256 }).nullable(),
-  /** What the run really used, which decides whether another machine gives the same bytes. */
+  /** Facts about what the run really used. They decide whether another machine gives the same bytes. */
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
-  /** Pictures and masks that are trained by: in the bundle, or to be found in a folder by their hashes. */
+  /** Images and masks of the training: inside the bundle, or to be found in a folder by their hashes. */
   images: z.strictObject({ inside: z.boolean(), files: z.array(file).max(MOST_FILES) }),
-  /** Every other file but this one. */
+  /** Every other file except bundle.json itself. */
   files: z.array(file).max(MOST_FILES),
 });
 
-/** `bundle.json`; one of version 1, whose `images` are called `pictures`, is read as one of today. */
+/** The schema of `bundle.json`. Version 1, which calls the `images` `pictures`, is read as well. */
 export const bundleSchema = z.preprocess((value) => {
   if (typeof value !== 'object' || value === null || !('visiontrain_bundle' in value)) return value;
   if (value.visiontrain_bundle !== 1 || !('pictures' in value)) return value;
@@ -80,5 +83,5 @@ export const bundleSchema = z.preprocess((value) => {
 export type BundleManifest = z.output<typeof bundleSchema>;
 export type BundledFile = z.output<typeof file>;
 
-/** Whether a path may stand in a bundle. */
+/** Whether a path may be used in a bundle. */
 export const isInnerPath = (path: string): boolean => innerPath.safeParse(path).success;

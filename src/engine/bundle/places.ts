@@ -1,4 +1,4 @@
-/** Where everything that a run reads lies in its bundle. Pure. */
+/** Decides where each file that a run reads is placed in its bundle. Pure. */
 
 import { basename, extname, isAbsolute, resolve } from 'node:path';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -14,7 +14,7 @@ interface Folder {
   readonly to: string;
 }
 
-/** The folders that a spec with absolute paths names, with their places in a bundle; the innermost first. */
+/** The folders that a spec with absolute paths names, with their places in a bundle; inner folders first. */
 function foldersOf(spec: RunSpec): readonly Folder[] {
   const { path: root, sources, regularisation, masks } = spec.dataset;
   const isInside = (path: string) => path === root || path.startsWith(`${root}/`);
@@ -33,7 +33,7 @@ function foldersOf(spec: RunSpec): readonly Folder[] {
 }
 
 /**
- * Returns the function that gives the path in the bundle of a file or folder on this machine; undefined for what lies in
+ * Returns the function that gives the place in the bundle of a file or folder on this machine; undefined for a path in
  * no folder of the spec.
  */
 export function placeFinder(spec: RunSpec): (path: string) => string | undefined {
@@ -46,8 +46,8 @@ export function placeFinder(spec: RunSpec): (path: string) => string | undefined
 }
 
 /**
- * Where a mask that a model made lies, which is in no folder of the spec: under the path of its image, as a folder of
- * masks has them.
+ * Place of a mask that a model made, which is in no folder of the spec: under the path of its image, as in a folder of
+ * masks.
  */
 export function madeMaskPlace(spec: RunSpec, image: string): string {
   const place = placeFinder(spec)(image) ?? basename(image);
@@ -56,8 +56,8 @@ export function madeMaskPlace(spec: RunSpec, image: string): string {
 }
 
 /**
- * The spec with paths that start from the bundle. What is of this machine is left out, and changes no byte of what is
- * trained: commands, projects of trackers, and the server that wrote captions, which the plan holds.
+ * The spec with paths relative to the bundle. Keys about this machine that change no trained byte are left out:
+ * commands, projects of trackers, and the server that wrote captions (the plan has those captions).
  * @param isModelId whether a name is an id of the registry
  */
 export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean): RunSpec {
@@ -104,15 +104,15 @@ export function bundledSpec(spec: RunSpec, isModelId: (name: string) => boolean)
   };
 }
 
-/** Path in the bundle of the LoRA that the training starts from. */
+/** Place in the bundle of the LoRA from which the training starts. */
 export const startPlace = (path: string): string => `${DATA_FOLDERS.start}/${basename(path)}`;
 
-/** Path in the bundle of a LoRA that is merged into the base; the number parts files of one name. */
+/** Place in the bundle of a LoRA that is merged into the base; the number distinguishes files of the same name. */
 export const mergedPlace = (path: string, index: number): string =>
   `${DATA_FOLDERS.start}/merged-${index + 1}-${basename(path)}`;
 
 /**
- * The plan with paths of the bundle, so that it tells nothing of this machine. Paths inside of the data set stay relative
+ * The plan with paths of the bundle, so that it shows nothing of this machine. Paths inside the data set stay relative
  * to it.
  */
 export function bundledPlan(plan: Plan, spec: RunSpec): Plan {

@@ -1,7 +1,7 @@
 /**
- * Unpacks a bundle that anybody may have made. A file is written only where `bundle.json` lists it, with the size and hash
- * that stand there; no link is made, nothing lies outside of the folder, and nothing can grow while it is unpacked, since
- * bundles are not compressed.
+ * Unpacks a bundle that may come from anybody. A file is written only if `bundle.json` lists it, with exactly the
+ * listed size and hash; no link is made and no file outside of the folder. Bundles are not compressed, so nothing can
+ * grow while it is unpacked.
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
@@ -18,20 +18,23 @@ import { BUNDLE_FILES, type BundledFile, type BundleManifest, bundleSchema, isIn
 
 /** Most bytes of bundle.json. */
 const MOST_MANIFEST = 64 << 20;
-/** Most entries that are looked at. */
+/** Most entries of the archive that are read. */
 const MOST_ENTRIES = 400_100;
 const STORED = 0;
 const FILE_TYPE = 0o170000;
 const PLAIN = 0o100000;
 
-/** @throws UsageError for what is no bundle, or one that was made to do harm */
+/**
+ * Reads bundle.json.
+ * @throws UsageError for a file that is no bundle, or was made to do harm
+ */
 export async function readManifest(path: string): Promise<BundleManifest> {
   return withEntries(path, async (zip, entries) => (await manifestOf(path, zip, entries)).manifest);
 }
 
 /**
- * Unpacks all files of a bundle into a folder of this program's own that is empty.
- * @throws UsageError for what is no bundle, is damaged, or was made to do harm
+ * Unpacks all files of a bundle into an empty folder of this program.
+ * @throws UsageError for a file that is no bundle, is damaged, or was made to do harm
  */
 export async function unpackBundle(path: string, dir: string): Promise<BundleManifest> {
   return withEntries(path, async (zip, entries) => {
@@ -74,7 +77,7 @@ async function entriesOf(path: string, zip: ZipFile, size: number): Promise<Read
   return entries;
 }
 
-/** What is wrong with an entry, in words that follow its name. */
+/** What is wrong with an entry, in words that follow its name; undefined when nothing is. */
 function entryProblem(entry: Entry): string | undefined {
   const type = (entry.externalFileAttributes >>> 16) & FILE_TYPE;
   if (type !== 0 && type !== PLAIN) return 'is a link, or no plain file';
@@ -130,7 +133,7 @@ async function unpackFile(
   try {
     await pipeline(await zip.openReadStreamPromise(entry), hashed, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
-    // What the disk says is told as it is; what the archive says is about the archive.
+    // Errors of the disk are passed on; all other errors are about the archive.
     throw (error as NodeJS.ErrnoException).syscall === undefined
       ? damaged(path, `${name}: ${(error as Error).message}`, error)
       : error;

@@ -1,8 +1,8 @@
-/** Tells a zip file by its first bytes, without loading what reads one. */
+/** Recognises a zip file by its first bytes, without loading the zip reader. */
 import { closeSync, readSync } from 'node:fs';
 import { openGiven } from '../../base/files/regular-file.ts';
 
-/** Whether a file begins as a zip file does. */
+/** Whether a file begins with the signature of a zip file. */
 export function isZip(path: string): boolean {
   try {
     const file = openGiven(path);

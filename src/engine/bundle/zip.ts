@@ -1,6 +1,6 @@
 /**
- * Writes zip files whose bytes depend on what is in them alone: nothing is compressed, since another zlib compresses to
- * other bytes, and all times are the first that the format knows.
+ * Writes zip files whose bytes depend on their contents alone: nothing is compressed, since another version of zlib
+ * compresses to other bytes, and all times are the earliest of the format.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
@@ -9,13 +9,16 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { sha256OfBytes, sha256OfFile } from '../../base/files/hash.ts';
 
-/** A file for a zip: with its bytes, or the path of where they are. */
+/** A file for a zip: its bytes, or the path of a file with them. */
 export type ZipSource = { readonly name: string } & ({ readonly bytes: Buffer } | { readonly path: string });
 
-/** The format keeps local time, so that the first of January has to be that of this place. */
+/** The earliest time of the format. It is local time, so it must be the first of January in this time zone. */
 const firstTime = () => new Date(1980, 0, 1);
 
-/** Writes a zip file whole or not at all. @returns its size and SHA-256 */
+/**
+ * Writes a zip file whole or not at all.
+ * @returns its size in bytes and SHA-256
+ */
 export async function writeZip(
   path: string,
   sources: readonly ZipSource[],

@@ -1,4 +1,4 @@
-/** The file for bug reports: what the doctor found and the ends of the newest logs, without secrets and names. */
+/** The file for bug reports: the doctor's findings and the ends of the newest logs, without secrets and names. */
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -11,17 +11,17 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from '../runs/list.ts';
 
 const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|KEY|PAT|AUTH|COOKIE)$/iu;
-/** Least length of a name that is taken out wherever it stands; a shorter one would tear words apart. */
+/** Least length of a name that is removed wherever it occurs; a shorter one would cut other words. */
 const LEAST = 3;
 const LINES = 150;
 
-/** Words that give away whose machine this is, with what stands in their place. */
+/** A word that shows whose machine this is, with its replacement. */
 export interface Private {
   readonly word: string;
   readonly becomes: string;
 }
 
-/** What must not be in the bundle of this machine, the longest first. */
+/** The words that must not be in the bundle of this machine, the longest first. */
 export function privateWords(places: Places, env: NodeJS.ProcessEnv): readonly Private[] {
   const words: Private[] = [];
   const add = (word: string | undefined, becomes: string) => {
@@ -37,7 +37,7 @@ export function privateWords(places: Places, env: NodeJS.ProcessEnv): readonly P
   try {
     user = userInfo().username;
   } catch {
-    // A user number without a name in a container.
+    // A container may have no name for its user number.
   }
   for (const name of [user, env.USER, env.LOGNAME, env.SUDO_USER]) add(name === 'root' ? undefined : name, '<user>');
   for (const name of [hostname(), env.HOSTNAME]) {
@@ -47,7 +47,10 @@ export function privateWords(places: Places, env: NodeJS.ProcessEnv): readonly P
   return words.sort((a, b) => b.word.length - a.word.length);
 }
 
-/** Text without the private words, tokens, logins in addresses, mail and network addresses, and numbers of cards. */
+/**
+ * The text without the private words, tokens, logins in addresses, mail and network addresses, and serial numbers of
+ * cards.
+ */
 export function scrub(text: string, words: readonly Private[]): string {
   let clean = text;
   for (const { word, becomes } of words) clean = clean.replaceAll(new RegExp(literally(word), 'giu'), becomes);
@@ -65,7 +68,7 @@ export function scrub(text: string, words: readonly Private[]): string {
     .replace(/(\/(?:home|Users)\/)(?!<)[^/\s"']+/gu, '$1<user>');
 }
 
-/** The bundle's text. `report` is what the doctor prints as JSON. */
+/** The text of the bundle. `report` is the JSON of the doctor. */
 export async function bundleText(report: unknown, places: Places, env: NodeJS.ProcessEnv): Promise<string> {
   const [newest] = await listRuns(places.runs).catch(() => []);
   const file = (name: string) => (newest === undefined ? '' : join(newest.dir, name));
@@ -81,12 +84,12 @@ export async function bundleText(report: unknown, places: Places, env: NodeJS.Pr
     run: newest === undefined ? null : { exit: json(file(RUN_FILES.exit)), ...settingsOf(json(file(RUN_FILES.plan))) },
     logs: Object.fromEntries([RUN_FILES.log, RUN_FILES.supervisorLog].map((name) => [name, tail(file(name))])),
   };
-  // Each string is cleaned before it is written: what JSON escapes cannot hide a word then.
+  // Each string is cleaned before it is written, so that escapes of JSON cannot hide a word.
   const words = privateWords(places, env);
   return `${JSON.stringify(parts, (_key, value) => (typeof value === 'string' ? scrub(value, words) : value), 1)}\n`;
 }
 
-/** The numbers of a plan; its captions, prompts and names of images stay here. */
+/** The numbers in a plan; its captions, prompts and names of images are left out. */
 function settingsOf(plan: unknown): object {
   const { training, resources } = (plan ?? {}) as Readonly<Record<string, unknown>>;
   return { training: training ?? null, resources: resources ?? null };

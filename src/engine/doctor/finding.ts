@@ -1,15 +1,18 @@
-/** `good` needs nothing; `warn` works, but less well or not for everything; `bad` keeps a run from training. */
+/**
+ * Verdict on one check. `good` needs nothing; `warn` works, but less well or not for everything; `bad` prevents
+ * training.
+ */
 export type Verdict = 'good' | 'warn' | 'bad';
 
 /** One line of the doctor's page. */
 export interface HealthFinding {
-  /** A word for programs, which stays. */
+  /** Name for programs, which never changes. */
   readonly id: string;
-  /** What was looked at, in a word or two. */
+  /** Subject of the check, in one or two words. */
   readonly title: string;
   readonly verdict: Verdict;
   readonly text: string;
-  /** What to type, or to do, to cure it. */
+  /** What to type, or to do, to mend it. */
   readonly cure: readonly string[];
 }
 

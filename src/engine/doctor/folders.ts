@@ -1,4 +1,4 @@
-/** Disks, shared memory and the folders of the program. */
+/** Checks disks, shared memory and the folders of the program. */
 import { accessSync, constants, existsSync, lstatSync, statfsSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,10 +9,12 @@ import { formatBytes, formatRate } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { bad, good, type HealthFinding, warn } from './finding.ts';
 
-/** Bytes that an SDXL run with its environment and model takes, and the least with which the demo runs. */
+/** Free bytes that an SDXL run with its environment and model needs, and the least with which the demo runs. */
 const GOOD_FREE = 40e9;
 const LEAST_FREE = 5e9;
-/** Bytes that are written to measure the disk; and bytes per second below which saving a checkpoint is felt. */
+/**
+ * Bytes that are written to measure the disk, and the bytes per second below which saving a checkpoint becomes slow.
+ */
 const TRIAL = 64 << 20;
 const SLOW_DISK = 40e6;
 
@@ -34,7 +36,7 @@ async function disk(home: string): Promise<HealthFinding> {
   return good('disk', 'Disk', text);
 }
 
-/** Bytes per second, flushed to the disk; undefined where nothing can be written. */
+/** Writing speed in bytes per second, flushed to the disk; undefined where nothing can be written. */
 async function writeSpeed(folder: string): Promise<number | undefined> {
   let dir: string | undefined;
   try {
@@ -91,7 +93,7 @@ function writable(path: string): boolean {
   }
 }
 
-/** Loader workers hand images over through it; containers get 64 MB when nothing is said. */
+/** Checks shared memory, through which loader workers pass images; containers get 64 MB by default. */
 function sharedMemory(): HealthFinding[] {
   try {
     const { blocks, bavail, bsize } = statfsSync('/dev/shm');

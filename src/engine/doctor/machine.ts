@@ -1,4 +1,4 @@
-/** Node, Python, environment, driver, card, memory: whether this machine can train. */
+/** Checks Node, Python, environment, driver, card and memory: whether this machine can train. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { freemem, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -59,7 +59,7 @@ export async function examineMachine(input: MachineInput): Promise<MachineReport
   };
 }
 
-/** The error of a look that failed, as a finding. */
+/** A check that failed with an error, as a finding. */
 function trouble(id: string, title: string, error: unknown): HealthFinding {
   if (!(error instanceof VisiontrainError)) throw error;
   const text = [error.message, ...error.details.filter((line) => !line.startsWith('Whole story'))].join(' ');
@@ -140,7 +140,7 @@ async function proofFinding(
   };
   const device = provenDevice(build, box);
   input.onWork(`letting ${device} compute`);
-  // The folder has a name that nobody can have taken before.
+  // The folder has a random name that nobody can have created before.
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-doctor-'));
   try {
     const log = join(dir, 'log');
@@ -182,7 +182,7 @@ async function memoryFindings(signs: CardSigns, system: System): Promise<HealthF
   return findings;
 }
 
-/** What the machine, or the container, has left. */
+/** Bytes of memory of the machine or the container, in total and free. */
 function memoryOf(system: System): { total: number; free: number } {
   const row = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'mu').exec(system.read('/proc/meminfo') ?? '')?.[1] ?? Number.NaN) *
@@ -194,7 +194,7 @@ function memoryOf(system: System): { total: number; free: number } {
   return { total, free: Math.max(0, Math.min(Number.isFinite(available) ? available : freemem(), within)) };
 }
 
-/** Programs on the cards with their memory; in a container the host's programs have no names. */
+/** Programs that use the cards, with their memory; in a container the host's programs have no names. */
 async function cardHolders(system: System): Promise<string[]> {
   const answer = await system.tool('nvidia-smi', [
     '--query-compute-apps=process_name,used_memory',
@@ -210,7 +210,7 @@ async function cardHolders(system: System): Promise<string[]> {
   });
 }
 
-/** A sentence over all findings. */
+/** One sentence that sums all findings up. */
 export function healthSummary(findings: readonly HealthFinding[]): string {
   const count = (verdict: HealthFinding['verdict']) => findings.filter((f) => f.verdict === verdict).length;
   const [worse, lesser] = [count('bad'), count('warn')];

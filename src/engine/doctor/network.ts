@@ -1,17 +1,17 @@
-/** Tokens, servers and the clock. */
+/** Checks tokens, servers and the clock. */
 import { formatDuration } from '../../base/text.ts';
 import { createClient } from '../../download/http/client.ts';
 import { type DownloadSettings, downloadSettings } from '../../download/http/settings.ts';
 import { good, type HealthFinding, warn } from './finding.ts';
 
-/** Seconds that a server is waited for, and by which the clock may be wrong before certificates are refused. */
+/** Seconds to wait for a server, and seconds by which the clock may be wrong before certificates are refused. */
 const PATIENCE = 6;
 const CLOCK_OFF = 300;
 
 interface Server {
   readonly id: string;
   readonly url: string;
-  /** What it is needed for, in words. */
+  /** What the server is needed for, in words. */
   readonly use: string;
 }
 
@@ -30,7 +30,7 @@ export async function examineNetwork(env: NodeJS.ProcessEnv, signal: AbortSignal
   return [tokens(settings), ...reachable(answers), ...clock(answers)];
 }
 
-/** Whether a token is there; its value is never shown. */
+/** Whether tokens are set; their values are never shown. */
 function tokens({ hubToken, civitaiToken }: DownloadSettings): HealthFinding {
   const tokenWords = (name: string, token: string | undefined) =>
     `${name}: ${token === undefined ? 'none' : 'present'}`;
@@ -78,7 +78,7 @@ async function askAll(
       if (status === 0) return { ...server, reached: false, why, ahead: undefined };
     }
     const ahead = date === undefined ? undefined : (Date.now() - Date.parse(date)) / 1000;
-    // Any answer will do: a mirror may refuse to be asked without a file's name.
+    // Any answer shows that the server is there: a mirror may refuse a request without a file's name.
     return { ...server, reached: true, why: '', ahead };
   };
   try {

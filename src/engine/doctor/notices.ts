@@ -1,4 +1,4 @@
-/** Whether the person can be told of runs as the settings say. */
+/** Checks whether notices can be sent as the settings say. */
 import type { Places } from '../../base/paths.ts';
 import { noticeTargets } from '../notices/targets.ts';
 import { readNotify } from '../settings/read-notify.ts';

@@ -1,4 +1,7 @@
-/** Remembers which build fits this box, so that a start asks no tool, and notices when driver or cards have changed. */
+/**
+ * Remembers which build of torch fits this machine, so that a start runs no tool, and notices when driver or cards
+ * have changed.
+ */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +15,12 @@ import type { System } from '../hardware/system.ts';
 import { BUILDS, type TorchBuild } from './builds.ts';
 import { type BuildDecision, type BuildWishes, chooseBuild } from './choose-build.ts';
 
-/** What was decided for this box. */
+/** The decision for this machine. */
 export interface BoxBuild {
-  /** Changes with the driver, the cards, and what of them this process may see. */
+  /** Changes with the driver, the cards, and the cards that this process may see. */
   readonly fingerprint: string;
   readonly build: TorchBuild;
-  /** Number of the card in torch that the build was chosen for; null on a processor. */
+  /** Number in torch of the card for which the build was chosen; null on a processor. */
   readonly card: number | null;
   readonly cardName: string | null;
   readonly driver: string | null;
@@ -28,13 +31,13 @@ interface BoxRecord {
   readonly fingerprint: string;
   /** Build that the person named at set-up. */
   readonly chosen: TorchBuild | null;
-  /** Decisions by device; `auto` is that of set-up. */
+  /** Decisions by device; `auto` is the decision of set-up. */
   readonly decisions: Readonly<Record<string, Omit<BoxBuild, 'fingerprint'>>>;
 }
 
 const recordFile = ({ envs }: Places): string => join(envs, 'box.json');
 
-/** A hash over what the system tells of driver and cards without any tool being started. It takes well below 10 ms. */
+/** A hash of what the system says about driver and cards, without running any tool. It takes well below 10 ms. */
 export function boxFingerprint(system: System, env: NodeJS.ProcessEnv): string {
   const cards = '/proc/driver/nvidia/gpus';
   const pci = '/sys/bus/pci/devices';
@@ -62,12 +65,12 @@ export interface BoxInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   readonly system: System;
-  /** Whether `renewBox` keeps what it decides; it does when nothing is said. */
+  /** Whether `renewBox` stores its decision; the default is true. */
   readonly remember?: boolean;
 }
 
 /**
- * The build for a device on this box: as decided before while driver and cards are the same, else decided anew.
+ * The build for a device of this machine: the stored decision while driver and cards are the same, else a new one.
  * @throws EnvironmentError when no build fits, with what to change
  * @throws UsageError for a build that does not exist
  */
@@ -85,7 +88,10 @@ export async function boxBuild(input: BoxInput, { torch, device }: BuildWishes):
   return { ...decided, fingerprint };
 }
 
-/** Decides anew and remembers it: what `visiontrain setup` does. A named build stays until the next set-up. */
+/**
+ * Decides anew and stores the decision, as `visiontrain setup` does. A build that the person named stays until the
+ * next set-up.
+ */
 export async function renewBox(
   input: BoxInput,
   torch: string | undefined,
@@ -125,12 +131,12 @@ function readRecord(places: Places): BoxRecord | undefined {
   }
 }
 
-/** A box that cannot be remembered is decided anew at each start. */
+/** Stores the decisions. If that fails, the next start decides again. */
 function remember(places: Places, record: BoxRecord): void {
   try {
     makeFolder(places.envs, 0o700);
     writeFileAtomic(recordFile(places), `${JSON.stringify(record, null, 1)}\n`);
   } catch {
-    // The set-up itself says why the folder cannot be written to.
+    // Set-up itself reports why the folder cannot be written to.
   }
 }

@@ -6,7 +6,7 @@ export interface BuildFacts {
   readonly id: TorchBuild;
   /** Version of torch, without the suffix of a build. */
   readonly torch: string;
-  /** What it computes on, in words for a person. */
+  /** What it computes on, in words for people. */
   readonly title: string;
   readonly vendor: 'nvidia' | 'amd' | null;
   /** Processors that the index has wheels for, in Node's words. */
@@ -15,15 +15,18 @@ export interface BuildFacts {
   readonly newestPython: number;
   /** Compute capabilities whose machine code is in the wheel. It runs on later minor versions of the same major one. */
   readonly capabilities: readonly string[];
-  /** Least driver, by the first digit of the capability; `any` for all others. */
+  /** Least driver by the first digit of the compute capability; `any` for all others. */
   readonly drivers: Readonly<Record<string, number>> & { readonly any: number };
-  /** Architectures of AMD whose machine code is in the wheel. */
+  /** AMD architectures whose machine code is in the wheel. */
   readonly gfx: readonly string[];
-  /** Lock file in trainer/requirements with torch and all it needs; undefined where the index lists no hashes to us. */
+  /**
+   * Lock file in trainer/requirements with torch and all its dependencies; undefined where the index publishes no
+   * hashes.
+   */
   readonly lock?: string;
   /** Index that has the build; undefined for PyPI and its mirrors. */
   readonly index?: string;
-  /** Bytes of downloads, and of disk that is needed while the environment is made. */
+  /** Bytes of downloads, and bytes of disk needed while the environment is made. */
   readonly downloadBytes: number;
   readonly diskBytes: number;
 }
@@ -143,6 +146,6 @@ export function servesCapability({ capabilities }: BuildFacts, capability: strin
   });
 }
 
-/** First part of the least driver that a build works with on a card. */
+/** First part of the version of the least driver with which a build works on a card. */
 export const leastDriver = ({ drivers }: BuildFacts, capability: string): number =>
   drivers[capability.split('.')[0] ?? ''] ?? drivers.any;

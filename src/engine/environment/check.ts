@@ -11,18 +11,18 @@ export interface PythonEnvironment {
   readonly python_version: string;
   /** Version of torch with the suffix of its build, e.g. `2.13.0+cpu`. */
   readonly torch: string;
-  /** `own` was made by setup; `given` is the one that VISIONTRAIN_PYTHON names. */
+  /** `own` was made by setup; `given` is the one named by VISIONTRAIN_PYTHON. */
   readonly kind: 'own' | 'given';
-  /** Folders with packages beside it, for PYTHONPATH. */
+  /** Folders with further packages, for PYTHONPATH. */
   readonly extras?: readonly string[];
-  /** What was proven, and on which driver and card; for our own environments. */
+  /** What was proven, and on which driver and card; only our own environments have proofs. */
   readonly proofs?: readonly Proof[];
 }
 
-/** The file that is written last. An environment without it is half-made and is made anew. */
+/** The file that is written last. An environment without it is incomplete and is made again. */
 export interface Stamp {
   readonly key: string;
-  /** Real path of the interpreter that the environment was made with. */
+  /** Real path of the interpreter from which the environment was made. */
   readonly base: string;
   readonly python_version: string;
   readonly torch: string;

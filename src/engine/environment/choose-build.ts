@@ -10,9 +10,9 @@ export type BuildDecision =
   | {
       readonly kind: 'build';
       readonly build: TorchBuild;
-      /** The card that it was chosen for; null on a processor. */
+      /** The card for which it was chosen; null on a processor. */
       readonly card: Gpu | null;
-      /** What a person should know of the choice, in whole sentences. */
+      /** Sentences about the choice for the person. */
       readonly notes: readonly string[];
     }
   | {
@@ -25,13 +25,16 @@ export type BuildDecision =
 export interface BuildWishes {
   /** Build that the person named. */
   readonly torch?: string | undefined;
-  /** Device of the run: `cpu`, `mps`, `cuda:N`; undefined when the set-up is for whatever this machine has. */
+  /** Device of the run: `cpu`, `mps`, `cuda:N`; undefined when set-up should use whatever this machine has. */
   readonly device?: string | undefined;
 }
 
 const CPU_ANYWAY = 'visiontrain setup --torch cpu   trains on the processor all the same';
 
-/** @throws UsageError for a build that is not in the table */
+/**
+ * Chooses a build.
+ * @throws UsageError for a build that is not in the table
+ */
 export function chooseBuild(signs: CardSigns, wishes: BuildWishes): BuildDecision {
   if (wishes.torch !== undefined) return named(signs, wishes.torch);
   const impossible = unsupportedSystem(signs);
@@ -39,7 +42,7 @@ export function chooseBuild(signs: CardSigns, wishes: BuildWishes): BuildDecisio
   if (signs.platform === 'darwin') return { kind: 'build', build: 'native', card: signs.cards[0] ?? null, notes: [] };
   const decision = byCard(signs, wishes.device);
   if (decision.kind === 'build' || wishes.device !== 'cpu') return decision;
-  // A run that asked for the processor needs no driver.
+  // A run that requests the processor needs no driver.
   return { kind: 'build', build: 'cpu', card: null, notes: [decision.message] };
 }
 
@@ -107,7 +110,7 @@ function forAmd(signs: CardSigns, card: Gpu): BuildDecision {
   const build = buildFacts('rocm7.2');
   const misfit = whyNot(build, card, signs);
   if (misfit === undefined) return { kind: 'build', build: build.id, card, notes: othersLeft(build, signs, card) };
-  // Most of these are graphics parts of processors, which nobody bought to train on.
+  // Most of these are graphics units of processors, which nobody bought for training.
   return { kind: 'build', build: 'cpu', card: null, notes: [`${misfit} The processor is used.`] };
 }
 
@@ -147,7 +150,7 @@ function forNvidia(signs: CardSigns, card: Gpu): BuildDecision {
   };
 }
 
-/** The driver to update to: the long-lived branch 580, which every card from GTX 900 to RTX 50 works with. */
+/** The driver to update to: the long-lived branch 580, which supports every card from GTX 900 to RTX 50. */
 const wanted = (served: readonly BuildFacts[], capability: string | null, least: number): string =>
   String(Math.max(least, 580, ...served.slice(0, 1).map((build) => leastDriver(build, capability ?? ''))));
 
@@ -175,7 +178,7 @@ function whyNot(build: BuildFacts, card: Gpu, { arch }: CardSigns): string | und
   return undefined;
 }
 
-/** A sentence for each further card that the build chosen for `card` cannot use. */
+/** A sentence for each further card that the build for `card` does not support. */
 const othersLeft = (build: BuildFacts, signs: CardSigns, card: Gpu): string[] =>
   signs.cards
     .filter((other) => other.index !== card.index)

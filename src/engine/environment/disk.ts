@@ -1,11 +1,12 @@
-/** Whether a disk can hold an environment, and lets its programs run. */
+/** Checks that a disk can hold an environment and allows its programs to run. */
 import { EnvironmentError } from '../../base/errors.ts';
 import { freeBytes, noexecMount } from '../../base/files/disk.ts';
 import { formatBytes } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 
 /**
- * The compiled parts of packages cannot be loaded from a disk that is mounted noexec.
+ * Checks that programs may run from the disk: compiled parts of packages cannot be loaded from a disk that is mounted
+ * noexec.
  * @throws EnvironmentError when the folder is on such a disk
  */
 export function checkMayRun(folder: string, mounts: string | undefined): void {
@@ -23,7 +24,10 @@ export function checkMayRun(folder: string, mounts: string | undefined): void {
   );
 }
 
-/** @throws EnvironmentError when the disk has fewer bytes free than are needed */
+/**
+ * Checks the free space.
+ * @throws EnvironmentError when the disk has fewer free bytes than needed
+ */
 export function checkDisk(folder: string, needed: number): void {
   const free = freeBytes(folder);
   if (free >= needed) return;

@@ -15,8 +15,8 @@ export interface Owner {
 }
 
 /**
- * The Python to train with: the one that VISIONTRAIN_PYTHON names, else our own, which is made now if it is not there.
- * The build is the one for the device, and is proven anew when the driver or the cards have changed.
+ * The Python for training: the one named by VISIONTRAIN_PYTHON, else our own, which is made now if it does not exist.
+ * The build is the one for the device, and is proven again when the driver or the cards have changed.
  * @throws EnvironmentError before the first byte when no build fits
  */
 export async function ensureEnvironment(
@@ -49,7 +49,10 @@ interface Proving {
   readonly announce: (what: string) => void;
 }
 
-/** Proves the device again if driver or cards are not those it was proven on. @throws EnvironmentError with the cure */
+/**
+ * Proves the device again if driver or cards have changed since the last proof.
+ * @throws EnvironmentError with the cure
+ */
 export async function proveAnew(ready: PythonEnvironment, box: BoxBuild, proving: Proving): Promise<void> {
   const { build } = box;
   const device = provenDevice(build, box);

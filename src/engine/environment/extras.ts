@@ -1,6 +1,6 @@
 /**
- * Packages that only some runs need. They lie in a folder of their own beside the environment, so that the environment,
- * and with it the bytes of every run, stays what it is. They are installed when something asks for them.
+ * Packages that only some runs need. They are installed into folders of their own beside the environment when
+ * something needs them. So the environment, and the bytes of every run with it, stay the same.
  */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ import { runTool } from './tools/tool.ts';
 export interface Extra {
   /** Name of the lock file, and of the option of `setup`. */
   readonly name: 'captions' | 'heif' | 'wandb' | 'trackio' | 'optuna';
-  /** What it is, for people. */
+  /** Name for people. */
   readonly title: string;
   /** The module that is imported from it. */
   readonly module: string;
@@ -56,7 +56,7 @@ function folderOf({ places }: Where, extra: Extra, { python_version }: PythonEnv
   return join(places.envs, `${extra.name}-${lock}-py${python_version.split('.').slice(0, 2).join('.')}`);
 }
 
-/** The extra as it is installed; undefined when it has to be. */
+/** The installed extra; undefined when it is not installed. */
 export async function findExtra(
   where: Where,
   extra: Extra,
@@ -75,8 +75,8 @@ export interface ExtraInput extends Where {
 }
 
 /**
- * Makes an extra ready. It may be called at any time, from several processes, and be interrupted: the folder gets its
- * name when it is complete.
+ * Installs an extra if needed. It may be called at any time, from several processes, and be interrupted: the folder
+ * gets its name when it is complete.
  * @throws EnvironmentError with the cure
  */
 export async function ensureExtra(extra: Extra, input: ExtraInput): Promise<ExtraFolder> {
@@ -118,7 +118,7 @@ async function install(extra: Extra, input: ExtraInput, folder: string): Promise
   return folder;
 }
 
-/** Another process may have been as fast: its folder holds the same. */
+/** Renames the finished folder. Another process may have been faster: its folder holds the same. */
 function takeName(part: string, folder: string): void {
   try {
     renameSync(part, folder);

@@ -49,7 +49,7 @@ export async function givenEnvironment(
   return { python: absolute(python), python_version: probe.python, torch: probe.found.torch as string, kind: 'given' };
 }
 
-// An installed library may still not work, because it is damaged or was built for another system.
+// An installed library may still fail to load, because it is damaged or was built for another system.
 const IMPORTS = `
 import importlib, json, sys
 broken = {}
@@ -60,7 +60,10 @@ for name in sys.argv[1:]:
         broken[name] = f"{type(error).__name__}: {error}"
 print(json.dumps(broken))`;
 
-/** Imports numpy and torch once, which takes seconds. @throws EnvironmentError that names this Python and its cure */
+/**
+ * Imports numpy and torch once, which takes seconds.
+ * @throws EnvironmentError that names this Python and its cure
+ */
 export async function proveGiven(
   { python }: PythonEnvironment,
   env: NodeJS.ProcessEnv,
@@ -82,7 +85,7 @@ export async function proveGiven(
   });
 }
 
-/** The lines of an import error that say what is wrong. numpy puts the cause below a banner and a page of advice. */
+/** The informative lines of an import error. numpy puts the cause below a banner and a page of advice. */
 function tellingLines(why: string): readonly string[] {
   const lines = why.split('\n').map((line) => line.trim());
   const original = lines.find((line) => line.startsWith('Original error was:'));
@@ -90,7 +93,7 @@ function tellingLines(why: string): readonly string[] {
   return original === undefined ? reasons.slice(0, 3) : [original];
 }
 
-/** What to do where another library stands in the place of the one that is needed. */
+/** Advice for the case that another library is loaded instead of the needed one. */
 function otherLibraries(why: string, env: NodeJS.ProcessEnv): readonly string[] {
   const cure = loaderCure([why], env);
   if (cure.length > 0 || !isLoaderError(why)) return cure;
@@ -114,13 +117,13 @@ export async function lackingPackages(
   return names.filter((name) => name in broken);
 }
 
-/** Milliseconds. Importing torch from a network disk takes a while. */
+/** Milliseconds for a probe. Importing torch from a network disk takes a while. */
 const PATIENCE_MS = 180_000;
 
 interface Question {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The program. It prints one line of JSON, whatever its imports print besides. */
+  /** The Python program. It prints one line of JSON, whatever its imports print. */
   readonly script: string;
   readonly names: readonly string[];
   readonly signal: AbortSignal | undefined;
@@ -128,8 +131,8 @@ interface Question {
 
 async function ask<T>({ python, env, script, names, signal }: Question): Promise<T> {
   const answer = await askTool({
-    // The probe runs in our own folder like the trainer, because Python imports modules from the current folder. Option
-    // -I would prevent that too, but a script that stands in for Python could then not say where its packages are.
+    // The probe runs in our own folder like the trainer, because Python imports modules from the current folder.
+    // Option -I would prevent that too, but then a script that wraps Python could not say where its packages are.
     name: absolute(python),
     args: ['-s', '-c', script, ...names],
     env: { ...installEnvironment(env), PYTHONSAFEPATH: '1' },
@@ -153,7 +156,10 @@ function troubleWith(answer: Exclude<ToolAnswer, { kind: 'answered' }>): readonl
   return [answer.kind === 'missing' ? 'There is no such program.' : `It did not end within ${PATIENCE_MS / 1000} s.`];
 }
 
-/** A path is made absolute, so that it holds in any folder. A bare name is looked up wherever it is used. */
+/**
+ * An interpreter that can be used in any folder: a path is made absolute, a bare name is looked up wherever it is
+ * used.
+ */
 const absolute = (python: string): string => (python.includes('/') ? resolve(python) : python);
 
 interface Probe {

@@ -15,13 +15,13 @@ export interface KeptEnvironment {
   /** Seconds since 1970. */
   readonly made_at: number | null;
   readonly complete: boolean;
-  /** Whether this version would use it, with whichever build. */
+  /** Whether this version would use it, with any build. */
   readonly current: boolean;
-  /** Whether a process runs from it, or makes it. */
+  /** Whether a process runs from it, or is making it. */
   readonly busy: boolean;
 }
 
-/** A key of `environmentKey`: nothing else in the folder is ours to list or remove. */
+/** Matches an `environmentKey`: folders with other names are not ours to list or remove. */
 const NAME = /^[0-9a-f]{16}-(?:cpu|native|cuda|cu\d+|rocm\d+(?:\.\d+)*)$/u;
 
 export async function keptEnvironments({ envs }: Places): Promise<readonly KeptEnvironment[]> {
@@ -69,7 +69,7 @@ function readStamp(dir: string): Stamp | undefined {
   }
 }
 
-/** Bytes on the disk; files that uv shares with its cache by hard links count once here. */
+/** Bytes on the disk; files that uv shares with its cache by hard links are counted once. */
 async function folderBytes(dir: string): Promise<number> {
   const seen = new Set<number>();
   let bytes = 0;
@@ -88,7 +88,7 @@ async function folderBytes(dir: string): Promise<number> {
   return bytes;
 }
 
-/** Command lines and working folders of the processes that may be looked at. Linux only. */
+/** Command lines and working folders of the processes that this user may inspect. Linux only. */
 function runningPrograms(): readonly string[] {
   const look = (read: () => string): string => {
     try {

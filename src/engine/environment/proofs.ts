@@ -1,4 +1,4 @@
-/** Proofs that an environment's stamp keeps: whether one holds for this box, and a new one. */
+/** Proofs in an environment's stamp: checks whether one is valid for this machine, and adds a new one. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -7,7 +7,7 @@ import { buildFacts, type TorchBuild } from './builds.ts';
 import { type PythonEnvironment, STAMP, type Stamp } from './check.ts';
 import type { Proof, ProofCheck } from './prove.ts';
 
-/** The device that a set-up proves, in torch's words. */
+/** The device that set-up proves, as torch names it. */
 export function provenDevice(build: TorchBuild, box: BoxBuild | undefined): string {
   if (build === 'native') return box?.card === null || box === undefined ? 'cpu' : 'mps';
   return buildFacts(build).vendor === null || box === undefined || box.card === null ? 'cpu' : `cuda:${box.card}`;
@@ -24,8 +24,8 @@ export const proofOf = (checks: readonly ProofCheck[], device: string, box: BoxB
 });
 
 /**
- * Whether the device was proven with the driver and the cards of now. The processor is proven once: it does not change
- * under an environment that its Python still fits.
+ * Whether there is a proof of the device with the present driver and cards. The processor is proven once: it does not
+ * change while the environment fits its Python.
  */
 export const holds = (environment: PythonEnvironment, device: string, { fingerprint }: BoxBuild): boolean =>
   !device.startsWith('cuda') ||

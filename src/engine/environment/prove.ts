@@ -1,4 +1,4 @@
-/** Lets torch compute on the very device in a child process, and explains what went wrong with its cure. */
+/** Makes torch compute on the device in a child process, and explains a failure with its cure. */
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
@@ -16,15 +16,15 @@ export interface ProofCheck {
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
-/** What was proven, as the environment's stamp keeps it. */
+/** A proof, as it is stored in the environment's stamp. */
 export interface Proof {
-  /** `boxFingerprint` of the driver and cards that it holds for. */
+  /** `boxFingerprint` of the driver and cards for which it is valid. */
   readonly fingerprint: string;
-  /** Device in torch's words. */
+  /** Device as torch names it. */
   readonly device: string;
   readonly card: string | null;
   readonly driver: string | null;
-  /** Names of the checks that passed and of those that failed without consequence. */
+  /** Names of the checks that passed, and of those that failed without preventing training. */
   readonly passed: readonly string[];
   readonly failed: readonly string[];
   /** Seconds since 1970. */
@@ -38,7 +38,7 @@ export interface ProofInput {
   readonly build: TorchBuild;
   readonly log: string;
   readonly signal: AbortSignal;
-  /** Milliseconds; the first start on a network disk takes a minute. */
+  /** Milliseconds for the proof; the first start on a network disk takes a minute. */
   readonly limitMs?: number;
 }
 
@@ -47,7 +47,7 @@ const LIMIT_MS = 240_000;
 export type Prover = (input: ProofInput) => Promise<readonly ProofCheck[]>;
 
 /**
- * Runs trainer/visiontrain_trainer/compute/prove.py. The checks that a run can do without (bf16, 8-bit) may have failed.
+ * Runs trainer/visiontrain_trainer/compute/prove.py. The checks that a run can do without (bf16, 8-bit) may fail.
  * @throws EnvironmentError that names the cause and the cure
  */
 export const proveDevice: Prover = async (input) => {

@@ -1,4 +1,4 @@
-/** Packages for reading images that Pillow alone does not read: HEIC, as phones make it. */
+/** Packages for image formats that Pillow alone cannot read: HEIC, as phones make it. */
 import { closeSync, readSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { openGivenUnchecked } from '../../base/files/regular-file.ts';
@@ -14,10 +14,10 @@ export interface ImageFiles {
 }
 
 const HEIF_NAMES = new Set(['.heic', '.heif', '.hif']);
-/** Most files whose start is looked at for HEIC under another name. A million of them would take a minute. */
+/** Most files that are opened to look for HEIC under another name. A million of them would take a minute. */
 const MOST_OPENED = 20_000;
 
-/** The environment with what reads the images, which is installed when it is first needed. */
+/** The environment with the packages that read the images, which are installed when they are first needed. */
 export async function withReaders(
   environment: PythonEnvironment,
   files: ImageFiles,
@@ -51,7 +51,7 @@ function startsAsHeif(path: string): boolean {
   try {
     file = openGivenUnchecked(path);
   } catch {
-    // The trainer names what cannot be opened.
+    // The trainer reports files that cannot be opened.
     return false;
   }
   try {

@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
 import { buildFacts, type TorchBuild } from './builds.ts';
 
-/** What an environment consists of. */
+/** The parts of an environment. */
 export interface Requirements {
   /** Lock file with hashes for everything but torch. */
   readonly lock: string;
   /** Version of torch, without the suffix of a build. */
   readonly torch: string;
   readonly build: TorchBuild;
-  /** Lock file with hashes for torch and its dependencies; undefined where its index lists no hashes to us. */
+  /** Lock file with hashes for torch and its dependencies; undefined where the index publishes no hashes. */
   readonly torchLock?: string;
   /** Index with this build, used when the person's own sources have none; undefined for PyPI and its mirrors. */
   readonly index?: string;
   /** Bytes of disk that are needed while the environment is made. */
   readonly bytes: number;
-  /** Bytes that are fetched, in about. */
+  /** Approximate bytes that are fetched. */
   readonly downloadBytes?: number;
-  /** Newest minor version of Python 3 that the build is there for. */
+  /** Newest minor version of Python 3 for which the build exists. */
   readonly newestPython?: number;
 }
 
 const locks = () => join(packageRoot(), 'trainer', 'requirements');
 
-/** What this version of visiontrain needs with a build of torch. */
+/** The requirements of this version of visiontrain with a build of torch. */
 export function requirementsFor(build: TorchBuild): Requirements {
   const { torch, lock, index, diskBytes, downloadBytes, newestPython } = buildFacts(build);
   return {

@@ -23,12 +23,12 @@ import { endLeftTool, runTool, type ToolResult, type ToolRun } from './tools/too
 import { chooseTorch } from './torch.ts';
 
 export interface SetupProgress {
-  /** The current work, in words for a person. */
+  /** The present activity, in words for people. */
   readonly item: string;
   readonly done: number;
   readonly total: number;
   readonly detail?: string;
-  /** Bytes of packages, while they come. */
+  /** Bytes of packages, while they are downloaded. */
   readonly bytes?: PackageBytes;
 }
 
@@ -38,19 +38,19 @@ export interface SetupInput {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: SetupProgress) => void;
-  /** Whether the environment is made anew although it is complete. */
+  /** Whether a complete environment is made again. */
   readonly force?: boolean;
-  /** The box that it is proven on; undefined proves the processor. */
+  /** The decision about this machine's device, on which the environment is proven; undefined proves the processor. */
   readonly box?: BoxBuild;
-  /** Proves the device; tests with packages that are no torch hand over another. */
+  /** Proves the device; tests with packages other than torch pass another prover. */
   readonly prove?: Prover;
-  /** Text in the place of /proc/mounts, for tests. */
+  /** Replaces the text of /proc/mounts in tests. */
   readonly mounts?: string;
 }
 
 /**
  * Makes the private environment of this version, once. It may be called at any time, from several processes, and be
- * interrupted: a half-made environment has no stamp and is made anew.
+ * interrupted: an incomplete environment has no stamp and is made again.
  * @throws EnvironmentError with the cure
  */
 export async function setupEnvironment(input: SetupInput): Promise<PythonEnvironment> {
@@ -99,7 +99,7 @@ async function build(input: SetupInput): Promise<PythonEnvironment> {
   await endLeftTool(`${dir}.tool`);
   rmSync(dir, { recursive: true, force: true });
   writeFileSync(log, '');
-  // A small /tmp cannot hold the packages, and what lies in a folder of our own can be measured.
+  // A small /tmp cannot hold the packages, and the contents of a folder of our own can be measured.
   const temporary = env.TMPDIR ? mkdtempSync(join(env.TMPDIR, 'visiontrain-setup-')) : `${dir}.tmp`;
   rmSync(temporary, { recursive: true, force: true });
   makePrivateFolder(temporary);
@@ -114,7 +114,7 @@ interface Site {
   readonly dir: string;
   readonly log: string;
   readonly base: Python;
-  /** Folder for what the installer fetches. */
+  /** Folder for the installer's downloads. */
   readonly temporary: string;
 }
 
@@ -184,7 +184,7 @@ interface Watch {
   readonly meter: Meter;
 }
 
-/** Installs torch and returns the version that was really installed. */
+/** Installs torch and returns the version that was installed. */
 async function installTorch({
   requirements,
   installer,
@@ -213,7 +213,7 @@ async function installTorch({
   return version;
 }
 
-/** Reports twice a second how many bytes have come, and which packages are installed, while a step runs. */
+/** Reports the downloaded bytes and installed packages twice a second while a step runs. */
 async function whileCounting(
   { say, meter }: Watch,
   item: string,

@@ -7,7 +7,7 @@ import type { ToolResult, ToolRun } from './tools/tool.ts';
 export interface TorchChoice {
   readonly requirement: string;
   readonly source: PackageSource;
-  /** Lock file that torch is installed from instead, with hashes checked. */
+  /** Lock file from which torch is installed instead, with hashes checked. */
   readonly lock?: string;
 }
 
@@ -20,9 +20,9 @@ export interface TorchSearch {
 }
 
 /**
- * A build with a lock comes from PyPI by its hashes, unless an index of the person's has the very same build under its
- * own name (`+cu130`). The CPU build never brings the gigabytes of CUDA: it comes from the person's own sources when
- * they have one, else from PyTorch's index, as ROCm's does.
+ * Chooses the source of torch. A build with a lock comes from PyPI by its hashes, unless an index of the person has
+ * the same build under its own name (`+cu130`). The CPU build never downloads the gigabytes of CUDA: it comes from the
+ * person's own sources when there are any, else from PyTorch's index, and so does ROCm's.
  */
 export async function chooseTorch(requirements: Requirements, search: TorchSearch): Promise<TorchChoice> {
   const { torch, build, torchLock, index } = requirements;
@@ -67,7 +67,7 @@ async function cpuTorch(plain: string, index: string, { installer, python, run }
   });
 }
 
-/** Whether a build is for CUDA, by its own version or by its dependencies. */
+/** Whether a package requires CUDA, by its own version or by its dependencies. */
 function isCuda(requirement: string): boolean {
   if (/extra\s*==/.test(requirement)) return false;
   return /^(nvidia-|cuda-|triton\b|pytorch-triton)/i.test(requirement) || /^torch==[^+;]*\+cu/i.test(requirement);

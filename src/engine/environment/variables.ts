@@ -1,9 +1,9 @@
-/** The environment variables that our Python programs run with. */
+/** The environment variables of our Python programs. */
 import { delimiter, join } from 'node:path';
 
 /**
  * Variables of the person's environment that training needs. All others are withheld: the trainer is offline, and a
- * variable with an unforeseen name may be a secret. Passed are folders and language, the loader of libraries, cards and
+ * variable with an unknown name may be a secret. Passed on are folders and language, the library loader, cards and
  * their libraries, and compilers.
  */
 const PASSED = [
@@ -21,11 +21,13 @@ export interface OurPython {
   /** Folder of the installed package. */
   readonly packageRoot: string;
   readonly threads: number;
-  /** Folders with packages beside those of the environment. */
+  /** Folders with further packages. */
   readonly extras?: readonly string[];
 }
 
-/** The person's variables that are passed on, and our own: nothing of the person's site, offline, UTF-8, no colours. */
+/**
+ * The person's variables that are passed on, and our own: no site packages of the person, offline, UTF-8, no colours.
+ */
 export function ourPython({ env, packageRoot, threads, extras = [] }: OurPython): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => PASSED.some((p) => p.test(name)) && !SECRET.test(name));
   return {

@@ -1,8 +1,8 @@
-/** What a hook answers: the last line of its stdout that is a JSON object with `metrics` or `stop`. Pure. */
+/** Reads the answer of a hook: the last line of its stdout that is a JSON object with `metrics` or `stop`. Pure. */
 
 export interface HookAnswer {
   readonly metrics: Readonly<Record<string, number>>;
-  /** Whether the run is to be stopped, with a checkpoint. */
+  /** Whether the hook asks to stop the run, with a checkpoint. */
   readonly stop: boolean;
 }
 
@@ -22,7 +22,7 @@ export function hookAnswer(stdout: string): HookAnswer {
       );
       return { metrics: Object.fromEntries(numbers.slice(0, MOST_METRICS)), stop: stop === true };
     } catch {
-      // The line is no JSON, so an earlier one may be the answer.
+      // The line is no JSON. An earlier one may be the answer.
     }
   }
   return NOTHING;

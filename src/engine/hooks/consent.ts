@@ -1,4 +1,7 @@
-/** Which hooks a person has agreed to. A run.yaml may come from anybody, and its hooks are programs that would be run. */
+/**
+ * Remembers which hooks a person has agreed to. A run.yaml may come from anybody, and its hooks are programs that
+ * would be run.
+ */
 
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -9,7 +12,7 @@ import type { HookName, HookSpecs } from '../../spec/sections/hooks.ts';
 
 const file = (places: Places) => join(places.state, 'hooks.json');
 
-/** Each command as a person would read it, with the hook that it is for. */
+/** Each command in readable form, with the hook that it belongs to. */
 export const hookLines = (hooks: HookSpecs): string[] =>
   Object.entries(hooks).flatMap(([name, list]) =>
     list.map(({ run }) => `${name}: ${typeof run === 'string' ? run : JSON.stringify(run)}`),
@@ -17,7 +20,7 @@ export const hookLines = (hooks: HookSpecs): string[] =>
 
 export const hasHooks = (hooks: HookSpecs): boolean => Object.values(hooks).some((list) => list.length > 0);
 
-/** What a person agrees to: the commands and when they are run, but not how long they may take. */
+/** Hash of what a person agrees to: the commands and when they are run, but not their time limits. */
 function digest(hooks: HookSpecs): string {
   const said = Object.entries(hooks)
     .filter(([, list]) => list.length > 0)
@@ -30,8 +33,8 @@ export const hooksAreAllowed = (hooks: HookSpecs, places: Places): boolean =>
   !hasHooks(hooks) || readKept(file(places)).includes(digest(hooks));
 
 /**
- * Called before a run with hooks is made or goes on. Hooks that were allowed once are allowed from then on, in any file.
- * @throws UsageError when the person has not allowed them and does not so now
+ * Must be called before a run with hooks is made or resumed. Hooks that were allowed once stay allowed, in any file.
+ * @throws UsageError when the person has not allowed them, and does not do so now
  */
 export function settleHooks(hooks: HookSpecs, places: Places, allows: boolean): void {
   if (hooksAreAllowed(hooks, places)) return;
@@ -44,7 +47,10 @@ export function settleHooks(hooks: HookSpecs, places: Places, allows: boolean): 
   keep(file(places), digest(hooks));
 }
 
-/** Relative programs of a list are meant from the folder of the run.yaml; hooks are run in the run folder. */
+/**
+ * The hooks with absolute paths of programs. Relative ones start from the folder of run.yaml, but hooks run in the run
+ * folder.
+ */
 export function withAbsolutePrograms(hooks: HookSpecs, absolute: (path: string) => string): HookSpecs {
   const program = (word: string, i: number) => (i === 0 && /^\.\.?\//.test(word) ? absolute(word) : word);
   const entries = (Object.keys(hooks) as HookName[]).map((name) => {

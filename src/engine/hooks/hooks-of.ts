@@ -1,14 +1,14 @@
-/** Which hook an event of a run calls for. Pure. */
+/** Decides which hook an event of a run triggers. Pure. */
 
 import type { HookName } from '../../spec/sections/hooks.ts';
 import type { RunEvent } from '../events/schema.ts';
 
 export interface HookEvents {
-  /** The hook that this event calls for; undefined for most events. */
+  /** The hook that this event triggers; undefined for most events. */
   of(event: RunEvent): HookName | undefined;
 }
 
-/** Types of events after which the trainer can be made to wait, with the hook that is waited for. */
+/** Types of events after which the trainer can wait, each with the hook that it waits for. */
 export const waitable = {
   checkpoint: 'on_checkpoint',
   validation: 'on_validation',

@@ -1,4 +1,4 @@
-/** One command of a hook, from its start until nothing of it is left: bounded in time, in output and in processes. */
+/** Runs one command of a hook until none of its processes is left, with limits on time and output. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { endGroup } from '../../base/process/group.ts';
@@ -8,31 +8,31 @@ export type Hook = HookSpecs['on_start'][number] | HookSpecs['on_finish'][number
 
 export interface HookCall {
   readonly hook: Hook;
-  /** What is written to its stdin. */
+  /** Text for its stdin. */
   readonly input: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Folder that it runs in. */
+  /** Working folder. */
   readonly cwd: string;
-  /** File that its output is added to. */
+  /** File that its output is appended to. */
   readonly log: string;
-  /** Aborted when it must end at once. */
+  /** Aborted when the hook must end at once. */
   readonly signal: AbortSignal;
 }
 
 export interface HookEnd {
-  /** Why it counts as failed, as the rest of a sentence; undefined when it ended with code 0. */
+  /** Why the hook failed, as the rest of a sentence; undefined when it ended with code 0. */
   readonly failure: string | undefined;
-  /** The beginning and the end of what it printed to stdout. */
+  /** The beginning and the end of its stdout. */
   readonly stdout: string;
 }
 
-/** Most bytes of one hook's output that are kept in the log, and of its stdout that are read for an answer. */
+/** Most bytes of one hook's output that are kept in the log, and of its stdout in which an answer is looked for. */
 const MOST_LOGGED = 1 << 16;
 const MOST_READ = 1 << 18;
 /** Seconds from SIGTERM to SIGKILL. */
 const GRACE = 5;
 
-/** Runs it and returns when it and all processes of its group are gone. */
+/** Runs the hook and resolves when all processes of its group have ended. */
 export async function runHook({ hook, input, env, cwd, log, signal }: HookCall): Promise<HookEnd> {
   const [program, ...args] = typeof hook.run === 'string' ? ['/bin/sh', '-c', hook.run] : hook.run;
   let child: ChildProcess;
@@ -47,7 +47,7 @@ export async function runHook({ hook, input, env, cwd, log, signal }: HookCall):
   }
   const group = child.pid as number;
   const output = collect(child, log);
-  // A hook that reads nothing closes the pipe, which is no failure.
+  // A hook that does not read its stdin closes the pipe, which is no failure.
   child.stdin?.on('error', () => {});
   child.stdin?.end(input);
   const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve) => {
@@ -65,14 +65,14 @@ export async function runHook({ hook, input, env, cwd, log, signal }: HookCall):
   const { code, by } = await ended;
   clearTimeout(timer);
   signal.removeEventListener('abort', onAbort);
-  // What it left in the background would hold the pipes open and outlive the run.
+  // Processes that the hook left in the background would hold the pipes open and outlive the run.
   await endGroup(group, GRACE);
   const stdout = output.close();
   const failure = why ?? (code === 0 ? undefined : by === null ? `ended with code ${code}` : `was ended by ${by}`);
   return { failure, stdout };
 }
 
-/** Reads both pipes to their end whatever comes, and keeps only so much. */
+/** Reads both pipes to their end, and keeps a bounded part. */
 function collect(child: ChildProcess, log: string): { close(): string } {
   let logged = 0;
   let head = '';
@@ -85,7 +85,7 @@ function collect(child: ChildProcess, log: string): { close(): string } {
     try {
       appendFileSync(log, Buffer.concat([part, Buffer.from(cut)]), { mode: 0o600 });
     } catch {
-      // A full disk is for the run to report.
+      // A full disk is reported by the run itself.
     }
   };
   child.stdout?.on('data', (chunk: Buffer) => {

@@ -1,4 +1,4 @@
-/** The alphas of files without alpha tensors: diffusers writes peft's configuration into the metadata. Pure. */
+/** Finds the alphas of files without alpha tensors: diffusers writes peft's configuration into the metadata. Pure. */
 import type { LoraLayer } from './layers.ts';
 
 const PARTS = { unet: 'unet', 'text encoder': 'text_encoder', 'text encoder 2': 'text_encoder_2' } as const;
@@ -6,8 +6,8 @@ const PARTS = { unet: 'unet', 'text encoder': 'text_encoder', 'text encoder 2': 
 type Config = Readonly<Record<string, unknown>>;
 
 /**
- * The alpha that the metadata tells of a layer, with rank-stabilised scaling counted in, as `alphas.py` of the trainer
- * computes it; null where it tells none, or cannot be read.
+ * The alpha of a layer according to the metadata, with rank-stabilised scaling applied, as the trainer's `alphas.py`
+ * computes it; null where the metadata has none, or cannot be read.
  */
 export function toldAlpha(
   metadata: Readonly<Record<string, string>>,
@@ -17,7 +17,7 @@ export function toldAlpha(
     const own = PARTS[part];
     const patterns = config[`${own}.alpha_pattern`];
     const pattern = Object.entries(typeof patterns === 'object' && patterns !== null ? patterns : {}).find(
-      // Names of layers stand with underscores here.
+      // Names of layers have underscores here.
       ([name]) => `_${module}`.endsWith(`_${name.replaceAll('.', '_')}`),
     );
     const alpha = pattern?.[1] ?? config[`${own}.lora_alpha`];

@@ -7,7 +7,7 @@ import { sha256OfText } from '../../base/files/hash.ts';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 
-/** Metadata to set, by key; null takes a key away. */
+/** Metadata to set, by key; null removes a key. */
 export type MetadataChange = Readonly<Record<string, string | null>>;
 
 export interface EditedLora {
@@ -18,8 +18,9 @@ export interface EditedLora {
 const CHUNK = 8 << 20;
 
 /**
- * Writes `to` from `from` whole or not at all. With `replace` an existing `to` gives way, which may be `from` itself.
- * @throws UsageError when `from` is no safetensors file; the file system's own error, EEXIST when `to` is there
+ * Writes `to` from `from` whole or not at all. With `replace` an existing `to`, which may be `from` itself, is
+ * replaced.
+ * @throws UsageError when `from` is no safetensors file; the file system's own error, EEXIST when `to` exists
  */
 export function editLora(from: string, to: string, change: MetadataChange, replace: boolean): EditedLora {
   const { tensors, metadata, start, bytes } = readSafetensorsHeader(from);
@@ -32,7 +33,7 @@ export function editLora(from: string, to: string, change: MetadataChange, repla
     { dtype, shape, data_offsets: offsets },
   ]);
   const json = JSON.stringify({ __metadata__: Object.fromEntries(kept), ...Object.fromEntries(described) });
-  // The payload begins at a multiple of eight bytes, as the format asks for.
+  // The format requires the payload to begin at a multiple of eight bytes.
   const text = Buffer.from(json);
   const header = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
   header.writeBigUInt64LE(BigInt(header.length - 8));
@@ -42,7 +43,7 @@ export function editLora(from: string, to: string, change: MetadataChange, repla
     const sha256 = copyBehind(from, start, temporary, header);
     if (replace) renameSync(temporary, to);
     else {
-      // A link fails where the name is taken, and so replaces nothing.
+      // A hard link fails when the name is taken, and so never replaces a file.
       linkSync(temporary, to);
       rmSync(temporary);
     }
@@ -53,7 +54,7 @@ export function editLora(from: string, to: string, change: MetadataChange, repla
   }
 }
 
-/** Writes the header and then what stands behind `start` in `from`; returns the SHA-256 of it all. */
+/** Writes the header, followed by the bytes of `from` after `start`; returns the SHA-256 of the result. */
 function copyBehind(from: string, start: number, to: string, header: Buffer): string {
   const hash = createHash('sha256').update(header);
   const source = openGiven(from);

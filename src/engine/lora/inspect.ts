@@ -1,4 +1,7 @@
-/** What a LoRA file is and what is wrong with it, from its header and, where wanted, from its numbers. No torch. */
+/**
+ * Inspects a LoRA file, and finds what is wrong with it, from its header and, if requested, from its numbers. It needs
+ * no torch.
+ */
 import { plural } from '../../base/text.ts';
 import { unreadLoraKind } from '../../registry/checkpoints/lora-uses.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
@@ -25,7 +28,7 @@ export interface RankCount {
 }
 
 export interface LoraProblem {
-  /** `bad`: the file computes nonsense, or is not read everywhere; `note`: worth knowing. */
+  /** `bad`: the file computes nonsense, or some programs cannot read it; `note`: worth knowing. */
   readonly level: 'bad' | 'note';
   readonly text: string;
 }
@@ -42,13 +45,16 @@ export interface LoraInspection {
   /** Number of tensors by number format. */
   readonly formats: Readonly<Record<string, number>>;
   readonly about: LoraAbout;
-  /** SHA-256 of the file, and of all behind its header; null where its numbers were not read. */
+  /** SHA-256 of the file, and of everything behind its header; null where its numbers were not read. */
   readonly sha256: string | null;
   readonly payload_sha256: string | null;
   readonly problems: readonly LoraProblem[];
 }
 
-/** @throws UsageError when it is no safetensors file, or no LoRA; the file system's own error */
+/**
+ * Inspects a file.
+ * @throws UsageError when it is no safetensors file, or no LoRA; the file system's own error
+ */
 export function inspectLora(path: string, { numbers = true }: { readonly numbers?: boolean } = {}): LoraInspection {
   const header = readSafetensorsHeader(path);
   const { layers, strange } = layersOf(header);
@@ -85,7 +91,7 @@ const bad = (text: string): LoraProblem => ({ level: 'bad', text });
 const note = (text: string): LoraProblem => ({ level: 'note', text });
 const size = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
-/** The first few names, and how many more there are. */
+/** The first few names, and the number of the others. */
 const some = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
 
@@ -101,7 +107,7 @@ function formatCounts({ tensors }: SafetensorsHeader): Record<string, number> {
   return counts;
 }
 
-/** Tensors whose shape and place in the file disagree: readers of such a file take one tensor's bytes for another's. */
+/** Tensors whose shape and byte range disagree: a reader of such a file takes one tensor's bytes for another's. */
 function lyingTensors({ tensors }: SafetensorsHeader): LoraProblem[] {
   const wrong = [...tensors].filter(
     ([
@@ -143,7 +149,7 @@ function rankCounts(layers: readonly LoraLayer[], alphas: ReadonlyMap<string, nu
 
 const PREFIX = /^(?:lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
 
-/** Layers of the U-Net that stand in the file under the names of two programs, of which readers take one. */
+/** Layers of the U-Net that the file has twice, under the names of two programs; readers use one of them. */
 function doubles(layers: readonly LoraLayer[]): string[] {
   const seen = new Set<string>();
   const twice = new Set<string>();
@@ -167,7 +173,7 @@ function layerProblems(
     return kind !== 'tucker' && down !== undefined && up !== undefined && down[0] !== up[1];
   });
   const without = plain.filter(({ module, tensors: roles }) => alphas.get(module) === null && roles.down !== undefined);
-  // The alpha of an OFT bounds its turns, and 0 is no bound; without a rank an alpha is no scale.
+  // The alpha of an OFT bounds its rotation, and 0 means no bound; without a rank an alpha is no scale.
   const silent = layers.filter(({ module, rank }) => rank !== null && alphas.get(module) === 0);
   const names = (all: readonly LoraLayer[]) => some(all.map(({ module }) => module));
   const told = without.length > 0 && without.length < plain.length;

@@ -1,4 +1,4 @@
-/** The layers of a LoRA file of any trainer and kind, from the names and shapes of its tensors. Pure. */
+/** Lists the layers of a LoRA file of any trainer and kind, from the names and shapes of its tensors. Pure. */
 import type { SafetensorsHeader, TensorFacts } from '../../registry/checkpoints/safetensors.ts';
 
 export type LoraKind =
@@ -17,17 +17,17 @@ export type LoraForm = 'kohya' | 'diffusers' | 'peft' | 'lycoris' | 'comfy' | 'o
 export type LoraBase = 'SD 1.5' | 'SD 2' | 'SDXL' | 'FLUX' | 'SD 3' | 'Stable Cascade';
 
 export interface LoraLayer {
-  /** Name of the module in kohya's spelling, with underscores for dots. */
+  /** Name of the module in kohya's notation, with underscores for dots. */
   readonly module: string;
   readonly kind: LoraKind;
   readonly part: 'unet' | 'text encoder' | 'text encoder 2';
-  /** Null for a kind without a rank, or a layer that is damaged. */
+  /** Null for a kind without a rank, or a damaged layer. */
   readonly rank: number | null;
   /** Names of its tensors by role. */
   readonly tensors: Readonly<Record<string, string>>;
 }
 
-/** How the names of tensors end, by their role. The longest endings come first. */
+/** Endings of tensor names, each with its role. The longest endings come first. */
 const ROLES: readonly (readonly [RegExp, string])[] = [
   [/\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2)$/u, ''],
   [/\.(?:oft_blocks|oft_diag|oft_R(?:\.default)?\.weight|oft_R)$/u, 'oft'],
@@ -46,7 +46,7 @@ const ROLES: readonly (readonly [RegExp, string])[] = [
   [/\.alpha$/u, 'alpha'],
 ];
 
-/** The layers, and the names of tensors that belong to none. */
+/** The layers, and the names of tensors that belong to no layer. */
 export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
   readonly layers: readonly LoraLayer[];
   readonly strange: readonly string[];
@@ -73,13 +73,13 @@ export function layersOf({ tensors }: Pick<SafetensorsHeader, 'tensors'>): {
   return { layers, strange };
 }
 
-/** The numbers of an (IA)³, whose name alone could be anything's. */
+/** The role of the tensor of an (IA)³ layer, whose ending also occurs elsewhere, so its shape is checked. */
 const scaleOf = (name: string, tensors: ReadonlyMap<string, TensorFacts>): readonly [RegExp, string] | undefined =>
   name.endsWith('.weight') && tensors.has(`${name.slice(0, -'.weight'.length)}.on_input`)
     ? [/\.weight$/u, 'scale']
     : undefined;
 
-/** A module as kohya spells it: one table then serves the files of all trainers. */
+/** The module in kohya's notation, so that one table serves the files of all trainers. */
 function moduleName(name: string): string {
   const plain = name.replace('.processor.', '.').replaceAll('.', '_');
   return plain.endsWith('_to_out') ? `${plain}_0` : plain;
@@ -91,7 +91,7 @@ function kindOf(roles: Readonly<Record<string, string>>, tensors: ReadonlyMap<st
   if (has(/^lokr/u)) return 'lokr';
   if (has(/^magnitude$/u)) return 'dora';
   if (has(/^mid$/u)) return 'tucker';
-  // A butterfly's blocks have a stage before the block.
+  // A BOFT (butterfly) tensor has one more dimension than an OFT: the stage, before the block.
   if (has(/^oft$/u)) return tensors.get(roles.oft ?? '')?.shape.length === 4 ? 'boft' : 'oft';
   if (has(/^glora$/u)) return 'glora';
   if (has(/^on_input$/u)) return 'ia3';
@@ -111,12 +111,12 @@ function rankOf(roles: Readonly<Record<string, string>>, tensors: ReadonlyMap<st
   const shape = (role: string) => tensors.get(roles[role] ?? '')?.shape;
   const first = ['down', 'hada_w1_b', 'lokr_w2_b', 'lokr_w1_b'].map(shape).find((sides) => sides !== undefined);
   if (first !== undefined) return first[0] ?? null;
-  // All parts of a GLoRA have the rank as one of their sides.
+  // Every part of a GLoRA has the rank as one of its sides.
   const sides = shape('glora')?.slice(0, 2) ?? [];
   return sides.length < 2 ? null : Math.min(...sides);
 }
 
-/** Width of the text states that cross attention reads. */
+/** Width of the text states that cross attention reads, which tells the family. */
 const WIDTHS: ReadonlyMap<number, LoraBase> = new Map([
   [768, 'SD 1.5'],
   [1024, 'SD 2'],
@@ -128,7 +128,7 @@ const OTHERS: readonly (readonly [RegExp, LoraBase])[] = [
   [/lora_prior_unet/u, 'Stable Cascade'],
 ];
 
-/** The family of base models that a LoRA is for; null where nothing in the file tells it. */
+/** The family of base models that a LoRA is for; null where nothing in the file shows it. */
 export function loraBase(
   layers: readonly LoraLayer[],
   { tensors }: Pick<SafetensorsHeader, 'tensors'>,
@@ -144,7 +144,7 @@ export function loraBase(
   return layers.some(({ module }) => /lora_te_text_model/u.test(module)) ? 'SD 1.5' : null;
 }
 
-/** The inputs of a layer, of every kind that tells them. */
+/** The number of inputs of a layer; undefined for kinds whose tensors do not show it. */
 function widthOf(
   roles: Readonly<Record<string, string>>,
   tensors: ReadonlyMap<string, TensorFacts>,
@@ -156,7 +156,7 @@ function widthOf(
   return shape('down')?.[1] ?? shape('hada_w1_b')?.[1] ?? shape('diff')?.[1];
 }
 
-/** The family that the metadata names: sd-scripts', ai-toolkit's, and Stability AI's model spec. */
+/** Names of families in the metadata of sd-scripts, ai-toolkit, and Stability AI's model spec. */
 const NAMED: readonly (readonly [RegExp, LoraBase])[] = [
   [/^(?:sdxl|stable-diffusion-xl)/u, 'SDXL'],
   [/^(?:sd_?v?2|sd2x|stable-diffusion-v2)/u, 'SD 2'],
@@ -165,14 +165,14 @@ const NAMED: readonly (readonly [RegExp, LoraBase])[] = [
   [/^flux/u, 'FLUX'],
 ];
 
-/** The family that the metadata tells; for files whose layers leave it open, as an OFT's do. */
+/** The family according to the metadata, for files whose layers leave it open, such as OFTs. */
 export function toldBase(metadata: Readonly<Record<string, string>>): LoraBase | null {
   for (const told of [metadata.ss_base_model_version, metadata['modelspec.architecture']])
     for (const [pattern, base] of NAMED) if (told !== undefined && pattern.test(told.toLowerCase())) return base;
   return null;
 }
 
-/** The trainer or library after whose scheme the tensors are named. */
+/** The trainer or library whose naming scheme the tensors follow. */
 export function formOf(names: Iterable<string>): LoraForm {
   for (const name of names) {
     if (/^lycoris_/u.test(name)) return 'lycoris';

@@ -1,4 +1,4 @@
-/** Reads the numbers of a safetensors file once: are all finite, is a tensor only zeros, which hashes has the file? */
+/** Reads the numbers of a safetensors file once, to find NaN and infinity, tensors of zeros, and the file's hashes. */
 import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { openGiven } from '../../base/files/regular-file.ts';
@@ -22,23 +22,26 @@ export const WIDTHS_OF: Readonly<Record<string, number>> = {
 
 export interface TensorNumbers {
   readonly name: string;
-  /** How many of its numbers are NaN or infinite. */
+  /** Count of numbers that are NaN or infinite. */
   readonly bad: number;
   readonly zero: boolean;
 }
 
 export interface FileNumbers {
   readonly tensors: readonly TensorNumbers[];
-  /** SHA-256 of the whole file, by which sites know it. */
+  /** SHA-256 of the whole file, by which websites identify it. */
   readonly sha256: string;
-  /** SHA-256 of all behind the header (`sshs_model_hash`): it stays when the metadata is edited. */
+  /** SHA-256 of everything behind the header (`sshs_model_hash`): it stays the same when the metadata is edited. */
   readonly payload: string;
 }
 
-/** Bytes that are read at once: a multiple of every width. */
+/** Bytes that are read at a time: a multiple of every width. */
 const CHUNK = 8 << 20;
 
-/** @throws the file system's own error */
+/**
+ * Reads all numbers.
+ * @throws the file system's own error
+ */
 export function readNumbers(path: string, header: SafetensorsHeader): FileNumbers {
   const file = openGiven(path);
   try {
@@ -52,7 +55,7 @@ export function readNumbers(path: string, header: SafetensorsHeader): FileNumber
       if (from < count) payload.update(buffer.subarray(from, count));
       at += count;
     }
-    // One buffer serves all tensors, since a new one for each would be most of the time of small ones.
+    // One buffer serves all tensors: allocating one for each would take most of the time for small tensors.
     const tensors = [...header.tensors].map(([name, facts]) => ({
       name,
       ...scan({ file, buffer, start: header.start }, facts),
@@ -95,25 +98,25 @@ function scan(
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
-/** The numbers as words of their width; those of 8 bytes as two words each, the higher one behind. */
+/** The numbers as words of their width; a number of 8 bytes as two words, the higher one second. */
 function wordsOf({ buffer, byteOffset }: Buffer, width: number, count: number): Words {
   if (width === 1) return new Uint8Array(buffer, byteOffset, count);
   if (width === 2) return new Uint16Array(buffer, byteOffset, count);
   return new Uint32Array(buffer, byteOffset, width === 8 ? count * 2 : count);
 }
 
-/** Zeros have no bit but that of the sign. */
+/** Whether all numbers are zero. Only the sign bit may be set. */
 function isZero(words: Words, width: number): boolean {
   const mask = width === 1 ? 0x7f : width === 2 ? 0x7fff : 0x7fffffff;
   for (let i = 0; i < words.length; i += 1) {
     const word = words[i] ?? 0;
-    // The lower half of a number of 8 bytes has no sign.
+    // The lower half of a number of 8 bytes has no sign bit.
     if ((width === 8 && i % 2 === 0 ? word : word & mask) !== 0) return false;
   }
   return true;
 }
 
-/** Counts numbers whose exponent has all its bits, which are NaN or infinite. */
+/** Counts numbers with all exponent bits set, which are NaN or infinite. */
 function countBad(words: Words, width: number, exponent: number): number {
   let bad = 0;
   const [first, step] = width === 8 ? [1, 2] : [0, 1];
@@ -121,7 +124,7 @@ function countBad(words: Words, width: number, exponent: number): number {
   return bad;
 }
 
-/** The bits that only NaN and infinity have all of, in the highest word of a number. */
+/** The exponent bits in the highest word of a number. Only NaN and infinity have all of them set. */
 const EXPONENTS: Readonly<Record<string, number>> = {
   F64: 0x7ff00000,
   F32: 0x7f800000,
@@ -131,7 +134,7 @@ const EXPONENTS: Readonly<Record<string, number>> = {
   F8_E4M3: 0x7f,
 };
 
-/** The number of a tensor that holds one; null where it holds another count, or is of a type without fractions. */
+/** The value of a tensor with one number; null when it has another count, or a type without fractions. */
 export function readScalar(path: string, start: number, { dtype, offsets: [from, to] }: TensorFacts): number | null {
   if (to < from || to - from > 8) return null;
   const file = openGiven(path);

@@ -1,23 +1,26 @@
-/** Has the trainer's Python resize, merge, convert, measure or compare LoRA files. Only numpy is loaded: no torch, no base model. */
+/**
+ * Calls the trainer's Python to resize, merge, convert, measure or compare LoRA files. Only numpy is loaded: no torch,
+ * no base model.
+ */
 import { packageRoot } from '../../base/package-root.ts';
 import { askPython } from '../environment/programs/ask-python.ts';
 import { ourPython } from '../environment/variables.ts';
 
-/** What `trainer/visiontrain_trainer/lora_tools/__main__.py` reads. */
+/** The request that `trainer/visiontrain_trainer/lora_tools/__main__.py` reads. */
 export interface LoraRequest {
   readonly action: 'resize' | 'merge' | 'convert';
   readonly sources: readonly { readonly path: string; readonly strength?: number }[];
-  /** The files of the base, for kinds that change a weight by what it is. */
+  /** The files of the base model, for kinds whose weight change depends on the base's weights. */
   readonly base: readonly string[];
   /** Absolute path of the new file. */
   readonly to: string;
-  /** The most that a layer gets; null keeps the ranks. */
+  /** Largest rank of a layer; null keeps the ranks. */
   readonly rank: number | null;
-  /** How much of a layer is kept, by the rule `by`; null keeps what the rank can. */
+  /** How much of a layer is kept, by the rule `by`; null keeps as much as the rank allows. */
   readonly keep: number | null;
   readonly by: 'fro' | 'sum' | 'ratio' | null;
   readonly form: 'kohya' | 'diffusers';
-  /** Number format of the new file; null for that of the first file. */
+  /** Number format of the new file; null for the format of the first file. */
   readonly precision: 'fp32' | 'bf16' | 'fp16' | null;
 }
 
@@ -26,13 +29,13 @@ export interface LoraAnswer {
   readonly bytes: number;
   readonly sha256: string;
   readonly ranks: readonly number[];
-  /** Tensors that have no place in a LoRA file: biases, norms, layers that the base lacks. */
+  /** Tensors that cannot be stored in a LoRA file: biases, norms, layers that the base lacks. */
   readonly left: readonly string[];
-  /** The lost part of the weight change of each layer that was resized, ‖lost‖ ÷ ‖all‖. */
+  /** For each layer that was resized, the lost part of its weight change, ‖lost‖ ÷ ‖all‖. */
   readonly lost: Readonly<Record<string, number>>;
 }
 
-/** How much a file changes its base, ‖ΔW‖, by block. */
+/** How much a file changes its base model, ‖ΔW‖, by block. */
 export interface LoraNorms {
   readonly whole: number;
   readonly blocks: readonly { readonly block: string; readonly layers: number; readonly norm: number }[];
@@ -40,7 +43,7 @@ export interface LoraNorms {
   readonly unmeasured: readonly string[];
 }
 
-/** How far two files lie apart: their lengths, ‖A − B‖ ÷ ‖A‖ and the cosine of the angle between them. */
+/** How different two files are: their norms, ‖A − B‖ ÷ ‖A‖, and the cosine of the angle between them. */
 export interface LoraApart {
   readonly first: number;
   readonly second: number;
@@ -53,14 +56,14 @@ export interface LoraDifference {
   readonly blocks: readonly (LoraApart & { readonly block: string; readonly layers: number })[];
   readonly only_first: readonly string[];
   readonly only_second: readonly string[];
-  /** Layers of both whose sizes differ, or that have no weight change of their own. */
+  /** Layers in both files whose sizes differ, or that have no weight change of their own. */
   readonly not_compared: readonly string[];
 }
 
-/** What of a LoRA fits a base, layer by layer. */
+/** Which layers of a LoRA fit a base model. */
 export interface LoraFit {
   readonly missing: readonly string[];
-  /** Layers with other sizes than the base's: outputs, and inputs times the area of the kernel. */
+  /** Layers with other sizes than the base's: outputs, and inputs × area of the kernel. */
   readonly unfit: readonly {
     readonly module: string;
     readonly has: readonly number[];
@@ -69,38 +72,50 @@ export interface LoraFit {
   readonly parts: Readonly<Record<string, { readonly fits: number; readonly missing: number; readonly unfit: number }>>;
 }
 
-/** A checkpoint that LoRAs were merged into. */
+/** A checkpoint into which LoRAs were merged. */
 export interface MergedCheckpoint {
   readonly path: string;
   /** Bytes of its weights. */
   readonly bytes: number;
   /** SHA-256 of the file, where the checkpoint is a single one. */
   readonly sha256?: string;
-  /** The files of weights of a folder, and files that were not taken over. */
+  /** The weights files of a folder, and the files that were not copied. */
   readonly files?: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
   readonly omitted?: readonly string[];
-  /** How many of its weights changed. */
+  /** Number of its weights that changed. */
   readonly changed: number;
-  /** Layers of the LoRAs that fit none of its. */
+  /** Layers of the LoRAs that fit no layer of the checkpoint. */
   readonly left: readonly string[];
 }
 
-/** Compares a LoRA with the files of a base. @throws as `runLoraTool` does */
+/**
+ * Compares a LoRA with the files of a base model.
+ * @throws as `runLoraTool` does
+ */
 export const loraFit = (path: string, base: readonly string[], asker: LoraPython): Promise<LoraFit> =>
   ask({ action: 'fit', sources: [{ path }], base }, 'compare the file with the base', asker);
 
-/** Merges LoRAs into a checkpoint, a single file or a diffusers folder. @throws as `runLoraTool` does */
+/**
+ * Merges LoRAs into a checkpoint, a single file or a diffusers folder.
+ * @throws as `runLoraTool` does
+ */
 export const mergeIntoBase = (
   request: Pick<LoraRequest, 'sources' | 'to' | 'precision'> & { readonly base: string },
   asker: LoraPython,
 ): Promise<MergedCheckpoint> =>
   ask({ ...request, base: [request.base], action: 'into' }, 'write the checkpoint', asker);
 
-/** @throws UsageError, EnvironmentError with what Python says of it */
+/**
+ * Runs a request.
+ * @throws UsageError, EnvironmentError with the error that Python reports
+ */
 export const runLoraTool = (request: LoraRequest, python: string, env: NodeJS.ProcessEnv): Promise<LoraAnswer> =>
   ask(request, 'make the file', { python, env });
 
-/** The lengths of one file, with those of kinds that need it where the base is given. @throws as `runLoraTool` does */
+/**
+ * The norms of one file; kinds that depend on the base's weights are included when the base is given.
+ * @throws as `runLoraTool` does
+ */
 export async function loraNorms(path: string, base: readonly string[], asker: LoraPython): Promise<LoraNorms> {
   const request = { action: 'norms', sources: [{ path }], base };
   const { files } = await ask<{ readonly files: readonly (LoraNorms & { readonly path: string })[] }>(
@@ -112,7 +127,10 @@ export async function loraNorms(path: string, base: readonly string[], asker: Lo
   return { whole, blocks, unmeasured };
 }
 
-/** @throws as `runLoraTool` does */
+/**
+ * The difference of two files.
+ * @throws as `runLoraTool` does
+ */
 export const loraDifference = (
   paths: readonly [string, string],
   base: readonly string[],

@@ -1,8 +1,8 @@
-/** The program that a LoRA file was trained with, by the marks that each leaves in the metadata. Pure. */
+/** Recognises the program that trained a LoRA file, by the marks that each program leaves in the metadata. Pure. */
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** SimpleTuner names families as it does itself, where others write the names of Stability AI's model spec. */
+/** SimpleTuner writes its own names of families, where others write those of Stability AI's model spec. */
 const SIMPLE_TUNER = /^(?:sdxl|sd1x|sd2x|sd3|flux|kolors|pixart_sigma|auraflow|sana|legacy)[\w.-]*\/lora$/u;
 
 const MARKS: readonly (readonly [name: string, isIts: (metadata: Metadata) => boolean])[] = [
@@ -15,7 +15,7 @@ const MARKS: readonly (readonly [name: string, isIts: (metadata: Metadata) => bo
   ['diffusers and peft', (m) => m.lora_adapter_metadata !== undefined],
 ];
 
-/** Null where the metadata has no mark of a program that is known. */
+/** The program; null when the metadata has no mark of a known one. */
 export const trainerOf = (metadata: Metadata): string | null => MARKS.find(([, isIts]) => isIts(metadata))?.[0] ?? null;
 
 const has = (metadata: Metadata, key: RegExp): boolean => Object.keys(metadata).some((name) => key.test(name));
@@ -24,7 +24,7 @@ function softwareOf({ software }: Metadata): unknown {
   return (parsed(software) as { readonly name?: unknown } | null)?.name;
 }
 
-/** ai-toolkit tells how far it was in one text: steps and epochs, under the names that sd-scripts gives them. */
+/** Steps and epochs of ai-toolkit, which writes both in one text, under the names of sd-scripts. */
 export function progressIn(metadata: Metadata): Metadata {
   const { step, epoch } = (parsed(metadata.training_info) ?? {}) as {
     readonly step?: unknown;

@@ -1,9 +1,12 @@
-/** What the metadata of a LoRA tells of its training and of itself. Pure; the texts are the file's and not harmless. */
+/**
+ * Reads what the metadata of a LoRA says about its training and itself. Pure; the texts come from the file and are not
+ * harmless.
+ */
 
 import { progressIn, trainerOf } from './trainer.ts';
 
 export interface LoraAbout {
-  /** The program that trained it; null where nothing tells it. */
+  /** The program that trained it; null when unknown. */
   readonly trainer: string | null;
   readonly title: string | null;
   readonly author: string | null;
@@ -11,11 +14,11 @@ export interface LoraAbout {
   readonly license: string | null;
   readonly trigger: string | null;
   readonly base: string | null;
-  /** Facts of the training as label and value, in the order in which they are shown. */
+  /** Facts about the training as label and value, in the order of display. */
   readonly training: readonly (readonly [label: string, value: string])[];
-  /** The most frequent tags of the pictures it was trained on. */
+  /** The most frequent tags of its training images. */
   readonly tags: readonly { readonly tag: string; readonly count: number }[];
-  /** The SHA-256 behind the header, as its maker wrote it; null where it does not say. */
+  /** The SHA-256 of everything behind the header, as its author wrote it; null when absent. */
   readonly payload: string | null;
 }
 
@@ -64,7 +67,7 @@ export function aboutLora(given: Metadata): LoraAbout {
   };
 }
 
-/** sd-scripts counts tags by folder. A text that is no such count gives none. */
+/** Frequencies of tags, which sd-scripts counts by folder. A text in another form gives none. */
 function tagsOf(text: string | undefined): LoraAbout['tags'] {
   const counts = new Map<string, number>();
   try {

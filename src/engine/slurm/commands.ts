@@ -1,9 +1,9 @@
-/** The commands of Slurm that are asked: sbatch, squeue, sacct, scancel, scontrol. Each answer may be anything. */
+/** Runs the commands of Slurm: sbatch, squeue, sacct, scancel, scontrol. Their output is not trusted. */
 import { execFile, spawn } from 'node:child_process';
 import { EnvironmentError } from '../../base/errors.ts';
 import { neutralise, shorten } from '../../base/text.ts';
 
-/** Most milliseconds that a command may take. A busy controller answers within some seconds. */
+/** Most milliseconds for a command. A busy controller answers within some seconds. */
 const LIMIT_MS = 60_000;
 
 export interface SlurmAnswer {
@@ -12,7 +12,10 @@ export interface SlurmAnswer {
   readonly stderr: string;
 }
 
-/** Runs a command of Slurm. @throws EnvironmentError when it is not there, or does not answer */
+/**
+ * Runs a command of Slurm.
+ * @throws EnvironmentError when it is not installed, or does not answer
+ */
 function ask(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<SlurmAnswer> {
   return new Promise((resolve, reject) => {
     const options = { env, timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: 1 << 22, encoding: 'utf8' } as const;
@@ -48,10 +51,13 @@ export const answerLines = ({ stdout, stderr }: SlurmAnswer): string[] =>
     .filter((line) => line !== '')
     .slice(0, 10);
 
-/** Submits a job script. Returns the number of the job. @throws EnvironmentError with Slurm's own words when it refuses */
+/**
+ * Submits a job script. Returns the number of the job.
+ * @throws EnvironmentError with Slurm's own words when it refuses
+ */
 export async function submit(script: string, env: NodeJS.ProcessEnv): Promise<number> {
   const answer = await ask('sbatch', ['--parsable', script], env);
-  // `12` or `12;cluster`; a site may print a greeting before it.
+  // sbatch prints `12` or `12;cluster`; a site may print a greeting before it.
   const number = answer.stdout
     .split('\n')
     .map((line) => /^(\d+)(?:;[\w.-]+)?\s*$/u.exec(line)?.[1])
@@ -67,14 +73,16 @@ export async function submit(script: string, env: NodeJS.ProcessEnv): Promise<nu
   });
 }
 
-/** What Slurm says of a job. */
+/** The state of a job according to Slurm. */
 export interface JobState {
   readonly state: string;
-  /** Why it waits, or why it ended; empty when nothing is said. */
+  /** Why it waits, or why it ended; empty when Slurm gives no reason. */
   readonly reason: string;
 }
 
-/** The state of a job; undefined when nobody knows it (any more). Clusters without accounting forget a job soon. */
+/**
+ * The state of a job; undefined when Slurm does not know it (any more). Clusters without accounting soon forget a job.
+ */
 export async function jobState(job: string, env: NodeJS.ProcessEnv): Promise<JobState | undefined> {
   const queue = await ask('squeue', ['--noheader', '--jobs', job, '--format', '%T|%r'], env);
   const waiting = queue.code === 0 ? parsed(queue.stdout) : undefined;
@@ -89,7 +97,7 @@ export async function jobState(job: string, env: NodeJS.ProcessEnv): Promise<Job
   return undefined;
 }
 
-/** The first line `STATE|reason`. A cancelled job has `CANCELLED by 1000`. */
+/** The state in the first line `STATE|reason`. A cancelled job has `CANCELLED by 1000`. */
 function parsed(text: string): JobState | undefined {
   const line = text.split('\n').find((each) => each.trim() !== '');
   const match = /^\s*([A-Z_]+)[^|]*\|(.*)$/u.exec(line ?? '');
@@ -98,23 +106,29 @@ function parsed(text: string): JobState | undefined {
   return { state: match[1] ?? '', reason: /^(None|\(null\))?$/u.test(reason) ? '' : reason };
 }
 
-/** Puts a job back into the line. @returns whether Slurm did */
+/**
+ * Puts a job back into the queue.
+ * @returns Slurm's answer
+ */
 export async function requeue(job: string, env: NodeJS.ProcessEnv): Promise<SlurmAnswer> {
   return await ask('scontrol', ['requeue', job], env);
 }
 
-/** @returns whether Slurm took it */
+/**
+ * Cancels a job.
+ * @returns whether Slurm accepted
+ */
 export async function cancel(job: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   return (await ask('scancel', [job], env)).code === 0;
 }
 
-/** What runs on the other nodes of a job. */
+/** The processes on the other nodes of a job. */
 export interface OtherNodes {
-  /** Waits for its end, and ends it after so many milliseconds. */
+  /** Resolves when they have ended; after so many milliseconds it ends them. */
   readonly ended: (limit: number) => Promise<void>;
 }
 
-/** Starts a command once on each node of the job beside the first. What it prints becomes part of the job's output. */
+/** Starts a command once on each node of the job except the first. Its output becomes part of the job's output. */
 export function startOnOtherNodes(nodes: number, command: readonly string[], env: NodeJS.ProcessEnv): OtherNodes {
   const others = String(nodes - 1);
   const where = ['--nodes', others, '--ntasks', others, '--ntasks-per-node', '1', '--relative', '1'];
@@ -122,7 +136,7 @@ export function startOnOtherNodes(nodes: number, command: readonly string[], env
   const child = spawn('srun', [...where, '--kill-on-bad-exit=1', ...command], { env, stdio: [...stdio] });
   const over = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
-    // Without srun the others do not come, and the run says so itself.
+    // Without srun the other nodes cannot join, which the run reports itself.
     child.once('error', () => resolve());
   });
   const ended = async (limit: number) => {
@@ -135,5 +149,5 @@ export function startOnOtherNodes(nodes: number, command: readonly string[], env
 
 const OVER = /^(COMPLETED|FAILED|CANCELLED|TIMEOUT|BOOT_FAIL|DEADLINE|NODE_FAIL|OUT_OF_MEMORY|REVOKED)$/u;
 
-/** Whether a job in this state does nothing any more. A state of a later Slurm counts as one that goes on. */
+/** Whether a job in this state is over. A state that only later versions of Slurm know counts as running. */
 export const isOver = ({ state }: JobState): boolean => OVER.test(state);

@@ -1,9 +1,12 @@
-/** The machine that a job of Slurm will get, as far as it is asked for. Pure. */
+/** The hardware that a job of Slurm will get, as far as it is requested. Pure. */
 import type { Hardware } from '../hardware/probe.ts';
 import type { SlurmOptions } from './options.ts';
 import { cardsOfJob } from './script.ts';
 
-/** What cards a node has is not known here: the trainer checks it there, and no warning is guessed from it. */
+/**
+ * The hardware of a job. The kind of cards is unknown here: the trainer checks them on the node, and no warning is
+ * guessed.
+ */
 export function hardwareOfJob(options: SlurmOptions): Hardware {
   return {
     platform: 'linux',

@@ -1,4 +1,6 @@
-/** What a job asks the cluster for: `slurm.yaml` in the person's settings folder, and `--slurm key=value` over it. */
+/**
+ * What a job requests from the cluster: `slurm.yaml` in the person's settings folder, and `--slurm key=value` over it.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -23,7 +25,7 @@ const OURS = [
 const extraLine = z
   .string()
   .max(500)
-  // The line stands behind #SBATCH: a line break would begin another one.
+  // The line follows #SBATCH, so a line break would begin another option.
   .regex(/^--[a-z][a-z0-9-]*(=[ -~]*)?$/u, 'must be one option of sbatch, such as --mail-type=END')
   .refine((line) => !OURS.includes(line.slice(2).split('=')[0] ?? ''), {
     message: 'names an option that has a key of its own, or that visiontrain sets',
@@ -34,13 +36,13 @@ export const slurmSchema = z.strictObject({
   account: word('the name of an account').nullable().default(null),
   qos: word('a quality of service').nullable().default(null),
   constraint: word('a constraint of nodes').nullable().default(null),
-  /** Slurm's own forms of a time limit. */
+  /** The formats of a time limit in Slurm. */
   time: z
     .union([z.number().int().min(1), z.string().regex(/^(\d{1,4}-)?\d{1,4}(:\d{2}){0,2}$/u)])
     .transform(String)
     .nullable()
     .default(null),
-  /** Cards of each node; null for a job on processors. */
+  /** Generic resources of each node; null for a job on processors. */
   gres: word('generic resources, such as gpu:2').nullable().default('gpu:1'),
   cpus: z.number().int().min(1).max(1024).default(8),
   memory: z
@@ -48,9 +50,9 @@ export const slurmSchema = z.strictObject({
     .transform(String)
     .nullable()
     .default(null),
-  /** Seconds before the time limit at which the run is saved and the job is put back into the line. */
+  /** Seconds before the time limit at which the run is saved and the job is put back into the queue. */
   grace: z.number().int().min(10).max(65_535).default(180),
-  /** Most jobs of a sweep that run at once; null for as many as the cluster lets. */
+  /** Most jobs of a sweep that run at the same time; null for as many as the cluster allows. */
   at_once: z.number().int().min(1).max(10_000).nullable().default(null),
   modules: z.array(word('the name of a module')).max(50).default([]),
   extra: z.array(extraLine).max(50).default([]),
@@ -60,7 +62,10 @@ export type SlurmOptions = z.infer<typeof slurmSchema>;
 
 export const SLURM_FILE = 'slurm.yaml';
 
-/** @throws ConfigError with all that is wrong in the file or the flags */
+/**
+ * Reads the options.
+ * @throws ConfigError with all problems in the file or the flags
+ */
 export function readSlurmOptions(config: string, overrides: readonly string[]): SlurmOptions {
   const path = join(config, SLURM_FILE);
   const values: Record<string, unknown> = { ...fileValues(path) };
@@ -70,7 +75,7 @@ export function readSlurmOptions(config: string, overrides: readonly string[]): 
     const key = text.slice(0, Math.max(0, equals)).trim();
     const given = text.slice(equals + 1);
     if (equals < 1) throw wrong('--slurm', [{ key: text, message: 'is not key=value' }]);
-    // Options of sbatch have an equals sign of their own, and colons, so they are taken as they are.
+    // Options of sbatch contain equals signs and colons of their own, so they are taken as one text.
     if (key === 'extra' || key === 'modules') lists.set(key, [...(lists.get(key) ?? []), given]);
     else values[key] = parseYaml(given).value ?? (given === 'null' ? null : given);
   }

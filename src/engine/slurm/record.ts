@@ -1,4 +1,4 @@
-/** `slurm.json` of a run folder: the job that trains the run. */
+/** Reads and writes `slurm.json` of a run folder: the job that trains the run. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -13,10 +13,10 @@ export function writeJob(dir: string, record: SlurmRecord): void {
   writeFileAtomic(join(dir, RUN_FILES.slurmJob), `${JSON.stringify(record)}\n`);
 }
 
-/** The job as Slurm's commands name it: `12`, or `12_3` for one of an array. */
+/** The job in the notation of Slurm's commands: `12`, or `12_3` for a task of an array. */
 export const jobName = ({ job, task }: SlurmRecord): string => (task === null ? String(job) : `${job}_${task}`);
 
-/** The job of a run; undefined for a run that was not given to Slurm. */
+/** The job of a run; undefined for a run that was not submitted to Slurm. */
 export function readJob(dir: string): SlurmRecord | undefined {
   try {
     return recordSchema.parse(JSON.parse(readOurs(join(dir, RUN_FILES.slurmJob), 1 << 14)?.toString('utf8') ?? ''));

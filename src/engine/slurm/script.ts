@@ -1,4 +1,4 @@
-/** The job script: what a person may read, keep and submit by hand. Pure. */
+/** Makes the job script, which a person may read, keep and submit by hand. Pure. */
 import { UsageError } from '../../base/errors.ts';
 import type { SlurmOptions } from './options.ts';
 
@@ -6,7 +6,7 @@ export interface JobScript {
   readonly options: SlurmOptions;
   readonly name: string;
   readonly nodes: number;
-  /** File of the job's own lines; each job of an array has its number behind it. */
+  /** File for the job's own output; each job of an array appends its number to the name. */
   readonly output: string;
   /** Comment lines for a reader, without `#`. */
   readonly about: readonly string[];
@@ -14,14 +14,17 @@ export interface JobScript {
   readonly jobs?: number | undefined;
   /** Variables that the job needs. */
   readonly env: Readonly<Record<string, string>>;
-  /** Lines of shell that do the work, made of words quoted by `quoted`. */
+  /** Lines of shell that do the work; their words are quoted by `quoted`. */
   readonly body: readonly string[];
 }
 
-/** A word of the shell that means itself, whatever is in it. */
+/** A word that the shell takes literally, whatever characters it has. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** @throws UsageError for a path that sbatch cannot be told */
+/**
+ * The text of the script.
+ * @throws UsageError for a path that sbatch cannot express
+ */
 export function jobScript(job: JobScript): string {
   const { options, about, env, body } = job;
   const lines = [
@@ -52,7 +55,7 @@ function directives({ options: o, name, nodes, output, jobs }: JobScript): strin
     ...option('gres', o.gres),
     ...option('mem', o.memory),
     ...option('time', o.time),
-    // Only the script's own process is told: it saves the run and puts the job back into the line.
+    // Only the script's own process gets the signal: it saves the run and puts the job back into the queue.
     `--signal=B:USR2@${o.grace}`,
     '--requeue',
     '--open-mode=append',
@@ -62,7 +65,7 @@ function directives({ options: o, name, nodes, output, jobs }: JobScript): strin
   ];
 }
 
-/** A path as sbatch reads names of files: `%` begins a pattern, and quotes keep spaces together. */
+/** A path in the notation of sbatch for file names: `%` begins a pattern, and quotes keep spaces. */
 export function outputName(path: string): string {
   if (/["\\\p{Cc}]/u.test(path))
     throw new UsageError(`Slurm cannot write to ${path}: a quote, a backslash or a control character is in it.`, {
@@ -72,7 +75,7 @@ export function outputName(path: string): string {
   return path.replaceAll('%', '%%');
 }
 
-/** How many cards a job has on each node, as `gres` says: `gpu:a100:2` → 2, `gpu` → 1, none → 0. */
+/** Number of cards on each node, from `gres`: `gpu:a100:2` → 2, `gpu` → 1, none → 0. */
 export function cardsOfJob({ gres }: Pick<SlurmOptions, 'gres'>): number {
   const parts = (gres ?? '').split(',').filter((part) => /^(?:gres[:/])?gpu(?=[:=]|$)/u.test(part));
   return parts.reduce((sum, part) => sum + Number(/[:=](\d+)(?:\(.*\))?$/u.exec(part)?.[1] ?? 1), 0);

@@ -1,4 +1,4 @@
-/** A task of SkyPilot: a file that a person reads, changes and launches by the person's own `sky`. Pure. */
+/** Makes a task of SkyPilot: a file that a person reads, changes and launches with their own `sky`. Pure. */
 import { yamlValue } from '../../spec/write.ts';
 import { quoted } from './script.ts';
 
@@ -8,24 +8,24 @@ export interface SkyTask {
   readonly nodes: number;
   /** Cards of each machine. */
   readonly cards: number;
-  /** What is copied to the machine: the path below `SKY_FOLDER`, and the absolute path here. */
+  /** Files and folders that are copied to the machine: the path below `SKY_FOLDER`, and the absolute path here. */
   readonly mounts: readonly (readonly [string, string])[];
-  /** Texts for `--set`; what is copied begins with `SKY_FOLDER` in them. */
+  /** Texts for `--set`, in which paths of copied files begin with `SKY_FOLDER`. */
   readonly overrides: readonly string[];
-  /** Further words of `visiontrain run`. */
+  /** Further arguments of `visiontrain run`. */
   readonly words: readonly string[];
 }
 
-/** Where files lie on the rented machine; the shell there puts its home in the place of the first word. */
+/** Folder of copied files on the rented machine. The script there replaces `~HOME~` by the home folder. */
 export const SKY_FOLDER = '~HOME~/visiontrain-in';
 
-/** Kinds of cards with 24 GB or more that clouds rent, the cheapest first. */
+/** Kinds of cards with 24 GB or more that clouds rent out, the cheapest first. */
 const CARDS = ['L4', 'A10G', 'RTX4090', 'L40S', 'A100'];
 
-/** Where runs lie on the rented machine. */
+/** Folder of runs on the rented machine. */
 const RUNS = '~/visiontrain-runs';
 
-/** The program there. Images of SkyPilot have a Python, and seldom a Node. */
+/** The program on the rented machine. Images of SkyPilot have a Python, and seldom a Node. */
 const PROGRAM = '"$HOME/visiontrain-program/bin/visiontrain"';
 
 const thereHome = (text: string) => quoted(text).replaceAll('~HOME~', `'"$HOME"'`);
@@ -58,7 +58,10 @@ export function skyTask({ name, version, nodes, cards, mounts, overrides, words 
   return lines.join('\n');
 }
 
-/** A run that is there already goes on; otherwise it begins. Several machines meet at the first that SkyPilot lists. */
+/**
+ * Shell lines that resume the run if it exists already, and start it otherwise. Several machines meet at the first one
+ * in SkyPilot's list.
+ */
 function runLines({ name, nodes, overrides, words }: Omit<SkyTask, 'version' | 'cards' | 'mounts'>): string[] {
   const common = ['--foreground', '--no-input', '--plain', '--workspace', '"$HOME/visiontrain-runs"'];
   const meet =

@@ -3,7 +3,7 @@ import { ourPython } from '../environment/variables.ts';
 import type { Plan } from '../plan/schema.ts';
 
 export interface TrainerCommand {
-  /** Program and arguments. The run folder is the only argument of ours, and no secret is ever among them. */
+  /** Program and arguments. The run folder is the only argument that varies; secrets are never among the arguments. */
   readonly argv: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
@@ -11,9 +11,9 @@ export interface TrainerCommand {
 
 /** One of several machines that train together. */
 export interface Node {
-  /** Counted from 0; the first owns the run. */
+  /** Rank of the machine, counted from 0; rank 0 owns the run. */
   readonly rank: number;
-  /** Where all meet: an address of the first machine, and a free port of it. */
+  /** Where the machines meet: an address of the first one, and a free port there. */
   readonly address: string;
   readonly port: number;
 }
@@ -24,21 +24,21 @@ export interface TrainerCommandInput {
   /** Folders with packages beside the environment. */
   readonly extras?: readonly string[] | undefined;
   readonly resources: Plan['resources'];
-  /** Folder of the installed package. */
+  /** Folder of visiontrain's own package. */
   readonly packageRoot: string;
   readonly env: NodeJS.ProcessEnv;
   /** Folder for code that PyTorch compiles; only this user can write to it. */
   readonly compiled?: string | undefined;
-  /** Which of several machines this is, and where they meet; undefined for one machine. */
+  /** Which of several machines this is, and where they meet; undefined when there is only one. */
   readonly node?: Node | undefined;
 }
 
 /**
  * The command line that starts the trainer. A single process runs as a module in the environment that `accelerate
- * launch` would set, which saves the launcher's own import of torch: some seconds of every start. Several processes go
- * through the launcher, with each option explicit, so that no configuration file of the person's changes what is
- * trained. The trainer starts in our own folder, because Python 3.10 imports modules from the current folder, and a run
- * folder may be a stranger's.
+ * launch` would set, which saves the launcher's own import of torch: some seconds of every start. Several processes
+ * are started by the launcher, with each option explicit, so that no configuration file of the person changes what is
+ * trained. The trainer starts in our own folder, because Python 3.10 imports modules from the current folder, and a
+ * run folder may be a stranger's.
  */
 export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
   const { python, runDir, resources } = input;
@@ -48,8 +48,8 @@ export function trainerCommand(input: TrainerCommandInput): TrainerCommand {
 }
 
 /**
- * `accelerate launch` for cards. On a processor it wants MPI for several processes, so PyTorch's own launcher is taken,
- * which is what accelerate runs for cards.
+ * `accelerate launch` for cards. For several processes on a processor it would need MPI, so PyTorch's own launcher is
+ * used there, the same that accelerate uses for cards.
  */
 function launcherOf(resources: Plan['resources'], node: Node | undefined): string[] {
   return resources.device === 'cpu'
@@ -73,7 +73,7 @@ function accelerateOptions({ threads, processes, nodes }: Plan['resources'], nod
     ...['--num_machines', String(nodes)],
     ...['--machine_rank', String(node?.rank ?? 0)],
     ...['--main_process_ip', node?.address ?? '127.0.0.1'],
-    // With 0 a free port is chosen, so that two runs on one machine do not collide.
+    // Port 0 makes the launcher choose a free port, so that two runs on one machine do not collide.
     ...['--main_process_port', String(node?.port ?? 0)],
     ...['--rdzv_backend', 'static'],
     ...['--max_restarts', '0'],
@@ -84,7 +84,10 @@ function accelerateOptions({ threads, processes, nodes }: Plan['resources'], nod
   ];
 }
 
-/** The cards that train, as CUDA_VISIBLE_DEVICES numbers them: of those that the person's own variable shows. */
+/**
+ * CUDA_VISIBLE_DEVICES for the cards that train. Their numbers count among the cards that the person's own variable
+ * allows.
+ */
 function visibleCards({ cards }: Plan['resources'], env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (cards.length === 0) return {};
   const shown = env.CUDA_VISIBLE_DEVICES?.split(',').map((part) => part.trim());
@@ -103,8 +106,8 @@ const KEEP_MEMORY = {
 } as const;
 
 /**
- * PyTorch's default folders are below /tmp or in the home, where others may have taken their names first, and their
- * contents are run.
+ * Folders for PyTorch's compilers. Their default folders are below /tmp or in the home, where others may have taken
+ * the names first, and the code in them is run.
  */
 const compilerCaches = (folder: string) => ({
   TORCHINDUCTOR_CACHE_DIR: join(folder, 'inductor'),
@@ -113,14 +116,14 @@ const compilerCaches = (folder: string) => ({
 
 type EnvInput = Pick<TrainerCommandInput, 'packageRoot' | 'resources' | 'env' | 'compiled' | 'extras'>;
 
-/** The environment that the trainer's Python gets. */
+/** The environment of the trainer's Python. */
 export function trainerEnv({ packageRoot, resources, env, compiled, extras = [] }: EnvInput): NodeJS.ProcessEnv {
   return {
     ...(compiled === undefined ? {} : compilerCaches(compiled)),
     ...ourPython({ env, packageRoot, threads: resources.threads, extras }),
     ...visibleCards(resources, env),
     CUBLAS_WORKSPACE_CONFIG: ':4096:8',
-    // The plan counts cards as nvidia-smi does; by default CUDA would put the fastest first.
+    // The plan counts cards as nvidia-smi does; without this variable CUDA would number the fastest card first.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(resources.device === 'cpu' ? KEEP_MEMORY : {}),
     ACCELERATE_USE_CPU: resources.device === 'cpu' ? 'True' : 'False',

@@ -1,4 +1,4 @@
-/** The supervisor's own lines of events.jsonl. */
+/** Appends the supervisor's own events to events.jsonl. */
 import type { EventType, Payload } from '../events/schema.ts';
 import type { StepTools } from '../events/step-tools.ts';
 import { openEventWriter } from '../events/writer.ts';
@@ -12,7 +12,10 @@ export function stepTools(dir: string, phase: 'environment' | 'download' | 'capt
   };
 }
 
-/** The file is opened for each event, because the trainer writes to it in between. */
+/**
+ * Appends an event. The file is opened for each event, because the trainer writes to it in between.
+ * @throws the disk's error
+ */
 export function emit<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   const writer = openEventWriter(dir);
   try {
@@ -23,12 +26,13 @@ export function emit<T extends EventType>(dir: string, type: T, payload: Payload
 }
 
 /**
- * Reports from timers and at the end, where nobody catches errors. A full disk ends the step through its own writes, which are caught.
+ * As `emit`, but ignores errors: for timers and the end, where nobody catches them. A full disk ends the step through
+ * its own writes, which are caught.
  */
 export function tryEmit<T extends EventType>(dir: string, type: T, payload: Payload<T>): void {
   try {
     emit(dir, type, payload);
   } catch {
-    // The step goes on, whether the event was written or not.
+    // The step continues whether the event was written or not.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Lines that the supervisor has for events.jsonl while the trainer runs, whose file it is then. They are handed to the
- * trainer in a file, which it takes at its next step; what is left when it has ended is written by the supervisor.
+ * Passes events of the supervisor on while the trainer owns events.jsonl. They go into a file that the trainer reads
+ * at its next step; the supervisor itself writes the events that are left when the trainer has ended.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,18 +16,18 @@ export type RelayedEvent =
   | ({ readonly type: 'metric' } & Payload<'metric'>);
 
 const MOST_BYTES = 1 << 20;
-/** Most lines that wait; the oldest go first. */
+/** Most events that wait; the oldest are dropped first. */
 const MOST_LINES = 200;
 
 export interface EventRelay {
   add(line: RelayedEvent): void;
-  /** Hands on what waits, if the trainer has taken what was handed on before. */
+  /** Writes the waiting events into the file, if the trainer has read the last one. */
   flush(): void;
-  /** Writes down what the trainer has not taken. Called when it has ended. */
+  /** Writes the events that the trainer has not read. It must be called when the trainer has ended. */
   finish(): void;
 }
 
-/** `complain` takes the notes that come when the run is over: nothing stands behind its last event. */
+/** Makes a relay. `complain` gets notes that come after the end of the run: no event may follow its last one. */
 export function eventRelay(dir: string, complain: (line: string) => void): EventRelay {
   const path = join(dir, RUN_FILES.control, 'told');
   let waiting: RelayedEvent[] = [];
@@ -52,7 +52,7 @@ export function eventRelay(dir: string, complain: (line: string) => void): Event
         writeFileAtomic(path, JSON.stringify(waiting));
         waiting = [];
       } catch {
-        // They wait for the next time, or for the end of the trainer.
+        // The events wait for the next try, or for the end of the trainer.
       }
     },
     finish() {
@@ -61,7 +61,7 @@ export function eventRelay(dir: string, complain: (line: string) => void): Event
       try {
         left = JSON.parse(readOurs(path, MOST_BYTES)?.toString('utf8') ?? '[]') as RelayedEvent[];
       } catch {
-        // Whatever it is, it was not written here.
+        // The event could not be written, for whatever reason.
       }
       rmSync(path, { force: true });
       for (const line of [...left, ...waiting]) write(line);

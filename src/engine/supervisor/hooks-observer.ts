@@ -15,9 +15,12 @@ import type { LiveFolder } from '../runs/live-folder.ts';
 import type { EventRelay } from './event-relay.ts';
 import type { Observer } from './observers.ts';
 
-/** Most events that wait for a hook that is slower than they come; the oldest go first. */
+/** Most events that wait when hooks are slower than events; the oldest are dropped first. */
 const MOST_WAITING = 100;
-/** Seconds that the trainer waits for a hook beyond what the hook may take: for its end, and for this process to look. */
+/**
+ * Seconds that the trainer waits in addition to a hook's time limit: for the hook to be ended, and for this process to
+ * notice.
+ */
 const SLACK = 30;
 
 export interface HooksInput {
@@ -29,7 +32,7 @@ export interface HooksInput {
 
 const must = (hook: Hook): boolean => 'must' in hook && hook.must;
 
-/** The variables of the trainer that say after which events it waits, and for how many seconds. */
+/** The trainer's variables that say after which events it waits for hooks, and for how many seconds. */
 export function waitingEnvironment(hooks: HookSpecs): Record<string, string> {
   const types = Object.entries(waitable).filter(([, name]) => hooks[name].some(must));
   if (types.length === 0) return {};
@@ -39,7 +42,7 @@ export function waitingEnvironment(hooks: HookSpecs): Record<string, string> {
   return { VISIONTRAIN_WAIT_AFTER: types.map(([type]) => type).join(','), VISIONTRAIN_WAIT_SECONDS: String(seconds) };
 }
 
-/** The error for a run that a hook of `on_start`, which must succeed, has kept from beginning. */
+/** The error for a run that did not begin because a hook of `on_start` that must succeed has failed. */
 export const hookFailed = (why: string, dir: string): TrainingError =>
   new TrainingError(`The run was not begun: ${why}.`, {
     id: 'hooks/failed',
@@ -70,7 +73,7 @@ export class HooksObserver implements Observer {
     for (const event of events) {
       const name = this.#kinds.of(event);
       if (!isNew) continue;
-      // The last hook may switch the machine off, so whoever else looks on comes first.
+      // The hook for the end may switch the machine off, so it runs after all other observers.
       if (name !== undefined && event.type === 'exit') this.#last.push([name, event]);
       else if (name !== undefined && this.#input.hooks[name].length > 0) this.#add(name, event);
       else if (event.type in waitable) this.#handled(event);
@@ -79,14 +82,17 @@ export class HooksObserver implements Observer {
     this.#input.relay.flush();
   }
 
-  /** Resolves when what must succeed before the run has done so. @throws TrainingError when it has not */
+  /**
+   * Resolves when the hooks that must succeed before the run have done so.
+   * @throws TrainingError when one has failed
+   */
   async ready(): Promise<void> {
     if (!this.#input.hooks.on_start.some(must)) return;
     await this.#started;
     if (this.#failure !== undefined) throw hookFailed(this.#failure, this.#input.folder.path());
   }
 
-  /** Which hook that must succeed has failed and stopped the run, as a sentence's end. */
+  /** Which required hook failed and stopped the run, as the end of a sentence. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -97,7 +103,7 @@ export class HooksObserver implements Observer {
     await Promise.all(this.#work.values());
   }
 
-  /** Ends whatever is still running: another process owns the run by now. */
+  /** Ends the hooks that are still running, because another process owns the run now. */
   abort(): void {
     this.#end.abort();
   }
@@ -153,7 +159,7 @@ export class HooksObserver implements Observer {
     try {
       makeRequest(this.#input.folder.dir, 'stop');
     } catch {
-      // A folder that takes no request belongs to nobody any more.
+      // A folder that takes no request has been lost to another process or removed.
     }
   }
 
@@ -161,13 +167,13 @@ export class HooksObserver implements Observer {
     this.#input.relay.add({ type: 'note', level: 'warn', text });
   }
 
-  /** Tells a trainer that waits that it may go on. */
+  /** Tells a waiting trainer to continue. */
   #handled(event: RunEvent): void {
     if (!(event.type in waitable)) return;
     try {
       writeFileAtomic(join(this.#input.folder.dir, RUN_FILES.control, 'handled'), String(event.seq));
     } catch {
-      // The trainer goes on by itself after a while.
+      // The trainer continues by itself after its time limit.
     }
   }
 

@@ -1,4 +1,7 @@
-/** Writes what other programs show: event files for TensorBoard, text for Prometheus. Trouble with either is told once. */
+/**
+ * Writes values for other programs: event files for TensorBoard, text for Prometheus. A problem with either is
+ * reported once.
+ */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import type { LoggingSpec } from '../../spec/sections/logging.ts';
@@ -22,7 +25,7 @@ export function loggingObservers({ logging, dir, onTrouble }: LoggingInput): Obs
   ];
 }
 
-/** An observer that gives up at its first error. */
+/** An observer that stops at its first error. */
 function careful(observer: Observer, name: string, onTrouble: (sentence: string) => void): Observer {
   let isBroken = false;
   const attempted = (job: () => unknown) => {
@@ -51,7 +54,7 @@ function tensorBoard(dir: string, { every, images }: LoggingSpec): Observer {
   };
 }
 
-/** Least milliseconds between two writings; Prometheus asks every few seconds at most. */
+/** Least milliseconds between two files for Prometheus, which reads every few seconds at most. */
 const APART_MS = 5_000;
 
 function prometheus(dir: string): Observer {

@@ -32,11 +32,11 @@ export async function fetchRunModel(plan: Plan, { dir, places, env }: ModelStepI
     await fetchModel(entry, { places, env, signal, companionsOnly, onProgress: tools.progress });
   }
   requireFiles(plan);
-  // Fetched files are checked in the same way as files that were here before the start.
+  // Fetched files get the same checks as files that were here before the start.
   if (needs.length > 0) await resolveBase({ model: spec.model, dir, registry, places });
 }
 
-/** The trainer opens the paths of the plan, so these must exist, whatever was resolved just now. */
+/** Checks that the paths in the plan exist, since the trainer opens those, whatever `resolveBase` has just found. */
 function requireFiles({ model }: Plan): void {
   const wanted = [model.path, model.config_dir, model.vae_path].filter((path) => path !== null);
   const missing = wanted.filter((path) => !existsSync(path));

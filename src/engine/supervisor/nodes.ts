@@ -1,6 +1,6 @@
 /**
- * One of several machines that train a run together. The first owns the run as always; each of the others only starts its
- * processes, with the plan in the run folder, which all machines see.
+ * One of several machines that train a run together. The first machine owns the run as always; each of the others only
+ * starts its processes, with the plan in the run folder, which all machines can read.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { type Node, trainerCommand } from './command.ts';
 import { startTrainer, type TrainerEnd } from './trainer-process.ts';
 
-/** Variables that say which machine this is and where all meet; flags of the command line set them. */
+/** Variables that say which machine this is and where the machines meet; flags of the command line set them. */
 export const NODE_VARIABLE = 'VISIONTRAIN_NODE';
 export const RENDEZVOUS_VARIABLE = 'VISIONTRAIN_RENDEZVOUS';
 
@@ -28,7 +28,7 @@ const TYPE = [
 ];
 
 /**
- * Which machine this is; undefined for a plan of one.
+ * Which machine this is; undefined for a plan for one machine.
  * @throws UsageError when the plan is for several, and the variables do not say which of them this is
  */
 export function nodeOf({ nodes }: Pick<Plan['resources'], 'nodes'>, env: NodeJS.ProcessEnv): Node | undefined {
@@ -50,7 +50,7 @@ export function nodeOf({ nodes }: Pick<Plan['resources'], 'nodes'>, env: NodeJS.
   return { rank, ...place(meeting) };
 }
 
-/** `box:29500`, `10.0.0.1:29500`, `[fe80::1]:29500` */
+/** Address and port in a text such as `box:29500`, `10.0.0.1:29500` or `[fe80::1]:29500`. */
 function place(meeting: string): Pick<Node, 'address' | 'port'> {
   const [, bracketed, bare, port] =
     /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9][A-Za-z0-9._-]*)):(\d{1,5})$/u.exec(meeting) ?? [];
@@ -63,12 +63,12 @@ function place(meeting: string): Pick<Node, 'address' | 'port'> {
 const unclear = (message: string, nextSteps: readonly string[]) =>
   new UsageError(message, { id: 'run/nodes', nextSteps: [...nextSteps] });
 
-/** Notes in the run folder where the machines of this attempt meet, so that the others find the run by it. */
+/** Writes into the run folder where the machines of this attempt meet, so that the other machines can find the run. */
 export function announceMeeting(dir: string, node: Node): void {
   writeFileAtomic(join(dir, RUN_FILES.control, 'meeting'), `${node.address}:${node.port}\n`);
 }
 
-/** Where the machines of the run meet; undefined when it has none, or did not begin. */
+/** Where the machines of the run meet; undefined for a run on one machine, or one that did not begin. */
 export function meetingOf(dir: string): string | undefined {
   try {
     return readFileSync(join(dir, RUN_FILES.control, 'meeting'), 'utf8')
@@ -91,10 +91,10 @@ export interface NodeJob {
   readonly signal: AbortSignal;
 }
 
-/** Name of the file with what the processes of a machine beside the first print. */
+/** Name of the log of the processes of another machine than the first. */
 export const nodeLog = ({ rank }: Node): string => `trainer-${rank}.log`;
 
-/** Trains on a machine beside the first, until its processes end. An abort ends them. */
+/** Trains on a machine other than the first, until its processes end. Aborting the signal ends them. */
 export async function trainOnNode({
   dir,
   plan,

@@ -1,4 +1,4 @@
-/** Those who look on: readers of the run's events inside the supervisor, which tell others and never hold the run up. */
+/** Observers: readers of the run's events inside the supervisor, which pass them on and never hold the run up. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { pause } from '../../base/sleep.ts';
 import type { RunEvent } from '../events/schema.ts';
@@ -7,33 +7,39 @@ import { EventReader } from '../events/tail.ts';
 export interface Observer {
   /** Takes events in order. `isNew` is false for those of earlier attempts. */
   take(events: readonly RunEvent[], isNew: boolean): void;
-  /** Called when all events of the attempt were taken, in the order of the observers. It resolves within a limit of its own. */
+  /**
+   * Must be called when all events of the attempt were taken, in the order of the observers. It resolves within a time
+   * limit of its own.
+   */
   close(): Promise<void>;
-  /** Resolves when the run may begin; it throws when the run must not. */
+  /** Resolves when the run may begin; rejects when it must not. */
   ready?(): Promise<void>;
   /** Why the run was stopped by this observer, as the end of a sentence. */
   readonly failure?: string | undefined;
-  /** Called when the run belongs to another process by now. */
+  /** Must be called when another process owns the run. */
   abort?(): void;
-  /** Milliseconds between two looks at the file, where it wants more than most. */
+  /** Milliseconds between two reads of events.jsonl, for an observer that needs them more often than usual. */
   readonly lookMs?: number;
 }
 
-/** Milliseconds between two looks at the file. */
+/** Milliseconds between two reads of events.jsonl. */
 const LOOK_MS = 500;
 
 export interface Observation {
-  /** Resolves when the run may begin. @throws VisiontrainError when it must not */
+  /**
+   * Resolves when the run may begin.
+   * @throws VisiontrainError when it must not
+   */
   ready(): Promise<void>;
   /** Why an observer stopped the run; undefined when none did. */
   failure(): string | undefined;
-  /** Called when the run belongs to another process by now: nothing more is done for it. */
+  /** Must be called when another process owns the run: the observers then do nothing more. */
   abort(): void;
-  /** Reads what is left of the attempt and resolves when every observer has done its work. */
+  /** Reads the remaining events of the attempt and resolves when every observer has finished. */
   end(): Promise<void>;
 }
 
-/** Shows the events of attempt `attempt` to the observers, and before them those of earlier attempts. */
+/** Passes the events of attempt `attempt` to the observers, and before them those of earlier attempts. */
 export function observe(
   { dir, attempt }: { readonly dir: string; readonly attempt: number },
   observers: readonly Observer[],
@@ -79,7 +85,7 @@ async function follow({ dir, attempt, signal }: Following, observers: readonly O
       for (const events of stretches(batch, attempt)) {
         isNew ||= begins(events[0], attempt);
         for (const observer of observers) observer.take(events, isNew);
-        // A later attempt may have begun by now, which has a supervisor of its own.
+        // A later attempt, which has a supervisor of its own, may have begun by now.
         if (isNew && events.at(-1)?.type === 'exit') return;
       }
       if (batch.length > 0) await turn();
@@ -91,7 +97,7 @@ async function follow({ dir, attempt, signal }: Following, observers: readonly O
 
 const begins = (event: RunEvent | undefined, attempt: number) => event?.type === 'run' && event.attempt === attempt;
 
-/** The events cut before the attempt's first one, and behind each `exit`. */
+/** The events, split before the first one of the attempt and behind each `exit`. */
 function stretches(batch: readonly RunEvent[], attempt: number): RunEvent[][] {
   const cut: RunEvent[][] = [];
   let now: RunEvent[] = [];

@@ -20,22 +20,25 @@ interface TrainerStory {
   readonly end: TrainerEnd;
   /** State from the events of the whole run. */
   readonly state: RunState;
-  /** Whether a person or the system asked for the end, with a checkpoint. */
+  /** Whether a person or the system asked for an end with a checkpoint. */
   readonly stopAsked: boolean;
-  /** Whether the end was asked for without a checkpoint. */
+  /** Whether somebody asked for an end without a checkpoint. */
   readonly killAsked: boolean;
   readonly plan: CrashPlan;
-  /** What the trainer was started with. */
+  /** Environment of the trainer. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The part of a plan that says what would still take less memory. */
+/** The settings of a plan that could be changed to need less memory. */
 export interface CrashPlan {
   readonly training: Pick<Plan['training'], 'batch_size'>;
   readonly resources: Pick<Plan['resources'], 'device' | 'gradient_checkpointing' | 'workers'>;
 }
 
-/** What the end of the trainer means. Its own word counts first; without one, its exit status and last lines do. */
+/**
+ * Interprets the end of the trainer. The result that it wrote counts first; without one, its exit status and last
+ * lines do.
+ */
 export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
   const { folder, end, state, stopAsked, killAsked } = story;
   const { dir } = folder;
@@ -58,7 +61,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
     const reason = 'ended on request, without waiting for a checkpoint';
     return { ...ended('stopped', EXIT.stopped, reason, step), next_steps: [resumeHint(folder)] };
   }
-  // The trainer could not even write its result, because the disk is full.
+  // Because the disk is full, the trainer could not even write its result.
   if (end.code === EXIT.environment && freeBytes(dir) < NO_ROOM) {
     return errorOutcome(folder, diskFull(folder.path()), step);
   }
@@ -71,7 +74,7 @@ export async function trainerOutcome(story: TrainerStory): Promise<RunExit> {
   };
 }
 
-/** Whether a signal ended the trainer from outside, and not one that means a crash. */
+/** Whether a signal from outside ended the trainer, and not one that means a crash. */
 function endedFromOutside({ code, signal }: TrainerEnd): boolean {
   const ends: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'];
   // A shell in between reports a signal as 128 + its number.
@@ -82,8 +85,8 @@ function endedFromOutside({ code, signal }: TrainerEnd): boolean {
 const NO_ROOM = 1 << 20;
 
 /**
- * The outcome when the trainer wrote no result. A run that the network or the machine ended can be resumed once those
- * are mended.
+ * The outcome when the trainer wrote no result. A run that failed because of the network or the machine can be resumed
+ * once those are mended.
  */
 export function errorOutcome(folder: LiveFolder, error: unknown, step: number): RunExit {
   const named = (text: string) => text.replaceAll(folder.dir, folder.path());
@@ -98,7 +101,7 @@ export function errorOutcome(folder: LiveFolder, error: unknown, step: number): 
   return { ...exit, details, next_steps: [...error.nextSteps, ...again].map(named) };
 }
 
-/** The outcome of a stop before the trainer ran. */
+/** The outcome of a stop before the trainer was started. */
 export const stoppedEarly = (folder: LiveFolder, step: number): RunExit => ({
   ...ended('stopped', EXIT.stopped, 'stopped before the training began', step),
   next_steps: [resumeHint(folder)],
@@ -135,7 +138,7 @@ async function finished(folder: LiveFolder, state: RunState): Promise<RunExit> {
 /** The LoRA files of the step at which the run was stopped. */
 const savedAt = ({ saved }: RunState, at: number) => saved.filter(({ step }) => step === at);
 
-/** Reads every output again, so that exit.json promises only what lies on the disk. */
+/** Reads every output again, so that exit.json lists only files that are on the disk as reported. */
 async function checkOutputs(dir: string, told: readonly RunOutput[]): Promise<RunOutput[]> {
   const outputs: RunOutput[] = [];
   for (const { path, sha256 } of told) {
@@ -164,7 +167,10 @@ const logsHint = (folder: LiveFolder): string =>
   `visiontrain logs ${basename(folder.path())}   shows what the trainer printed`;
 const resumeHint = (folder: LiveFolder): string => `visiontrain resume ${basename(folder.path())}`;
 
-/** What takes less of the machine's memory, of what is not set so already. A card's own memory ends with words, not so. */
+/**
+ * Advice on how to need less main memory, as far as the settings do not follow it already. (When a card's memory is
+ * full, the trainer reports that itself.)
+ */
 function lessMemory({ training, resources }: CrashPlan): string[] {
   const { device, gradient_checkpointing: checkpointing, workers } = resources;
   const sets = device.startsWith('cuda')

@@ -1,4 +1,4 @@
-/** What people and the system ask of a run while it goes on, as abort signals. */
+/** Turns requests of people and the system, during a run, into abort signals. */
 import { dropRequest, hasRequest, makeRequest } from '../run-folder/requests.ts';
 
 const POLL_MS = 250;
@@ -13,8 +13,7 @@ export interface Requests {
 }
 
 /**
- * Turns requests into signals. Before the trainer runs, `stop` is for the supervisor; afterwards the trainer acts on
- * the file.
+ * Watches for requests. Before the trainer runs, `stop` is for the supervisor; afterwards the trainer reads that file.
  */
 export function watchRequests(dir: string, terminated: AbortSignal, whyLost: () => Error | undefined): Requests {
   const [stop, kill, lost] = [new AbortController(), new AbortController(), new AbortController()];
@@ -22,7 +21,7 @@ export function watchRequests(dir: string, terminated: AbortSignal, whyLost: () 
     try {
       makeRequest(dir, 'stop');
     } catch {
-      // The folder takes no request, so the trainer cannot be asked: it is ended.
+      // The folder takes no request, so the trainer cannot be asked to stop and is ended instead.
       stop.abort();
       kill.abort();
     }

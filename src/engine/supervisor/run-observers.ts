@@ -1,4 +1,4 @@
-/** Puts together who looks on at a run, from the settings of the person and of the run. */
+/** Chooses the observers of a run, by the settings of the person and of the run. */
 
 import type { Places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
@@ -17,11 +17,11 @@ export interface ObserversInput {
   readonly env: NodeJS.ProcessEnv;
   readonly folder: LiveFolder;
   readonly relay: EventRelay;
-  /** The Python that trains, once it is there. */
+  /** The Python that trains, once it is ready. */
   readonly environment: Promise<PythonEnvironment>;
 }
 
-/** Modules are loaded only for what is wanted, so that the start of a run takes no longer. */
+/** Makes the observers. Modules are loaded only when they are needed, so that starting a run takes no longer. */
 export async function runObservers(input: ObserversInput): Promise<RunObservers> {
   const beside = readBeside(input.folder.dir);
   const notices = await noticesWanted(input);
@@ -29,14 +29,14 @@ export async function runObservers(input: ObserversInput): Promise<RunObservers>
   const trackers = await trackersWanted(input, beside);
   const hooks = await hooksWanted(input, beside);
   const searches = await searchWanted(input);
-  // The order is that in which they end: the last hook may switch the machine off.
+  // Observers end in this order: the last hook may switch the machine off.
   return {
     observers: [...logging, ...trackers, ...searches, ...notices, ...hooks.observers],
     trainerEnv: hooks.trainerEnv,
   };
 }
 
-/** Settings that cannot be read are no reason not to train. */
+/** The observers for notices. Settings that cannot be read must not prevent training. */
 async function noticesWanted({ places, env, folder, relay }: ObserversInput): Promise<readonly Observer[]> {
   const onLost = (text: string) => relay.add({ type: 'note', level: 'warn', text });
   try {
@@ -64,7 +64,7 @@ async function loggingWanted(
 async function trackersWanted(input: ObserversInput, beside: Beside | undefined): Promise<readonly Observer[]> {
   const logging = beside?.logging;
   if (logging === undefined || logging.trackers.length === 0) return [];
-  // The commands that start a run ask the person; a run folder can come from elsewhere.
+  // The commands that start a run ask the person, but a run folder can come from elsewhere.
   const unallowed = unallowedSpaces(logging.trackers, input.places);
   for (const space of unallowed) {
     const text = `Nothing is sent to the Space ${space}: you have not allowed it (visiontrain resume NAME --send-pictures).`;

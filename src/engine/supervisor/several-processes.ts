@@ -1,4 +1,4 @@
-/** What the end of a run's several processes means: which of them failed first, and in which words. */
+/** Interprets the end of a run with several processes: which of them failed first, and why. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { isErrorId } from '../../base/error-catalogue.ts';
@@ -18,14 +18,15 @@ export interface EndOfAll {
 }
 
 /**
- * The end of the launcher, as it would be of a trainer of one process. The launcher's own code says only that some process
- * failed; the first process's word is taken, and where that only misses another one, that one's word.
+ * The end of the launcher, in the form of the end of a single trainer. The launcher's exit code says only that some
+ * process failed. So the result of the first process is used; if that says only that another process was lost, the
+ * other one's failure is used.
  */
 export function endOfSeveral(dir: string, { resources }: Plan, { end, state }: EndOfAll): EndOfAll {
   if (resources.processes === 1) return { end, state };
   const { result } = state;
   if (result !== undefined && result.id !== LOST) return { end: { ...end, code: result.code, signal: null }, state };
-  // That a process misses another one is not why the first of them went.
+  // A process that lost contact with another one is not the cause of the failure.
   const cause = readFailures(dir).find(({ id }) => id !== LOST);
   if (cause !== undefined) {
     const { rank, id, reason, ...rest } = cause;
@@ -43,7 +44,7 @@ export function endOfSeveral(dir: string, { resources }: Plan, { end, state }: E
   return { end: { ...end, code: result.code, signal: null }, state: { ...state, result: { ...result, details } } };
 }
 
-/** `process 1 of 2 (cuda:3)` */
+/** Name of a process in messages: `Process 1 of 2 (cuda:3)`. */
 function nameOf(rank: number, { processes, cards, nodes }: Plan['resources']): string {
   const each = processes / nodes;
   const card = cards[rank % each];
@@ -54,7 +55,7 @@ function nameOf(rank: number, { processes, cards, nodes }: Plan['resources']): s
   return `Process ${rank} of ${processes}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
 }
 
-/** How the launcher says that processes ended, in words: `Process 1 of 2 ended by SIGKILL.` */
+/** Sentences about the processes in the launcher's log: `Process 1 of 2 ended by SIGKILL.` */
 function endings(dir: string, resources: Plan['resources']): string[] {
   const text = lastLogLines(join(dir, RUN_FILES.log), 80).join('\n');
   const found = [...text.matchAll(/rank\s*:\s*(\d+) \(local_rank: \d+\)\s*\n\s*exitcode\s*:\s*(-?\d+)/gu)];

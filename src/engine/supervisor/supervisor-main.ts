@@ -19,7 +19,7 @@ process.on('SIGHUP', () => undefined);
 process.on('SIGTERM', () => terminated.abort());
 process.on('SIGINT', () => terminated.abort());
 
-// Files that another user could write to could steer the run, or be taken for its result.
+// Another user's files could steer the run, or be mistaken for its result, so others must not be able to write.
 process.umask(process.umask() | 0o022);
 const dir = resolve(process.argv[2] ?? '.');
 const own = { places: places(process.env), env: process.env };
@@ -43,7 +43,7 @@ try {
       },
       model: async (plan, tools, folder) => {
         await fetchRunModel(plan, { ...own, dir: folder.path() }, tools);
-        // From here on all paths are absolute: a run of days must not keep somebody's folder in use.
+        // From here on all paths are absolute: a run of days must not block the folder that it was started in.
         process.chdir(folder.dir);
       },
       captions: (plan, tools, folder, python) => captionRun(plan, { ...own, folder, environment: python }, tools),
@@ -54,7 +54,7 @@ try {
   console.error(known ? error.message : ((error as Error).stack ?? error));
   process.exitCode = known ? error.exitCode : EXIT.bug;
 }
-// A machine that goes down, or a batch job that is over, starts nothing more.
+// When the machine shuts down, or a batch job is over, no further run is started.
 if (!terminated.signal.aborted && process.env.VISIONTRAIN_QUEUE !== 'off') {
   await startNext(dirname(dir));
   await judgeIfWanted();
@@ -81,7 +81,10 @@ async function judgeIfWanted(): Promise<void> {
   }
 }
 
-/** A run of a sweep is over: the command line chooses the next of a search, and compares those of a sweep that is over. */
+/**
+ * Called when a run of a sweep is over: the command line chooses the next run of a search, or compares the runs of a
+ * finished sweep.
+ */
 function settleSweeps(runs: string): void {
   const command = [
     join(packageRoot(), 'bin', 'visiontrain'),

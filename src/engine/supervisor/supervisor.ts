@@ -1,6 +1,6 @@
 /**
  * Owns a run from its first check to exit.json: environment, model, trainer, outcome. It is detached from every
- * terminal; other programs ask it for something, or look at it, through the run folder.
+ * terminal; other programs send requests to it, and read its state, through the run folder.
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -36,9 +36,9 @@ import { train } from './training.ts';
 export interface SupervisorSteps {
   /** Makes the Python environment ready and returns the Python to use. */
   readonly environment: (tools: StepTools, plan: Plan) => Promise<PythonEnvironment>;
-  /** Makes sure that the model's files are there. */
+  /** Makes sure that the model's files are on the disk. */
   readonly model: (plan: Plan, tools: StepTools, folder: LiveFolder) => Promise<void>;
-  /** Writes captions where the run wants them, and returns the plan with them; the same plan when there are none. */
+  /** Writes captions if the run needs them, and returns the plan with them; otherwise returns the given plan. */
   readonly captions: (
     plan: Plan,
     tools: StepTools,
@@ -49,18 +49,18 @@ export interface SupervisorSteps {
 
 export interface RunObservers {
   readonly observers: readonly Observer[];
-  /** What the trainer must know of them. */
+  /** Variables that tell the trainer about the observers. */
   readonly trainerEnv: Readonly<Record<string, string>>;
 }
 
 export interface SupervisorOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly steps: SupervisorSteps;
-  /** Folder for encoded images and captions, on whichever machine the plan was made. */
+  /** Folder for encoded images and captions on this machine, whichever machine made the plan. */
   readonly cacheDir: string;
-  /** Makes those who look on. `relay` takes what they have for events.jsonl. */
+  /** Makes the observers. `relay` takes their events for events.jsonl. */
   readonly observers: (folder: LiveFolder, relay: EventRelay) => Promise<RunObservers>;
-  /** Aborted by SIGTERM or SIGINT, which mean the same as a stop request. */
+  /** Aborted by SIGTERM or SIGINT, which have the effect of a stop request. */
   readonly terminated: AbortSignal;
 }
 
@@ -69,7 +69,7 @@ const RESERVE = 1 << 16;
 /**
  * Carries the run to its end.
  * @throws UsageError when another supervisor has the run, or takes it over because it could not see that this one
- * lives; EnvironmentError when others could change what is in the folder
+ *   lives; EnvironmentError when others could change files in the folder
  */
 export async function supervise(path: string, options: SupervisorOptions): Promise<ExitCode> {
   refuseForeignFolder(path);
@@ -107,12 +107,12 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   try {
     return await whileClaimed(held.claim, job, (mine) => mine.end());
   } finally {
-    // The run is over for all others by now, and can be resumed.
+    // For all other programs the run is over by now, and can be resumed.
     await observation.end();
   }
 }
 
-/** Why this process must not go on or write anything more; undefined while it may. */
+/** Why this process must stop writing to the run; undefined while it may write. */
 export function lostRun(folder: LiveFolder, { number, lost }: Claim): UsageError | undefined {
   const path = folder.path();
   if (folder.lost())
@@ -140,7 +140,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: AttemptOptions)
   announce(null);
   const requests = watchRequests(dir, options.terminated, () => lostRun(folder, held));
   try {
-    // The bytes are random: a file system that compresses would keep no room for zeros.
+    // The bytes are random, because a file system that compresses would reserve no space for zeros.
     writeFileAtomic(join(dir, RUN_FILES.reserve), randomBytes(RESERVE));
     const plan = settlePlan(dir);
     emit(dir, 'run', {
@@ -185,7 +185,7 @@ async function attempt(folder: LiveFolder, held: Claim, options: AttemptOptions)
   }
 }
 
-/** The last step that the run had reached; 0 when its events cannot be read, which is then the reason for its end. */
+/** The last step of the run so far; 0 when its events cannot be read, in which case that is the reason for its end. */
 function lastStep(dir: string): number {
   try {
     return readState(dir).step;
@@ -194,7 +194,7 @@ function lastStep(dir: string): number {
   }
 }
 
-/** Writes exit.json, then the last event, so that whoever reads the event can rely on the file. */
+/** Writes exit.json, then the last event, so that a reader of the event can rely on the file. */
 function writeOutcome(dir: string, exit: RunExit): ExitCode {
   rmSync(join(dir, RUN_FILES.reserve), { force: true });
   writeFileAtomic(join(dir, RUN_FILES.exit), `${JSON.stringify(exit, null, 1)}\n`);

@@ -1,6 +1,6 @@
 /**
- * Hands the values of a run to a tracker: a child process that may be down, hang, flood or die. Whatever it does, the run
- * goes on, and the person is told once.
+ * Passes the values of a run to a tracker: a child process that may be unreachable, hang, flood its output or die. In
+ * each case the run continues, and the person is told once.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -25,19 +25,19 @@ export interface TrackerInput {
   readonly every: number;
   readonly images: boolean;
   readonly runDir: string;
-  /** What is shown as the settings of the run. */
+  /** The settings of the run that the tracker shows. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Resolves when there is a Python with the package; rejects with a sentence for the person. */
   readonly python: () => Promise<TrackerPython>;
   readonly onLost: (sentence: string) => void;
-  /** Milliseconds that the tracker gets at the end to send what it has. */
+  /** Milliseconds that the tracker gets at the end to send the remaining values. */
   readonly lastMs?: number;
 }
 
 /** Names of the trackers for people. */
 export const TRACKER_TITLES = { wandb: 'W&B', trackio: 'trackio' } as const;
 
-/** Most bytes that wait for a tracker that takes nothing, and most lines before its Python is there. */
+/** Most bytes that wait for a tracker that reads nothing; MOST_LINES bounds the lines before its Python is ready. */
 const MOST_WAITING = 8 << 20;
 const MOST_LINES = 20_000;
 const LAST_MS = 60_000;
@@ -49,7 +49,7 @@ export class TrackerObserver implements Observer {
   readonly #log;
   #waiting: string[] | undefined = [];
   #child: Child | undefined;
-  /** Resolves when the tracker has ended, or cannot be started. */
+  /** Resolves when the tracker has ended, or could not be started. */
   #gone: Promise<void> = Promise.resolve();
   #stderr = '';
   #isLost = false;
@@ -136,7 +136,7 @@ export class TrackerObserver implements Observer {
     if (bytes > MOST_WAITING || (this.#waiting?.length ?? 0) > MOST_LINES) this.#lose('it takes nothing any more');
   }
 
-  /** Tells the person once, and lets the tracker go. */
+  /** Tells the person once, and gives the tracker up. */
   #lose(why: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
@@ -156,7 +156,7 @@ export class TrackerObserver implements Observer {
     this.#send({ do: 'end', code: this.#exitCode });
     this.#isEnding = true;
     this.#child?.stdin.end();
-    // A run that failed before its first step has nothing to wait for; its Python may never be there.
+    // A run that failed before its first step has no values to send; the tracker's Python may never become ready.
     if (this.#child === undefined && !this.#hasValues) return;
     const { lastMs = LAST_MS, tracker } = this.#input;
     let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-/** Which trackers a run has, what they are told of its settings, and the Python that each of them runs in. */
+/** Decides which trackers a run has, which of its settings they get, and the Python in which each of them runs. */
 import { basename, delimiter, join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { packageRoot } from '../../base/package-root.ts';
@@ -17,7 +17,7 @@ export interface TrackersInput {
   readonly env: NodeJS.ProcessEnv;
   readonly folder: { readonly dir: string };
   readonly relay: EventRelay;
-  /** The Python that trains, once it is there. */
+  /** The Python that trains, once it is ready. */
   readonly environment: Promise<PythonEnvironment>;
 }
 
@@ -35,8 +35,8 @@ export function trackerObservers(logging: LoggingSpec, input: TrackersInput): Ob
 }
 
 /**
- * The person's own environment, since the package finds its key and proxy there. What else W&B would send of this machine
- * (code, git, what is printed) stays here.
+ * The tracker's Python, with the person's own environment, since the package finds its key and proxy there. Other data
+ * that W&B would send about this machine (code, git, console output) stays here.
  */
 async function trackerPython(
   { to, mode }: TrackerSpec,
@@ -62,11 +62,11 @@ async function trackerPython(
   };
 }
 
-/** Sections of run.yaml that say how it trains. Paths, captions and prompts stay on this machine. */
+/** Sections of run.yaml about how it trains. Paths, captions and prompts stay on this machine. */
 const SHOWN = ['training', 'output', 'resources', 'validation'];
 const MOST_TEXT = 1 << 20;
 
-/** Settings as a tracker shows them: dotted keys with numbers, words and switches. */
+/** Settings for a tracker: dotted keys with numbers, texts and switches. */
 function shownSettings(dir: string): Readonly<Record<string, unknown>> {
   const { value } = parseYaml(readOurs(join(dir, RUN_FILES.spec), MOST_TEXT)?.toString('utf8') ?? '');
   const sections = (value ?? {}) as Record<string, unknown>;

@@ -13,7 +13,7 @@ export interface TrainerEnd {
 }
 
 export interface Trainer {
-  /** Number of the process and of its process group. */
+  /** Process id, which is also the id of its process group. */
   readonly pid: number;
   readonly ended: Promise<TrainerEnd>;
 }
@@ -50,7 +50,9 @@ export async function startTrainer({ argv, env, cwd }: TrainerCommand, logFile: 
   return { pid: child.pid as number, ended };
 }
 
-/** How often the kernel has killed for lack of memory, in this cgroup or on the whole machine. Linux only. */
+/**
+ * How often the kernel has killed processes for lack of memory, in this cgroup or on the whole machine. Linux only.
+ */
 function memoryKills(): number {
   const count = (file: string): number => {
     try {

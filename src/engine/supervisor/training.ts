@@ -1,4 +1,4 @@
-/** The trainer of a run: started, watched, ended, and judged by what it left. */
+/** Starts the trainer of a run, watches it, ends it, and interprets the result. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import { endOfSeveral } from './several-processes.ts';
 import { startTrainer } from './trainer-process.ts';
 
 const LOG_CHECK_MS = 5_000;
-/** Seconds from SIGTERM to SIGKILL for a person who does not want to wait; a checkpoint may need some of them. */
+/** Seconds from SIGTERM to SIGKILL when a person does not want to wait; a checkpoint may need some of them. */
 const KILL_GRACE = 8;
 
 export interface Training {
@@ -33,23 +33,23 @@ export interface Training {
   /** Folders with packages beside the environment. */
   readonly extras?: readonly string[] | undefined;
   readonly env: NodeJS.ProcessEnv;
-  /** Variables of the trainer alone. */
+  /** Variables for the trainer only. */
   readonly trainerEnv: Readonly<Record<string, string>>;
   /** Folder for encoded images and captions. */
   readonly cacheDir: string;
   readonly requests: Requests;
-  /** Takes a line for the supervisor's own log. */
+  /** Writes a line into the supervisor's own log. */
   readonly complain: (line: string) => void;
   readonly announce: (trainer: ProcessIdentity | null) => void;
 }
 
-/** Starts the trainer and waits for its end, which requests may bring about. */
+/** Starts the trainer and waits for its end, which a request may cause. */
 export async function train(training: Training): Promise<RunExit> {
   const { folder, plan, python, extras, env, trainerEnv, cacheDir, requests, complain, announce } = training;
   const { dir } = folder;
   const runDir = folder.path();
   const kept = codeCache(places(env).cache, 'compiled');
-  // Left to itself PyTorch would take a name below /tmp that another user can take first.
+  // By default PyTorch would use a folder below /tmp that another user can create first.
   const compiled = kept ?? mkdtempSync(join(tmpdir(), 'visiontrain-compiled-'));
   const node = nodeOf(plan.resources, env);
   if (node !== undefined) announceMeeting(dir, node);
@@ -68,7 +68,7 @@ export async function train(training: Training): Promise<RunExit> {
   try {
     announce(identify(trainer.pid) ?? null);
   } catch (error) {
-    // Without this a trainer would run that nobody knows of, and a resume would start a second one beside it.
+    // Otherwise a trainer would run that nobody knows about, and a resume would start a second one beside it.
     await endGroup(trainer.pid, KILL_GRACE);
     throw error;
   }
@@ -102,7 +102,8 @@ export async function train(training: Training): Promise<RunExit> {
 }
 
 /**
- * Runs on a timer, where nobody catches errors. A log that is no plain file any more is a problem for its readers only.
+ * Rotates the trainer's log, from a timer, where nobody catches errors. A log that is no plain file any more matters
+ * to its readers only.
  */
 function tendLog(dir: string, complain: Training['complain']): void {
   try {
@@ -113,7 +114,7 @@ function tendLog(dir: string, complain: Training['complain']): void {
 }
 
 /**
- * Ends the processes that the trainer left running. They would keep their memory, so none may be left when the run is
+ * Ends the processes that the trainer left running. They would keep their memory, so none may remain when the run is
  * reported as over.
  */
 async function endStragglers(dir: string, group: number): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * Fetches uv, one program in one file: it makes environments where Python's venv module is missing, and brings a Python
- * where there is none. Its version and the hash of its wheel are pinned; it lies in our own folder and nothing else is
- * changed.
+ * Fetches uv, a program in a single file: it makes environments where Python's venv module is missing, and installs a
+ * Python where there is none. Its version and the hash of its wheel are pinned; it is stored in our own folder, and
+ * nothing else is changed.
  */
 import {
   chmodSync,
@@ -35,11 +35,11 @@ export interface UvInput {
   readonly onBytes: (done: number, total: number) => void;
 }
 
-/** Folder for the uv that was brought along, to put on the PATH. */
+/** Folder of the uv that was fetched, to be put on the PATH. */
 export const uvFolder = (envs: string): string => join(envs, `uv-${UV_VERSION}`);
 
 /**
- * Fetches uv from the first of the person's sources that has the pinned wheel, unless it is here already.
+ * Fetches uv from the first of the person's sources that has the pinned wheel, unless it is already here.
  * @returns its folder; undefined when no source has that wheel
  * @throws DownloadError, errors of the file system, or the signal's reason
  */
@@ -54,7 +54,10 @@ export async function fetchUv(input: UvInput): Promise<string | undefined> {
   return folder;
 }
 
-/** Puts the wheel with the pinned hash at `wheel`. @returns whether a source had it */
+/**
+ * Puts the wheel with the pinned hash at `wheel`.
+ * @returns whether a source had it
+ */
 async function placeWheel({ file, sources, settings, env, signal, onBytes }: UvInput, wheel: string): Promise<boolean> {
   const client = createClient(settings, env);
   let found: readonly FoundWheel[];
@@ -78,7 +81,7 @@ async function placeWheel({ file, sources, settings, env, signal, onBytes }: UvI
   return true;
 }
 
-/** Takes the program out of a wheel whose hash was checked. It gets its name when it is whole. */
+/** Extracts the program from a wheel whose hash was checked. The program gets its name when it is complete. */
 async function unpackUv(wheel: string, to: string): Promise<void> {
   const file = openSync(wheel, 'r');
   const part = `${to}.part-${process.pid}`;

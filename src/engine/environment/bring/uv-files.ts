@@ -1,4 +1,4 @@
-/** The uv that set-up brings along: its version, and the wheel of each system with size and hash as PyPI lists them. */
+/** The uv that set-up fetches: its version, and the wheel of each system with size and hash as listed by PyPI. */
 
 export const UV_VERSION = '0.13.9';
 
@@ -9,7 +9,7 @@ export interface UvFile {
   readonly bytes: number;
 }
 
-/** By system and processor, in Node's words. Source: pypi.org/pypi/uv/0.13.9/json. */
+/** Wheels by system and processor, as Node names them. Source: pypi.org/pypi/uv/0.13.9/json. */
 export const UV_FILES: Readonly<Record<string, UvFile>> = {
   'linux-x64': {
     name: 'uv-0.13.9-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',

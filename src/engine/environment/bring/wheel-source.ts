@@ -1,11 +1,11 @@
-/** Where a file of a package lies among the person's own sources: a folder of wheels, or an index of PyPI's kind. */
+/** Finds a package's file among the person's own sources: a folder of wheels, or an index like PyPI. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../../download/http/client.ts';
 
 export interface WheelSources {
-  /** Folders and addresses that hold wheels side by side, as pip's find-links does. */
+  /** Folders and addresses that hold wheels side by side, like pip's find-links. */
   readonly links: readonly string[];
   /** Addresses of indexes, the first one asked first. */
   readonly indexes: readonly string[];
@@ -15,19 +15,19 @@ export type FoundWheel =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'url'; readonly url: string };
 
-/** Bytes of a page of an index that are read: uv's lists some thousand files. */
+/** Most bytes of an index page that are read: uv's page lists some thousand files. */
 const MOST_PAGE = 32 << 20;
-/** PEP 691, and PEP 503's page for indexes that know nothing newer. */
+/** Media types of PEP 691, and of PEP 503's HTML page for older indexes. */
 const ACCEPT = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';
 
-/** What to ask with, and when to stop asking. */
+/** Settings of the requests, and the signal that ends them. */
 export interface Asking {
   readonly client: Client;
   readonly signal: AbortSignal;
 }
 
 /**
- * All places that offer a file of this name, folders first. An index that does not answer is passed over.
+ * All places that have a file of this name, folders first. An index that does not answer is skipped.
  * @throws the signal's reason
  */
 export async function findWheel(
@@ -51,7 +51,7 @@ export async function findWheel(
   return [...local, ...answers.flatMap((url) => (url === undefined ? [] : [{ kind: 'url', url } as const]))];
 }
 
-/** The folder that a source means; undefined for an address on the network. */
+/** The folder of a source; undefined for an address on the network. */
 function localPath(place: string): string | undefined {
   if (/^https?:/iu.test(place)) return undefined;
   return /^file:/iu.test(place) && URL.canParse(place) ? fileURLToPath(place) : place;

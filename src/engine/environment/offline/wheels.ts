@@ -1,4 +1,4 @@
-/** Set-up without a network: from a folder of wheels, and the list of what belongs into it. */
+/** Set-up without a network: installs from a folder of wheels, and lists the wheels that such a folder needs. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EnvironmentError, UsageError } from '../../../base/errors.ts';
@@ -8,7 +8,8 @@ import { buildFacts, type TorchBuild } from '../builds.ts';
 import { requirementsFor } from '../requirements.ts';
 
 /**
- * The environment for installers that may use the wheels of a folder alone: indexes of the person's settings are off.
+ * The environment for installers that may use only the wheels of a folder: indexes in the person's settings are
+ * disabled.
  * @throws UsageError when the folder is not there or holds no wheel
  */
 export function fromFolder(env: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
@@ -49,8 +50,8 @@ interface PipReport {
 }
 
 /**
- * Files of a report of pip (`--dry-run --report -`). A login in an index's address is left out.
- * @throws EnvironmentError when the report is none
+ * The files in a report of pip (`--dry-run --report -`). A login in an index's address is left out.
+ * @throws EnvironmentError when the text is no such report
  */
 export function reportedFiles(report: string): readonly WheelFile[] {
   try {
@@ -65,7 +66,7 @@ export function reportedFiles(report: string): readonly WheelFile[] {
   }
 }
 
-/** Requirements with their markers of all locks of a build, each once, and the hashes that the locks know. */
+/** Requirements with their markers in all locks of a build, each once, and the hashes that the locks contain. */
 export function lockedPackages(build: TorchBuild): {
   readonly requirements: readonly string[];
   readonly hashes: ReadonlySet<string>;
@@ -83,7 +84,7 @@ const lockFiles = (build: TorchBuild): readonly string[] => {
   return torchLock === undefined ? [lock] : [lock, torchLock];
 };
 
-/** Torch where no lock has it: the CPU build, ROCm and macOS. */
+/** Torch where no lock contains it: the CPU build, ROCm and macOS. */
 export function torchApart(build: TorchBuild): { readonly requirement: string; readonly index?: string } | undefined {
   const { torch, lock, index } = buildFacts(build);
   if (lock !== undefined) return undefined;
@@ -91,7 +92,7 @@ export function torchApart(build: TorchBuild): { readonly requirement: string; r
   return { requirement, ...(index === undefined ? {} : { index }) };
 }
 
-/** Names that wheels give to systems of glibc up to 2.28; pip takes each only when it is told of it. */
+/** Platform tags of wheels for glibc up to 2.28; pip accepts only those that it is told. */
 const MANYLINUX = [
   ...Array.from({ length: 12 }, (_, n) => `manylinux_2_${28 - n}`),
   ...['manylinux2014', 'manylinux2010', 'manylinux1'],
@@ -100,7 +101,7 @@ const MANYLINUX = [
 /**
  * The commands that fill a folder on another machine with a network and any Python: wheels for this machine's system
  * and its Python.
- * @param uv whether uv is needed too, since the machine's Python has no venv module
+ * @param uv whether uv is needed too, since this machine's Python has no venv module
  */
 export function fetchCommands(
   build: TorchBuild,

@@ -1,4 +1,4 @@
-/** Which packages a lock names for a Python, and which of them are there. */
+/** Lists the packages that a lock names for a Python, and those that are installed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../../base/errors.ts';
@@ -43,7 +43,7 @@ export async function lockedFor(
   return JSON.parse(stdout) as string[];
 }
 
-// The markers that uv writes are Python expressions, except for the comparison of versions. The lock is a file of this
+// The markers that uv writes are Python expressions, except for comparisons of versions. The lock is a file of our
 // package, so evaluating it is safe.
 const MARKERS = `
 import json, os, platform, sys

@@ -1,6 +1,7 @@
 /**
- * How many bytes of the packages have come, and how fast. pip says nothing of it into a pipe, but what it fetches lies in
- * its temporary folder until all is there; uv says the size of each large file, and when it has come.
+ * Measures how many bytes of the packages have been downloaded, and how fast. pip prints no progress into a pipe, but
+ * its downloads stay in its temporary folder until all are there; uv prints the size of each large file, and when it
+ * is complete.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,31 +9,31 @@ import { sizeOf } from '../../../base/files/disk.ts';
 
 export interface PackageBytes {
   readonly done: number;
-  /** Absent where more has come than was expected. */
+  /** Absent when more bytes have come than expected. */
   readonly total?: number;
-  /** Bytes per second over the last seconds; absent at first, and while nothing comes. */
+  /** Bytes per second over the last seconds; absent at first, and while no bytes come. */
   readonly rate?: number;
 }
 
 export interface Meter {
-  /** Takes a line that the installer printed. */
+  /** Takes a line of the installer's output. */
   line(text: string): void;
-  /** What has come so far; undefined before the first byte. */
+  /** The progress so far; undefined before the first byte. */
   look(): PackageBytes | undefined;
-  /** Called between two runs of an installer: its temporary folder may be empty by now. */
+  /** Must be called between two runs of an installer, since its temporary folder may be empty then. */
   settle(): void;
 }
 
 export interface MeterInput {
   /** The installer's temporary folder. */
   readonly folder: string;
-  /** Bytes of all that is to be fetched, as a table has them; 0 where none has. */
+  /** Bytes of all downloads, according to a table; 0 when unknown. */
   readonly expected: number;
-  /** Seconds, for the rate. */
+  /** The time in seconds, for the rate. */
   readonly now?: () => number;
 }
 
-/** Seconds over which the rate is taken. */
+/** Seconds over which the rate is averaged. */
 const WINDOW = 15;
 
 export function packageMeter({ folder, expected, now = () => performance.now() / 1000 }: MeterInput): Meter {
@@ -50,7 +51,7 @@ export function packageMeter({ folder, expected, now = () => performance.now() /
     line(text) {
       const begun = /^\s*Downloading (\S+) \(([\d.]+) ?([KMG]i?B)\)\s*$/iu.exec(text);
       const size = begun === null ? undefined : Number(begun[2]) * (UNITS[(begun[3] ?? '').toLowerCase()] ?? 0);
-      // pip names the file, and its folder is looked at instead.
+      // This is a file of pip, which is measured in pip's folder instead.
       if (begun !== null && size !== undefined && !/\.(whl|metadata|gz|zip)$/u.test(begun[1] ?? ''))
         listed.set(begun[1] ?? '', size);
       const ended = /^\s*Downloaded (\S+)\s*$/u.exec(text);
@@ -85,7 +86,7 @@ const UNITS: Readonly<Record<string, number>> = {
   gib: 2 ** 30,
 };
 
-/** Bytes of wheels in pip's folders, of which each run has one or two; they vanish at any time. */
+/** Bytes of wheels in pip's folders, of which each run has one or two. They may vanish at any time. */
 function fetchedBytes(folder: string): number {
   return list(folder)
     .filter((name) => name.startsWith('pip-'))

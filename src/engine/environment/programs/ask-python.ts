@@ -10,21 +10,24 @@ import { failureShape, programError } from './program-error.ts';
 export interface PythonQuestion {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The module, and what it is called with. */
+  /** The Python module, and its arguments. */
   readonly module: string;
   readonly argv: readonly string[];
-  /** What it reads on stdin; nothing where it is missing. */
+  /** Text for its stdin; empty when missing. */
   readonly input?: string;
-  /** What it could not do when it ends without an answer, as in `export the LoRA`. */
+  /** What could not be done when it ends without an answer, as in `export the LoRA`. */
   readonly task: string;
-  /** Id of the error when it says that what was asked cannot be done, and names no other. */
+  /** Id of the error when the program says that the request cannot be done, and names no other id. */
   readonly refused: ErrorId;
 }
 
 /** Most bytes of an answer. */
 const MOST_BYTES = 1 << 26;
 
-/** @throws UsageError, EnvironmentError with what Python says of it */
+/**
+ * Runs the program and returns its answer.
+ * @throws UsageError, EnvironmentError with the error that Python reports
+ */
 export async function askPython<T extends object>(question: PythonQuestion): Promise<T> {
   const { python, env, module, argv, task, refused, input } = question;
   const { stdout, stderr } = await execa(python, ['-m', module, ...argv], {
@@ -47,7 +50,7 @@ export async function askPython<T extends object>(question: PythonQuestion): Pro
   throw programError(failure, failure.code === EXIT.environment ? 'disk/write-failed' : refused, UsageError);
 }
 
-/** The last line of stdout, if it is an answer. */
+/** The answer in the last line of stdout; undefined when that is none. */
 function answerIn<T>(stdout: string): T | { readonly error: unknown } | undefined {
   try {
     const answer: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

@@ -1,4 +1,4 @@
-/** A failure that a Python program of ours tells, as the error that a person is shown. */
+/** Turns a failure reported by one of our Python programs into the error for the person. */
 import { z } from 'zod';
 import { type ErrorId, isErrorId } from '../../../base/error-catalogue.ts';
 import {
@@ -9,7 +9,7 @@ import {
   type VisiontrainError,
 } from '../../../base/errors.ts';
 
-/** What a program tells of its failure (`told` in the trainer's `base/errors.py`). */
+/** The failure that a program reports (`told` in the trainer's `base/errors.py`). */
 export const failureShape = {
   id: z.string().optional(),
   code: z.number(),
@@ -21,8 +21,8 @@ export const failureShape = {
 type ProgramFailure = z.infer<z.ZodObject<typeof failureShape>>;
 
 /**
- * The error, an EnvironmentError where the machine is at fault and else of the given kind. It has the id that the program
- * tells, or `otherwise` where it tells none that is known here.
+ * The error: an EnvironmentError when the machine is at fault, otherwise of the given kind. It has the id that the
+ * program reports, or `otherwise` when it reports none that is known here.
  */
 export function programError(
   { id, code, reason, details, next_steps: nextSteps }: ProgramFailure,

@@ -1,6 +1,6 @@
 /**
- * Runs a Python program of ours that works on images and tells what it does: one JSON object a line. Each of its results
- * is written whole, so that it can be ended at any moment.
+ * Runs a Python program of ours that works on images and reports its progress, one JSON object a line. Each of its
+ * results is written whole, so that it can be ended at any moment.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, constants } from 'node:fs';
@@ -18,21 +18,21 @@ import { failureShape, programError } from './program-error.ts';
 interface Program {
   /** Name of the Python module. */
   readonly module: string;
-  /** What it does, in words that follow "The program that". */
+  /** What the program does, in words that follow "The program that". */
   readonly what: string;
-  /** Id of the error when it dies, or names none. */
+  /** Id of the error when it dies, or reports none. */
   readonly id: ErrorId;
-  /** What a person does when it died. */
+  /** What the person should do when it died. */
   readonly kept: string;
 }
 
 export interface ProgramInput {
   readonly python: string;
   readonly program: Program;
-  /** What the module is called with. */
+  /** Arguments of the module. */
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** File that everything else the program prints is appended to. */
+  /** File to which all other output of the program is appended. */
   readonly log: string;
   readonly signal: AbortSignal;
 }
@@ -43,6 +43,7 @@ const endSchema = z.discriminatedUnion('type', [
 ]);
 
 /**
+ * Runs the program to its end.
  * @param onLine called with each line that is JSON and not the program's end
  * @throws the program's own error, EnvironmentError when it dies, or the signal's reason
  */
@@ -67,7 +68,7 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
     child.once('error', reject);
     child.once('close', resolve);
   });
-  // A failed start is told by `ended`, and the lines then end at once.
+  // `ended` reports a failed start, and the lines then end at once.
   ended.catch(() => undefined);
   try {
     for await (const line of createInterface({ input: child.stdout as Readable })) {

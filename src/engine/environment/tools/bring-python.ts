@@ -1,6 +1,6 @@
 /**
- * A Python to make the environment with: one of this machine, or, where none fits, one that is brought along. On many
- * fresh machines Python's venv module is missing, on some Python itself is: uv mends both without a password.
+ * Provides a Python from which the environment is made: one of this machine, or, where none fits, one that is fetched.
+ * On many fresh machines Python's venv module is missing, on some Python itself: uv replaces both without a password.
  */
 import { delimiter, join } from 'node:path';
 import { isOn } from '../../../base/env-flag.ts';
@@ -16,7 +16,7 @@ import { installEnvironment, type PipSettings, uvEnvironment } from './pip-setti
 import { findPython, type Python } from './python.ts';
 import { runTool } from './tool.ts';
 
-/** Version of Python that is brought: the newest one that every build of PyTorch of ours has wheels for. */
+/** Version of Python that is fetched: the newest one for which every build of PyTorch in our table has wheels. */
 const BROUGHT_PYTHON = '3.12';
 
 export interface BasePythonInput {
@@ -27,27 +27,27 @@ export interface BasePythonInput {
   readonly newest: number | undefined;
   /** File that the output of tools is appended to. */
   readonly log: string;
-  /** Called with what is fetched, and how much of it has come. */
+  /** Called with the item that is being fetched, and its progress. */
   readonly onWork: (item: string, bytes?: { readonly done: number; readonly total: number }) => void;
-  /** The uv that is fetched; tests hand over a small one. */
+  /** The uv that is fetched; tests pass a small file. */
   readonly uv?: UvFile | undefined;
 }
 
-/** A Python, and the variables with which what makes environments is found. */
+/** A Python, and the variables with which the tools that make environments are found. */
 export interface BasePython {
   readonly base: Python;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The variables with the uv that was brought along last on the PATH, so that one of the person's own comes first. */
+/** The variables with the fetched uv last on the PATH, so that a uv of the person's own is preferred. */
 export const withBroughtUv = (env: NodeJS.ProcessEnv, { envs }: Places): NodeJS.ProcessEnv => ({
   ...env,
   PATH: [...(env.PATH ? [env.PATH] : []), uvFolder(envs)].join(delimiter),
 });
 
 /**
- * Finds a Python, and fetches uv and a Python by it only where none of this machine can make an environment.
- * @throws EnvironmentError with the cure, when nothing fits and nothing can or may be brought
+ * Finds a Python. It fetches uv, and a Python through uv, only when no Python of this machine can make an environment.
+ * @throws EnvironmentError with the cure, when nothing fits and nothing can or may be fetched
  */
 export async function basePython(input: BasePythonInput): Promise<BasePython> {
   const env = withBroughtUv(input.env, input.places);
@@ -67,7 +67,7 @@ export async function basePython(input: BasePythonInput): Promise<BasePython> {
   }
 }
 
-/** Whether something may be fetched that is no package of ours: yes, unless the person said no. */
+/** Whether programs other than our packages may be fetched: yes, unless the person forbids it. */
 export const mayBring = (env: NodeJS.ProcessEnv): boolean =>
   env.VISIONTRAIN_BRING_PYTHON === undefined || isOn(env.VISIONTRAIN_BRING_PYTHON);
 
@@ -101,7 +101,7 @@ async function bringUv(input: BasePythonInput, env: NodeJS.ProcessEnv): Promise<
   if (!(await hasUv(env, input.signal))) throw new Error(`${join(folder, 'uv')} does not run here.`);
 }
 
-/** Where the person's packages come from, in pip's words or uv's. */
+/** The sources of the person's packages, from the settings of pip or uv. */
 export function wheelSources(pip: PipSettings, env: NodeJS.ProcessEnv): WheelSources {
   const { UV_DEFAULT_INDEX, UV_INDEX, UV_FIND_LINKS, UV_NO_INDEX } = uvEnvironment(pip, env);
   const words = (text: string | undefined) => (text ?? '').split(/[\s,]+/u).filter((word) => word !== '');
@@ -111,7 +111,7 @@ export function wheelSources(pip: PipSettings, env: NodeJS.ProcessEnv): WheelSou
   };
 }
 
-/** Lets uv bring a Python of its own choice, pinned by its version, into our folder. */
+/** Makes uv install a Python of the pinned version into our folder. */
 async function installPython(input: BasePythonInput, env: NodeJS.ProcessEnv): Promise<Python> {
   const { places, signal, log, onWork } = input;
   const folder = join(places.envs, 'python');

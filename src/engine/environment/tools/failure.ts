@@ -1,6 +1,9 @@
 import { EnvironmentError } from '../../../base/errors.ts';
 
-/** What renews a broken environment: ours is made anew, and nothing is ever installed into a person's own. */
+/**
+ * Advice that renews a broken environment: ours is made again; in a person's own environment nothing is ever
+ * installed.
+ */
 export const renewal = (env: NodeJS.ProcessEnv): string =>
   env.VISIONTRAIN_PYTHON
     ? 'Mend the environment of VISIONTRAIN_PYTHON, or unset it: visiontrain setup makes its own'
@@ -12,7 +15,7 @@ interface Cause {
   readonly nextSteps: readonly string[];
 }
 
-/** What pip and uv print when the cause lies outside of them, the most telling lines first. */
+/** Patterns in the output of pip and uv for causes outside of them, the most informative first. */
 const causes: readonly Cause[] = [
   {
     pattern: /No space left on device|Disk quota exceeded|ENOSPC/i,
@@ -80,12 +83,15 @@ const causes: readonly Cause[] = [
 const LOADER =
   /undefined symbol|symbol lookup error|version .?(GLIBC|GLIBCXX|CXXABI)_|cannot open shared object|wrong ELF class/;
 
-/** Whether a text is an error of the system's loader: another library stands in the place of the one that is needed. */
+/**
+ * Whether a text is an error of the system's library loader, as when another library is found in place of the needed
+ * one.
+ */
 export const isLoaderError = (text: string): boolean => LOADER.test(text);
 
 /**
- * How to start without the variables that put other libraries before those of Python's packages. It is empty when no
- * such variable is set, or the output is not an error of the loader.
+ * Advice to start without the variables that put other libraries before those of Python's packages. It is empty when
+ * no such variable is set, or the output is not an error of the loader.
  */
 export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): readonly string[] {
   const set = ['LD_LIBRARY_PATH', 'LD_PRELOAD'].filter((name) => env[name]);
@@ -96,7 +102,7 @@ export function loaderCure(lines: readonly string[], env: NodeJS.ProcessEnv): re
   ];
 }
 
-/** The error for a failed step of the set-up, explained by what the tool printed last. */
+/** The error for a failed step of set-up, explained by the last output of the tool. */
 export function installFailure(step: string, tail: readonly string[], log: string): EnvironmentError {
   const cause = causes.find(({ pattern }) => tail.some((line) => pattern.test(line)));
   return new EnvironmentError(`The Python environment could not be set up. ${cause?.message ?? `${step} failed.`}`, {

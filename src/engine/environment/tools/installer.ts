@@ -1,5 +1,5 @@
 /**
- * The two programs that can fill an environment, uv and pip, as command lines for each job. uv is used if it is there.
+ * Command lines of the two programs that can fill an environment, uv and pip. uv is preferred when it is installed.
  */
 import { join } from 'node:path';
 import { askTool } from '../../hardware/ask-tool.ts';
@@ -12,11 +12,11 @@ export interface Installer {
   makeVenv(dir: string, python: string): ToolRun;
   /** Installs everything in a lock file, with hashes checked and nothing built from source. */
   installLock(python: string, lock: string): ToolRun;
-  /** Does the same into a folder of its own, for a Python whose packages are left as they are. */
+  /** Installs a lock file into a separate folder, for a Python whose own packages must not change. */
   installBeside(python: string, lock: string, folder: string): ToolRun;
-  /** Exits with 0 when a requirement can be had. `brought` reads from its output what would be installed. */
+  /** Exits with 0 when a requirement can be satisfied. `brought` reads from its output what would be installed. */
   resolve(python: string, requirement: string, source: PackageSource): ToolRun;
-  /** Name and version of what `resolve` printed, and of the requirements of that. */
+  /** Names and versions in the output of `resolve`: of the requirement and of its dependencies. */
   brought(stdout: string): readonly string[];
   install(python: string, requirement: string, source: PackageSource): ToolRun;
 }
@@ -24,7 +24,7 @@ export interface Installer {
 export interface PackageSource {
   /** An index that is used instead of the person's. */
   readonly index?: string;
-  /** File of versions for the dependencies of the requirement. Without it no dependencies are installed. */
+  /** File with the versions of the requirement's dependencies. Without it no dependencies are installed. */
   readonly constraints?: string;
 }
 
@@ -43,7 +43,7 @@ export const chooseInstaller = async (
   signal?: AbortSignal,
 ): Promise<Installer> => ((await hasUv(env, signal)) ? uvInstaller(env, python, signal) : pipInstaller(env));
 
-/** pip can also say what all of a list would bring, by metadata alone; its report names files and hashes. */
+/** pip can also list everything that would be installed, from metadata alone; its report has file names and hashes. */
 export interface PipInstaller extends Installer {
   resolveList(python: string, list: string): ToolRun;
 }
@@ -69,8 +69,8 @@ export function pipInstaller(outer: NodeJS.ProcessEnv): PipInstaller {
       pip(
         python,
         ...['install', '--dry-run', '--quiet', '--ignore-installed', '--report', '-', '--only-binary', ':all:'],
-        // This reads metadata by range requests where a mirror does not serve it apart, so that gigabytes need not be
-        // fetched for it.
+        // This option reads metadata by range requests where a mirror does not offer it separately, so that gigabytes
+        // need not be fetched for it.
         ...(source.index === undefined ? ['--use-feature=fast-deps'] : []),
         ...[...from(source), requirement],
       ),
@@ -96,8 +96,8 @@ interface PipReport {
 }
 
 /**
- * The person's pip settings. pip reads its own configuration files; without pip in this Python its environment variables
- * are read all the same.
+ * The person's pip settings. pip reads its own configuration files; when this Python has no pip, only its environment
+ * variables are read.
  */
 export async function pipSettings(
   clean: NodeJS.ProcessEnv,

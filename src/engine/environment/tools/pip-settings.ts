@@ -1,4 +1,4 @@
-/** Hands the person's pip settings to uv, which does not read them: mirrors, wheel folders and certificates. */
+/** Passes the person's pip settings on to uv, which does not read them: mirrors, wheel folders and certificates. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { homeFolder } from '../../../base/home.ts';
@@ -6,7 +6,7 @@ import { homeFolder } from '../../../base/home.ts';
 /** Values by long option name (`index-url`), as `pip config list` shows them. A later value wins. */
 export type PipSettings = Readonly<Record<string, string>>;
 
-/** Sections that hold for `pip install`, in pip's order: general, of the command, PIP_* variables. */
+/** Sections that apply to `pip install`, in pip's order: general, of the command, PIP_* variables. */
 const SECTIONS = ['global', 'install', ':env:'];
 
 /** Reads the output of `pip config list`: lines like `global.index-url='https://…'`. */
@@ -14,7 +14,7 @@ export function parsePipConfig(text: string): PipSettings {
   const rows = text.split('\n').flatMap((line) => {
     const match = /^(global|install|:env:)\.([A-Za-z0-9_-]+)=(['"])(.*)\3$/.exec(line.trim());
     const [, section = '', key = '', , value = ''] = match ?? [];
-    // Python prints a line end within a value (lists in pip.conf have them) as \n.
+    // pip prints a line end within a value (lists in pip.conf have them) as \n.
     return match === null ? [] : [{ section, key, value: value.replaceAll('\\n', ' ').replaceAll("\\'", "'").trim() }];
   });
   const ordered = SECTIONS.flatMap((section) => rows.filter((row) => row.section === section));
@@ -22,8 +22,8 @@ export function parsePipConfig(text: string): PipSettings {
 }
 
 /**
- * The same settings as environment variables of uv. An address may hold a password, so none goes to a command line.
- * Variables of uv that the person has set are left alone.
+ * The pip settings as environment variables of uv. An address may hold a password, so none is put on a command line.
+ * Variables of uv that the person has set are not changed.
  */
 export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const off = new Set(['0', 'false', 'no', 'off', '']);
@@ -38,7 +38,7 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
     SSL_CLIENT_CERT: pip['client-cert'],
     HTTPS_PROXY: pip.proxy,
     HTTP_PROXY: pip.proxy,
-    // pip looks for the best version in all indexes; uv would stop at the first index that knows the name.
+    // pip takes the best version of all indexes; by default uv would stop at the first index that knows the name.
     UV_INDEX_STRATEGY: 'unsafe-best-match',
   };
   const own = (name: string) => env[name] ?? (name === 'UV_DEFAULT_INDEX' ? env.UV_INDEX_URL : undefined);
@@ -46,7 +46,10 @@ export function uvEnvironment(pip: PipSettings, env: NodeJS.ProcessEnv): NodeJS.
   return { ...env, ...Object.fromEntries(added), ...ownConfig(env) };
 }
 
-/** uv looks for settings in the current folder and all above it; only the person's own and the machine's may count. */
+/**
+ * Restricts uv's settings to the person's and the machine's: by default uv also searches the current folder and all
+ * above it.
+ */
 function ownConfig(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (env.UV_CONFIG_FILE || env.UV_NO_CONFIG) return {};
   const home = homeFolder(env);
@@ -56,7 +59,7 @@ function ownConfig(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return file === undefined ? { UV_NO_CONFIG: '1' } : { UV_CONFIG_FILE: file };
 }
 
-/** Settings of pip that would install something else, or to another place, than asked. */
+/** Settings of pip that would install something else, or to another place, than requested. */
 const MISLEADING =
   /^PIP_(TARGET|PREFIX|ROOT|USER|PYTHON|REQUIREMENT|CONSTRAINT|EDITABLE|DRY_RUN|REPORT|NO_DEPS|NO_BINARY|ONLY_BINARY|UPGRADE|REQUIRE_VIRTUALENV|REQUIRE_HASHES|IGNORE_INSTALLED|QUIET|VERBOSE|LOG)$/;
 const MISLEADING_PYTHON =
@@ -73,7 +76,7 @@ export function installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
     PIP_NO_INPUT: '1',
     PYTHONUTF8: '1',
-    // The output is read by this program, and pip's library takes even FORCE_COLOR=0 as a wish for colours.
+    // This program reads the output, and pip's library takes even FORCE_COLOR=0 as a request for colours.
     NO_COLOR: '1',
   };
 }

@@ -15,7 +15,10 @@ interface Probe extends Python {
 
 const LEAST: readonly [number, number] = [3, 10];
 const NEWEST: readonly [number, number] = [3, 14];
-/** `python3` comes first, because the person's own pip settings and wheels are for it. */
+/**
+ * Names of Python, in the order of search. `python3` comes first, because the person's own pip settings and wheels are
+ * for it.
+ */
 const NAMES = ['python3', 'python3.13', 'python3.12', 'python3.14', 'python3.11', 'python3.10', 'python'];
 
 const PROBE = `
@@ -33,9 +36,9 @@ export interface WantedPython {
 }
 
 /**
- * Finds a Python that an environment can be made with. With uv the venv module is not needed.
- * @throws EnvironmentError with a sentence of its own for each case: no Python, only too old (or too new for the lock),
- * no venv module
+ * Finds a Python from which an environment can be made. With uv the venv module is not needed.
+ * @throws EnvironmentError with a sentence for each case: no Python, only too old ones (or too new for the lock), no
+ *   venv module
  */
 export async function findPython(env: NodeJS.ProcessEnv, wanted: WantedPython): Promise<Python> {
   const { needsVenv, newest = NEWEST[1], signal } = wanted;
@@ -54,7 +57,7 @@ async function probe(
   signal: AbortSignal | undefined,
 ): Promise<Probe | undefined> {
   const clean = { ...env, PYTHONPATH: undefined, PYTHONHOME: undefined };
-  // A name may exist and yet not run (pyenv's shims, the placeholders of macOS and Windows). Such a name is skipped.
+  // A name may exist without running (pyenv's shims, the placeholders of macOS and Windows). Such a name is skipped.
   const answer = await askTool({ name, args: ['-I', '-c', PROBE], env: clean, patienceMs: 20_000, signal });
   if (answer.kind !== 'answered') return undefined;
   try {

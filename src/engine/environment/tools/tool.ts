@@ -15,7 +15,7 @@ export interface ToolRun {
 }
 
 export interface ToolOptions {
-  /** File that everything the tool prints is appended to. */
+  /** File to which all output of the tool is appended. */
   readonly log: string;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string) => void;
@@ -46,7 +46,7 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
     try {
       writeSync(file, text);
     } catch {
-      // The disk is most likely full; the tool meets that too, and reports it.
+      // The disk is most likely full; the tool fails for the same reason, and reports it.
     }
   };
   write(`$ ${argv.join(' ')}\n`);
@@ -85,7 +85,7 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
   try {
     const { exitCode, signal: killedBy, cause } = await running;
     signal.throwIfAborted();
-    // It could not be started at all.
+    // The tool could not be started at all.
     if (exitCode === undefined && killedBy === undefined) throw cause;
     return { code: exitCode ?? null, stdout, tail };
   } finally {
@@ -96,8 +96,8 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
 }
 
 /**
- * Ends the tool that a killed process left at work, and all that it started. It would go on to write into a folder that
- * another one fills by now.
+ * Ends the tool, with all its processes, that a killed process left running. It would continue to write into a folder
+ * that another tool fills now.
  */
 export async function endLeftTool(owner: string): Promise<void> {
   const text = readOurs(owner, 4096)?.toString('utf8');
@@ -106,7 +106,7 @@ export async function endLeftTool(owner: string): Promise<void> {
     const identity: unknown = JSON.parse(text);
     if (isIdentity(identity) && isAlive(identity) === true) await endGroup(identity.pid, 2);
   } catch (error) {
-    // The file of a process that was killed while it wrote.
+    // The file is incomplete, because its process was killed while it wrote.
     if (!(error instanceof SyntaxError)) throw error;
   }
   rmSync(owner, { force: true });
