@@ -1,4 +1,4 @@
-/** Brings a run home from a box: every file is compared with its SHA-256 over there before it gets its name here. */
+/** Copies a run home from a box: each file is compared with its SHA-256 on the box before it gets its name here. */
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -17,18 +17,18 @@ import { BoxError } from './faults.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 import { copyFiles } from './rsync.ts';
 
-/** File in a run folder that came from a box: from which, and which run there it is. */
+/** File in a run folder that came from a box. It names the box and the run there. */
 const ORIGIN = 'fetched.json';
 const originSchema = z.object({ box: z.string(), run: z.string(), begun: z.number() });
 
 export interface Brought {
   readonly name: string;
   readonly dir: string;
-  /** Files that travelled now, and all that are here by now. */
+  /** Number of files that were copied now, and of all files that are here. */
   readonly files: number;
   readonly all: number;
   readonly bytes: number;
-  /** Whether the run goes on over there, so that only samples and LoRA files are here. */
+  /** Whether the run is still live on the box, so that only samples and LoRA files are here. */
   readonly live: boolean;
   readonly state: string;
 }
@@ -44,7 +44,10 @@ export interface Bringing {
 
 type ManifestFile = Manifest['files'][number];
 
-/** @throws BoxError when it cannot be brought whole; what arrived is kept for the next time */
+/**
+ * Copies the run.
+ * @throws BoxError when it cannot be copied whole; files that arrived are kept for the next time
+ */
 export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
   const { run, runs, checkpoints, say } = bringing;
   const manifest = await askFar(far, { do: 'manifest', run, checkpoints }, manifestSchema);
@@ -62,7 +65,7 @@ export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
     const origin = { box: far.line.box.name, run: manifest.name, begun: manifest.begun };
     writeFileAtomic(join(dir, ORIGIN), `${JSON.stringify(origin)}\n`, 0o600);
   }
-  // A folder is a run once it has a plan, so that one comes last.
+  // A folder is a run once it has a plan, so the plan is copied last.
   const isPlan = ({ path }: ManifestFile) => (path === RUN_FILES.plan ? 1 : 0);
   for (const { path } of lacking.toSorted((a, b) => isPlan(a) - isPlan(b))) {
     makeFolder(dirname(join(dir, path)), 0o700);
@@ -74,7 +77,10 @@ export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
   return { name, dir, files: lacking.length, all: manifest.files.length, bytes, live, state };
 }
 
-/** The folder that a run gets here: its own from the last time, else one with its name. @throws UsageError */
+/**
+ * The folder for the run here: the one from the last time, else a new one with its name.
+ * @throws UsageError
+ */
 function placeFor(
   { name, begun }: Manifest,
   box: string,
@@ -94,7 +100,7 @@ function placeFor(
   });
 }
 
-/** Where a run folder came from; undefined for one that was trained here. */
+/** The origin of a run folder; undefined for a run that was trained here. */
 export function originOf(dir: string): z.output<typeof originSchema> | undefined {
   try {
     return originSchema.parse(JSON.parse(readFileSync(join(dir, ORIGIN), 'utf8')));
@@ -114,7 +120,10 @@ interface Fetching {
   readonly staging: string;
 }
 
-/** @throws BoxError when a file is not what the box said */
+/**
+ * Copies files into a folder.
+ * @throws BoxError when a file is not what the box announced
+ */
 async function fetchInto(
   far: Far,
   { manifest, lacking, staging }: Fetching,
@@ -147,7 +156,10 @@ async function fetchInto(
     });
 }
 
-/** Compares the LoRA files with the hashes that the run wrote down when it made them. @throws BoxError */
+/**
+ * Compares the LoRA files with the hashes that the run recorded when it made them.
+ * @throws BoxError
+ */
 function compareOutputs(dir: string, { files, name, live }: Manifest, { line: { box } }: Far): void {
   if (live) return;
   const exit = z

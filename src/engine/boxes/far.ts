@@ -1,11 +1,11 @@
-/** Asks our own program on a box: one request as JSON on its stdin, one line of JSON as the answer. */
+/** Calls our own program on a box: one request as JSON on its stdin, one line of JSON as the answer. */
 import { z } from 'zod';
 import { neutralise } from '../../base/text.ts';
 import { BoxError } from './faults.ts';
 import { type FarProgram, farCommand } from './program.ts';
 import { type BoxLine, type FarAnswer, overBreaks, runThere } from './ssh.ts';
 
-/** What our program over there is asked: `serve.ts` reads it. */
+/** A request to our program on a box, which `serve.ts` there reads. */
 export type FarRequest = Readonly<Record<string, unknown>> & { readonly do: FarAction };
 export type FarAction = 'missing' | 'take' | 'plant' | 'start' | 'manifest';
 
@@ -22,10 +22,13 @@ const errorSchema = z.object({
   }),
 });
 
-/** Milliseconds that hashing a large checkpoint, or making a run, may take over there. */
+/** Milliseconds for hashing a large checkpoint, or making a run, on a box. */
 const LIMIT = 3_600_000;
 
-/** @throws BoxError in the words of the box when it could not do it */
+/**
+ * Sends a request.
+ * @throws BoxError with the message of the box when it could not be done
+ */
 export async function askFar<T>(far: Far, request: FarRequest, answer: z.ZodType<T>): Promise<T> {
   const input = `${JSON.stringify({ ...request, sent: far.sent })}\n`;
   const words = farCommand(far, ['hosts', 'serve', '--json']);
@@ -35,7 +38,7 @@ export async function askFar<T>(far: Far, request: FarRequest, answer: z.ZodType
   });
 }
 
-/** The last line that is a document: a login may print something before it. */
+/** The answer in the last line that is a document, since a login may print something before it. */
 function readAnswer<T>({ line: { box } }: Far, { stdout, stderr, code }: FarAnswer, answer: z.ZodType<T>): T {
   const document = lastDocument(stdout);
   const failed = errorSchema.safeParse(document);
@@ -66,7 +69,7 @@ function lastDocument(text: string): unknown {
       try {
         return JSON.parse(text.slice(start, end + 1));
       } catch {
-        // What looked like the beginning was printed by somebody else.
+        // This line only looked like the beginning; something else printed it.
       }
     at = start + 1;
   }

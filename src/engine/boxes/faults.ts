@@ -1,11 +1,11 @@
-/** What ssh and rsync say, as something that a person can act on. Pure. */
+/** Turns messages of ssh and rsync into errors that a person can act on. Pure. */
 import { EnvironmentError } from '../../base/errors.ts';
 import { neutralise } from '../../base/text.ts';
 import type { Box } from './known.ts';
 
-/** Trouble with a box. Whoever may try again asks `passing`. */
+/** A problem with a box. */
 export class BoxError extends EnvironmentError {
-  /** Whether it may be gone in a moment: a line that broke, not a key that is refused. */
+  /** Whether another try may succeed: after a broken connection, but not after a refused key. */
   readonly passing: boolean;
 
   constructor(message: string, details: ConstructorParameters<typeof EnvironmentError>[1], passing = false) {
@@ -25,7 +25,7 @@ export function loginLine({ target, port, identity, jump }: Box): string {
   return [...words, target].join(' ');
 }
 
-/** The name by which ssh keeps the key of a machine. */
+/** The name under which ssh stores the host key of a machine. */
 function keyName({ target, port }: Box): string {
   const machine = target.slice(target.indexOf('@') + 1);
   return port === undefined || port === 22 ? machine : `'[${machine}]:${port}'`;
@@ -132,7 +132,7 @@ export const noRsync = (box: Box): BoxError =>
     nextSteps: ['Install it there, such as:', `${loginLine(box)} apt-get install -y rsync`],
   });
 
-/** The error for what ssh or rsync printed when it ended without success. */
+/** The error for the output of ssh or rsync after it failed. */
 export function lineFault(box: Box, printed: string): BoxError {
   const lines = printed
     .split('\n')

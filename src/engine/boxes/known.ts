@@ -1,4 +1,4 @@
-/** The boxes of a person: machines that are reached by SSH, kept in a file of the settings folder. */
+/** The boxes of a person: machines that are reached by SSH, stored in a file of the settings folder. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, UsageError } from '../../base/errors.ts';
@@ -8,7 +8,7 @@ import { readOurs } from '../../base/files/regular-file.ts';
 import { nearest } from '../../base/nearest.ts';
 import { typedPath } from '../../base/typed-path.ts';
 
-/** Names and addresses are words of ssh's command line, so none may begin with a dash or hold anything strange. */
+/** Names and addresses become arguments of ssh, so none may begin with a dash or contain unusual characters. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/;
 const USER = '[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}';
 const MACHINE = '(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,60}(?:%[A-Za-z0-9]{1,20})?)';
@@ -30,13 +30,16 @@ const boxSchema = z.strictObject({
 });
 const fileSchema = z.strictObject({ version: z.literal(1), boxes: z.array(boxSchema).max(1000) });
 
-/** A machine: how ssh reaches it, and the folder there that everything of ours lies in (a default when missing). */
+/** A machine: how ssh reaches it, and the folder for all our files there (a default when missing). */
 export type Box = z.output<typeof boxSchema>;
 
 const MOST_BYTES = 1 << 20;
 const fileOf = (config: string): string => join(config, 'boxes.json');
 
-/** All boxes by name. @throws EnvironmentError when their file is not what visiontrain writes */
+/**
+ * All boxes by name.
+ * @throws EnvironmentError when their file is not what visiontrain writes
+ */
 export function knownBoxes(config: string): Box[] {
   const path = fileOf(config);
   const bytes = readOurs(path, MOST_BYTES);
@@ -52,7 +55,10 @@ export function knownBoxes(config: string): Box[] {
   }
 }
 
-/** @throws UsageError that names the boxes there are */
+/**
+ * The box of that name.
+ * @throws UsageError that names the boxes there are
+ */
 export function findBox(name: string, config: string): Box {
   const all = knownBoxes(config);
   const found = all.find((box) => box.name === name);
@@ -91,7 +97,10 @@ const wrong = (message: string) =>
 
 const quoted = (text: string) => JSON.stringify(text);
 
-/** A box as it was typed, checked. @throws UsageError for what ssh could take for anything but an address */
+/**
+ * A box as it was typed, checked.
+ * @throws UsageError for a text that ssh could take for anything but an address
+ */
 export function typedBox({ name, target, port, identity, jump, home }: TypedBox): Box {
   if (name === 'slurm') throw wrong('slurm cannot name a box: --on slurm submits a job to a cluster.');
   if (!NAME.test(name)) throw wrong(`${quoted(name)} cannot name a box: letters, digits, dash and underscore can.`);
@@ -118,11 +127,11 @@ export function typedBox({ name, target, port, identity, jump, home }: TypedBox)
   throw wrong(`${quoted(home ?? '')} is no folder for --home: a whole path there, of plain letters.`);
 }
 
-/** The parts of `box:run`; undefined where the text is no such thing or names no box that is known. */
+/** The parts of `box:run`; undefined where the text has another form or names no known box. */
 export function boxAndRun(text: string, config: string): { readonly box: Box; readonly run: string } | undefined {
   const [, name, run] = /^([A-Za-z0-9][A-Za-z0-9_-]*):([^/\\].*)$/su.exec(text) ?? [];
   if (name === undefined || run === undefined) return undefined;
-  // A single letter is a drive of Windows unless a box has that name.
+  // A single letter before the colon is a drive of Windows, unless a box has that name.
   if (name.length === 1 && !knownBoxes(config).some((box) => box.name === name)) return undefined;
   return { box: findBox(name, config), run };
 }

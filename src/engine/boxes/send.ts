@@ -1,4 +1,4 @@
-/** Sends what a run needs to a box. A file that is there already, under whatever name, does not travel again. */
+/** Sends the files that a run needs to a box. A file that is already there, under any name, is not sent again. */
 import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -30,7 +30,10 @@ export interface Sending {
   readonly onShare?: (share: number) => void;
 }
 
-/** Sends travellers and returns where each of them is over there. @throws BoxError */
+/**
+ * Sends files and folders, and returns where each is on the box.
+ * @throws BoxError
+ */
 export async function sendAll(
   far: Far,
   travellers: readonly Traveller[],
@@ -59,7 +62,7 @@ async function sendContents(far: Far, files: readonly LocalFile[], { say, onShar
   const { box } = far.line;
   const contents = [...new Map(files.map((file) => [file.sha256, file])).values()];
   let wanted: readonly LocalFile[] = contents;
-  // A file that changed while it was hashed or sent arrives wrong, and is sent once more.
+  // A file that changed while it was hashed or sent does not match its hash, and is sent once more.
   for (let tried = 0; tried < 2 && wanted.length > 0; tried += 1) {
     const bare = wanted.map(({ sha256, bytes }) => ({ sha256, bytes }));
     const { missing, incoming, free } = await askFar(far, { do: 'missing', files: bare }, missingAnswer);
@@ -94,7 +97,7 @@ function tellSizes(all: readonly LocalFile[], lacking: readonly LocalFile[], nam
   return `Sending ${plural(lacking.length, 'file')} (${sum(lacking)}) to ${name}${known} …`;
 }
 
-/** Copies files under their hashes, by way of a folder of links to them. */
+/** Copies files under their hashes as names, by way of a folder of links to them. */
 async function sendByHash(
   { line }: Far,
   files: readonly LocalFile[],

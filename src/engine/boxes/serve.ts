@@ -1,4 +1,4 @@
-/** The far side: what a box does when another machine asks it, in the same version of the same program. */
+/** Answers requests on a box that come from another machine, with the same version of the same program. */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,9 +22,9 @@ const requestSchema = z.discriminatedUnion('do', [
   z.object({
     do: z.literal('start'),
     sent,
-    /** The same start asked for again, because the answer was lost, is done once. */
+    /** Identifies a start. If it is requested again because the answer was lost, it is done only once. */
     token: z.string().regex(/^[0-9a-f]{32}$/),
-    /** run.yaml as it was written, and the words of the command: `{spec}` stands for its path. */
+    /** The text of run.yaml, and the words of the command, in which `{spec}` stands for its path. */
     text: z.string(),
     words: z.array(z.string()).min(1).max(4000),
   }),
@@ -32,7 +32,10 @@ const requestSchema = z.discriminatedUnion('do', [
 ]);
 type Start = Extract<z.output<typeof requestSchema>, { do: 'start' }>;
 
-/** Answers one request. @throws VisiontrainError in words for a person of the other machine */
+/**
+ * Answers one request.
+ * @throws VisiontrainError with a message for the person at the other machine
+ */
 export async function serveBox(text: string, places: Places, env: NodeJS.ProcessEnv): Promise<object> {
   const request = requestSchema.parse(JSON.parse(text));
   makePrivateFolder(request.sent);
@@ -53,10 +56,10 @@ export async function serveBox(text: string, places: Places, env: NodeJS.Process
   }
 }
 
-/** How a command of ours ended. */
+/** The end of a command of ours. */
 export const startedSchema = z.object({ code: z.number(), stdout: z.string() });
 
-/** Runs a command of ours with a run.yaml, unless that was done for this token before. */
+/** Runs a command of ours with a run.yaml, unless that was already done for this token. */
 async function startOnce(request: Start, env: NodeJS.ProcessEnv): Promise<z.output<typeof startedSchema>> {
   const folder = join(request.sent, 'starts', request.token);
   const result = join(folder, 'result.json');
@@ -64,7 +67,7 @@ async function startOnce(request: Start, env: NodeJS.ProcessEnv): Promise<z.outp
   for (;;) {
     const held = claim(join(folder, 'lock'));
     if (!('claim' in held)) {
-      // The line broke while the command went on; it ends by itself.
+      // The connection broke while the command ran. The command ends by itself.
       await pause(200, undefined);
       continue;
     }

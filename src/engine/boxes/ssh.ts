@@ -1,4 +1,4 @@
-/** The person's own ssh: words for its command line, and commands that are run by it. */
+/** Calls the person's own ssh: its arguments, and commands that are run through it. */
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,24 +9,24 @@ import { pause } from '../../base/sleep.ts';
 import { BoxError, lineFault } from './faults.ts';
 import type { Box } from './known.ts';
 
-/** A box, and what is needed to reach it. */
+/** A box, and what is needed to connect to it. */
 export interface BoxLine {
   readonly box: Box;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
-  /** Called with each part of what our program over there prints for people. */
+  /** Called with the messages for people that our program on the box prints. */
   readonly heard?: ((text: string) => void) | undefined;
-  /** How often what broke is tried again; as often as ever where it is missing. */
+  /** Number of further tries after a broken connection; the usual number when missing. */
   readonly tries?: number | undefined;
-  /** Called with a sentence when the line broke and is tried again. */
+  /** Called with a sentence when the connection broke and is tried again. */
   readonly say?: ((text: string) => void) | undefined;
 }
 
-/** Longest path of a socket that every system takes, less the 17 signs that ssh adds while it makes one. */
+/** Longest path of a socket that every system accepts, minus the 17 characters that ssh adds while it makes one. */
 const MOST_SOCKET = 86;
 
 /**
- * A socket for one connection that all commands to a box share, in a folder of this user's alone; undefined where there
+ * The socket of one connection that all commands to a box share, in a folder of this user alone; undefined where there
  * can be none.
  */
 function controlPath(box: Box, env: NodeJS.ProcessEnv): string | undefined {
@@ -42,8 +42,8 @@ function controlPath(box: Box, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * Options of ssh for a box. Nothing is ever asked; a line that says nothing for 30 seconds is given up; what the
- * person's settings start or forward at a login is left out.
+ * Options of ssh for a box. ssh never asks a question; a connection that is silent for 30 seconds is closed; commands
+ * and forwarding in the person's ssh settings are turned off.
  */
 export function sshOptions(box: Box, env: NodeJS.ProcessEnv): string[] {
   const control = controlPath(box, env);
@@ -68,11 +68,12 @@ export function sshOptions(box: Box, env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * One word as the shell over there reads it, whichever it is: sh, bash, zsh, fish and csh agree on single quotes once
- * quotes and backslashes stand outside of them. @throws BoxError for a word that holds a control character
+ * One word quoted for the shell on the box, whichever it is: sh, bash, zsh, fish and csh agree on single quotes once
+ * quotes and backslashes stand outside of them.
+ * @throws BoxError for a word with a control character
  */
 export function farWord(word: string): string {
-  // At the beginning of a word zsh takes = for the path of a program.
+  // At the beginning of a word zsh replaces `=name` by the path of a program.
   if (/^(?!=)[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   if (/\p{Cc}/u.test(word))
     throw new EnvironmentError(`${JSON.stringify(word)} holds a sign that no command can.`, { id: 'box/name' });
@@ -90,7 +91,7 @@ export interface FarOptions {
   readonly input?: string;
   /** Milliseconds after which the command is given up; an hour when missing. */
   readonly limit?: number;
-  /** Called with each part of what the command prints to stdout, or to stderr. */
+  /** Called with each part of the command's stdout or stderr. */
   readonly printed?: ((text: string) => void) | undefined;
   readonly heard?: ((text: string) => void) | undefined;
 }
@@ -98,7 +99,10 @@ export interface FarOptions {
 const LONGEST = 3_600_000;
 const MOST_PRINTED = 64 << 20;
 
-/** Runs a program of this machine for a box, and returns how it ended. @throws EnvironmentError when it is not installed */
+/**
+ * Runs a program of this machine for a box, and returns its end.
+ * @throws EnvironmentError when it is not installed
+ */
 export async function runHere(
   line: Pick<BoxLine, 'env' | 'signal'>,
   argv: readonly [string, ...string[]],
@@ -121,7 +125,7 @@ export async function runHere(
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', resolve);
-      // The shared connection lives on in the background and may keep these pipes open.
+      // The shared connection stays open in the background and may keep these pipes open.
       child.once('exit', (ended) => setTimeout(() => resolve(ended), 300));
     });
     line.signal?.throwIfAborted();
@@ -138,10 +142,13 @@ export async function runHere(
   }
 }
 
-/** Code with which ssh ends when it failed itself. */
+/** Exit code of ssh when ssh itself failed. */
 export const SSH_FAILED = 255;
 
-/** Runs a command on a box. @throws BoxError when the box cannot be reached or the line breaks */
+/**
+ * Runs a command on a box.
+ * @throws BoxError when the box cannot be reached or the connection breaks
+ */
 export async function runThere(line: BoxLine, words: readonly string[], asked: FarOptions = {}): Promise<FarAnswer> {
   const { box, env } = line;
   const command = words.map(farWord).join(' ');
@@ -150,10 +157,13 @@ export async function runThere(line: BoxLine, words: readonly string[], asked: F
   return answer;
 }
 
-/** Milliseconds before each further try on a line that broke. */
+/** Milliseconds to wait before each further try after a broken connection. */
 const WAITS = [500, 2000, 5000, 15_000, 30_000, 60_000];
 
-/** Does what may be done twice, again while the line breaks. @throws BoxError that does not pass, or came too often */
+/**
+ * Runs a job that may be repeated, and repeats it when the connection breaks.
+ * @throws BoxError that another try cannot mend, or that came too often
+ */
 export async function overBreaks<T>(line: BoxLine, job: () => Promise<T>): Promise<T> {
   for (let tried = 0; ; tried += 1) {
     try {

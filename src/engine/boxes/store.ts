@@ -1,6 +1,6 @@
 /**
- * What was sent to this machine, by content: a file travels once, whatever it is called and wherever it is used. Trees of
- * links to these files are the folders that a run.yaml names. This is the far side of `send.ts`.
+ * Stores files that were sent to this machine by content: a file is sent once, whatever its name and use. A run.yaml
+ * names folders of links to these files. It runs on the box, as the counterpart of `send.ts`.
  */
 import { existsSync, statSync } from 'node:fs';
 import { chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
@@ -13,10 +13,10 @@ import { statOf } from '../../base/files/stat.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 export const contentSchema = z.object({ sha256, bytes: z.number().int().min(0) });
-/** A file of which only the content counts. */
+/** A file identified by its content. */
 export type Content = z.output<typeof contentSchema>;
 
-/** A path inside a tree: it can lead nowhere else. */
+/** A relative path that stays inside its folder. */
 const inside = z
   .string()
   .max(4096)
@@ -24,7 +24,7 @@ const inside = z
   .refine((path) => path.split('/').every((part) => part !== '.' && part !== '..'), 'leads out of its folder');
 
 export const treeSchema = z.object({
-  /** Name of the folder (or of the only file) as it was on the other machine. */
+  /** Name of the folder (or of the only file) on the other machine. */
   name: inside.refine((name) => !name.includes('/')),
   /** Whether it is a single file, whose path is then the name. */
   single: z.boolean(),
@@ -33,17 +33,19 @@ export const treeSchema = z.object({
 export type Tree = z.output<typeof treeSchema>;
 
 const storeOf = (sent: string, hash: string): string => join(sent, 'store', hash.slice(0, 2), hash);
-/** Folder that rsync writes into; what is there may be half a file. */
+/** Folder that rsync writes into; its files may be incomplete. */
 export const incomingOf = (sent: string): string => join(sent, 'incoming');
 
-/** Which of the files are not here yet, and the room that there is for them. */
+/** The files that are not here yet, and the free space for them. */
 export function missingHere(sent: string, wanted: readonly Content[]) {
   makeFolder(incomingOf(sent), 0o700);
   const missing = wanted.filter(({ sha256: hash, bytes }) => statOf(storeOf(sent, hash))?.size !== bytes);
   return { missing: missing.map((one) => one.sha256), incoming: incomingOf(sent), free: freeBytes(sent) };
 }
 
-/** Takes what arrived into the store if it is what it should be, and removes it if it is not. Returns what is not. */
+/**
+ * Moves files that arrived into the store if their hashes are right, and removes the others. Returns the removed ones.
+ */
 export async function takeIn(sent: string, arrived: readonly Content[]): Promise<{ readonly bad: readonly string[] }> {
   const bad: string[] = [];
   for (const { sha256: hash, bytes } of arrived) {
@@ -62,7 +64,10 @@ export async function takeIn(sent: string, arrived: readonly Content[]): Promise
   return { bad };
 }
 
-/** Makes a folder of links to stored files, once for the same content, and returns the path of what it stands for. */
+/**
+ * Makes a folder of links to stored files, once for the same content, and returns the path of the folder or of its
+ * single file.
+ */
 export async function plantTree(sent: string, { name, single, files }: Tree): Promise<string> {
   const id = sha256OfText(JSON.stringify([name, single, files.map(({ path, sha256: hash }) => [path, hash])]));
   const folder = join(sent, 'trees', id.slice(0, 24));
@@ -79,14 +84,14 @@ export async function plantTree(sent: string, { name, single, files }: Tree): Pr
   try {
     await rename(half, folder);
   } catch (error) {
-    // Another command planted the same tree meanwhile.
+    // Another command made the same folder meanwhile.
     await rm(half, { recursive: true, force: true });
     if (!existsSync(folder)) throw error;
   }
   return whole;
 }
 
-/** Some disks have no second names, and others take only so many for one file. */
+/** Makes a hard link, or a copy: some disks have no hard links, others allow only so many for one file. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);

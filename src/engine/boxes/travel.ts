@@ -1,4 +1,4 @@
-/** What a run needs that lies on this machine only, and how its run.yaml names it over there. */
+/** Lists the files that a run needs and that are only on this machine, and how its run.yaml names them on the box. */
 
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -14,15 +14,15 @@ import { isImage } from '../dataset/names.ts';
 import { walkFolder } from '../dataset/walk.ts';
 
 export interface Traveller {
-  /** Absolute path of a file or folder here. */
+  /** Absolute path of a file or folder on this machine. */
   readonly path: string;
-  /** Absolute paths of its files; one for a file. */
+  /** Absolute paths of its files; a single one for a file. */
   readonly files: readonly string[];
 }
 
 export interface Travel {
   readonly travellers: readonly Traveller[];
-  /** Texts for `--set` that name everything where it will be. */
+  /** Texts for `--set` that name all files by their paths on the box. */
   readonly overrides: (placed: ReadonlyMap<string, string>) => readonly string[];
 }
 
@@ -34,19 +34,22 @@ export interface TravelInput {
   readonly places: Places;
 }
 
-/** Files beside images that say something of them. */
+/** Extensions of files beside images that describe them. */
 const BESIDE = new Set(['.txt', '.caption', '.json', '.jsonl', '.csv', '.parquet', '.tsv', '.tags']);
-/** Files of a model's folder. */
+/** Extensions of files in a model's folder. */
 const OF_MODEL = new Set(['.safetensors', '.json', '.txt', '.model', '.onnx', '.csv']);
 
-/** The list of LoRAs to merge with their paths over there, where there are any. */
+/** The list of LoRAs to merge, with their paths on the box; empty where there are none. */
 const mergedPaths = ({ model }: RunSpec, there: (path: string) => string) =>
   model.merge_loras.length === 0 ? [] : [model.merge_loras.map((lora) => ({ ...lora, path: there(lora.path) }))];
 
-/** Keys of models that are set in a way of their own. */
+/** Keys with files that are set in a way of their own. */
 const APART: ReadonlySet<string> = new Set(['training.init_lora', 'model.merge_loras']);
 
-/** @throws UsageError for what cannot be sent */
+/**
+ * Lists the files.
+ * @throws UsageError for a path that cannot be sent
+ */
 export function travelOf(input: TravelInput): Travel {
   const { spec, dir, places } = input;
   refuseLocalPrograms(spec);
@@ -64,7 +67,7 @@ export function travelOf(input: TravelInput): Travel {
   const isWanted = (name: string) =>
     isImage(name) || BESIDE.has(extname(name).toLowerCase()) || name.toLowerCase().endsWith(ending);
   const models = modelPaths(input);
-  // A folder inside of another travels with it, and keeps its place in it.
+  // A folder inside another one is sent with it, and keeps its place in it.
   const roots = [...new Set(images)].filter((path) => !images.some((other) => isInside(path, other)));
   const travellers = [
     ...roots.map((path) => ({ path, files: filesOf(path, isWanted, places) })),
@@ -109,7 +112,7 @@ export function travelOf(input: TravelInput): Travel {
   };
 }
 
-/** Models that lie on this machine, by the key that names them. Entries of the built-in list are fetched over there. */
+/** Models on this machine, by the key that names them. Entries of the built-in list are fetched by the box itself. */
 function modelPaths({ spec, dir, registry, places }: TravelInput): Map<string, string> {
   const found = new Map<string, string>();
   const { model, captions, training } = spec;
@@ -138,7 +141,10 @@ function modelPaths({ spec, dir, registry, places }: TravelInput): Map<string, s
   return found;
 }
 
-/** Programs of hooks that are named by a path are not sent. @throws UsageError */
+/**
+ * Refuses hooks that name a program by its path, since programs are not sent.
+ * @throws UsageError
+ */
 function refuseLocalPrograms({ hooks }: RunSpec): void {
   for (const [name, list] of Object.entries(hooks))
     for (const { run } of list) {
@@ -168,7 +174,7 @@ function filesOf(path: string, isWanted: (name: string) => boolean, { home }: Pl
   return folders.flatMap((one) => one.files.filter(isWanted).map((name) => join(path, one.path, name))).sort();
 }
 
-/** Where a path of this machine is over there: itself, or inside of a folder that was sent. */
+/** The path on the box for a path of this machine: its own place, or one inside a folder that was sent. */
 function placeOf(path: string, placed: ReadonlyMap<string, string>): string {
   for (let at = path; ; at = dirname(at)) {
     const there = placed.get(at);
@@ -177,5 +183,5 @@ function placeOf(path: string, placed: ReadonlyMap<string, string>): string {
   }
 }
 
-/** Name of a traveller's folder or file over there. */
+/** Name of a sent folder or file on the box. */
 export const travelName = (path: string): string => basename(path) || 'root';

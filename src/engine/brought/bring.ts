@@ -1,4 +1,4 @@
-/** Data sets that are no folder: archives, parquet files and repositories of a hub become a folder of ours. */
+/** Turns data sets that are no folder (archives, parquet files and repositories of a hub) into a folder of ours. */
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../base/files/hash.ts';
@@ -10,8 +10,8 @@ import { isBrought, unpackerOf } from './unpackers.ts';
 const HUB = /^hf:(.+)$/u;
 
 /**
- * The folder that a path stands for: itself where it is a folder, else what it was unpacked or fetched into.
- * @throws UsageError, DownloadError or EnvironmentError; the same call goes on where this one stopped
+ * The folder for a path: the path itself when it is a folder, else the folder into which it was unpacked or fetched.
+ * @throws UsageError, DownloadError or EnvironmentError; the next call continues where this one stopped
  */
 export async function broughtFolder(path: string, dir: string, bringing: BringInput): Promise<string> {
   const repository = HUB.exec(path)?.[1];
@@ -37,17 +37,20 @@ export async function broughtFolder(path: string, dir: string, bringing: BringIn
   return store.files;
 }
 
-/** Changes the paths of a spec's data sets; it is called again where a spec is filled anew. */
+/** Replaces the paths of a spec's data sets. It is applied again when a spec is filled again. */
 export type WithPaths = (spec: RunSpec) => RunSpec;
 
 export interface BroughtDatasets {
-  /** The spec with a folder in the place of each data set. */
+  /** Replaces each data set by its folder. */
   readonly asFolders: WithPaths;
-  /** The spec with each data set as it was named, files by absolute paths: what a run.yaml is to say. */
+  /** Replaces each folder by the data set's name, files by absolute paths: the form for a run.yaml. */
   readonly asNamed: WithPaths;
 }
 
-/** @returns undefined where every data set of the spec is a folder already */
+/**
+ * Brings all data sets of a spec.
+ * @returns undefined where every one is already a folder
+ */
 export async function bringDatasets(
   spec: RunSpec,
   dir: string,
@@ -66,7 +69,7 @@ export async function bringDatasets(
       folders.set(path, await broughtFolder(path, dir, bringing));
   const full = (path: string) => (HUB.test(path) ? path : resolve(dir, path));
   const root = folders.get(dataset.path);
-  // A source or the masks may be a folder of the data set itself: pictures.zip/10_fox.
+  // A source or the masks may be a folder inside the data set itself: pictures.zip/10_fox.
   if (root !== undefined)
     for (const path of [
       ...dataset.sources.map((source) => source.path),

@@ -1,21 +1,27 @@
-/** What an archive may hold: plain files with names that stay inside, none of them twice, and not too much. Pure. */
+/**
+ * Limits on the entries of an archive: plain files with names that stay inside, none of them twice, and not too many
+ * bytes. Pure.
+ */
 import { UsageError, VisiontrainError } from '../../base/errors.ts';
 import { formatBytes, shorten } from '../../base/text.ts';
 import { isPassedOver } from '../dataset/walk.ts';
 
 /** Most files of an archive. */
 const MOST_FILES = 1_000_000;
-/** Longest name of one folder or file in bytes, as file systems have it. */
+/** Longest name of one folder or file in bytes, as in file systems. */
 const MOST_NAME = 255;
-/** Most folders in each other. */
+/** Deepest nesting of folders. */
 const MOST_DEPTH = 64;
-/** What an archive may become in any case, and how many times its own size. Pictures are compressed already. */
+/**
+ * Bytes that any archive may unpack to, and (below) how many times its own size. Images are compressed already, so
+ * more is suspicious.
+ */
 const FREE_BYTES = 256 << 20;
 const MOST_RATIO = 100;
 
 export type EntryKind = 'file' | 'folder' | 'link' | 'other';
 
-/** Watches over the entries of one archive while they are read. */
+/** Checks the entries of one archive while they are read. */
 export class Entries {
   readonly #archive: string;
   readonly #size: number;
@@ -23,15 +29,19 @@ export class Entries {
   readonly #folders = new Set<string>();
   #bytes = 0;
 
-  /** @param size bytes of the archive itself */
+  /**
+   * Starts with an empty archive.
+   * @param size bytes of the archive itself
+   */
   constructor(archive: string, size: number) {
     this.#archive = archive;
     this.#size = size;
   }
 
   /**
-   * The path of an entry with forward slashes; undefined where it is not unpacked: a folder, or what systems leave.
-   * @throws UsageError for what was made to do harm
+   * The path of an entry with forward slashes; undefined for entries that are not unpacked: folders, and files that
+   * systems leave behind.
+   * @throws UsageError for an entry that was made to do harm
    */
   take(name: string, kind: EntryKind): string | undefined {
     const path = name.replace(/^(\.\/)+/u, '').replace(kind === 'folder' ? /\/+$/u : /$^/u, '');
@@ -50,7 +60,10 @@ export class Entries {
     return path;
   }
 
-  /** Counts bytes that come out of the archive. @throws UsageError when they are too many for it */
+  /**
+   * Counts unpacked bytes.
+   * @throws UsageError when there are too many for the archive's size
+   */
   count(bytes: number): void {
     this.#bytes += bytes;
     const most = Math.max(FREE_BYTES, MOST_RATIO * this.#size);
@@ -75,11 +88,11 @@ function kindProblem(kind: EntryKind): string | undefined {
   return kind === 'file' ? undefined : 'is no plain file';
 }
 
-/** What is wrong with the name of an entry, in words that follow it. */
+/** What is wrong with the name of an entry, in words that follow it; undefined when nothing is. */
 function nameProblem(path: string): string | undefined {
   if (path === '' || path.endsWith('/')) return 'is no name of a file';
   if (path.startsWith('/') || /^[A-Za-z]:/u.test(path) || path.includes('\\')) return 'is a path of its own';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are to be refused
   if (/[\u0000-\u001f\u007f]/u.test(path)) return 'has control characters in its name';
   const names = path.split('/');
   if (names.some((name) => name === '..' || name === '.' || name === '')) return 'leads out of the archive';
@@ -102,7 +115,9 @@ export const damaged = (archive: string, why: string, cause?: unknown) =>
     cause,
   });
 
-/** What the disk or the person says is told as it is; what a reader says is about the archive. */
+/**
+ * The error to report: errors of the disk and of the person are passed on; errors of a reader are about the archive.
+ */
 export function archiveError(error: unknown, archive: string, signal: AbortSignal): unknown {
   const { syscall, message } = error as NodeJS.ErrnoException;
   return error instanceof VisiontrainError || signal.aborted || syscall !== undefined

@@ -1,4 +1,4 @@
-/** A data set of a Hugging Face hub, at one commit, as a folder of ours. */
+/** Fetches a data set of a Hugging Face hub, at one commit, as a folder of ours. */
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,15 +26,15 @@ import { isPassedOver } from '../dataset/walk.ts';
 import { type BringInput, StoreFolder } from './store.ts';
 import { isUnpacked, unpackerOf } from './unpackers.ts';
 
-/** `owner/name`, `owner/name@revision`, `owner/name/folder/in/it`. */
+/** Matches `owner/name`, `owner/name@revision`, `owner/name/folder/in/it`. */
 const ID = /^([\w.-]+\/[\w.-]+)(?:@([^/\s]+))?(?:\/(.+))?$/u;
-/** What a data set needs beside images: captions, and the tables of them. */
+/** Files of a data set beside images: captions, and tables of captions. */
 const WORDS = /\.(txt|caption|json|jsonl|csv)$/iu;
 /** Most files of a repository. */
 const MOST_FILES = 500_000;
-/** Most bytes of a file that is no large one on the hub, and is read at once. */
+/** Most bytes of a file outside of large file storage, which is read into memory. */
 const MOST_SMALL = 32 << 20;
-/** Small files that are asked for at the same time. */
+/** Small files that are fetched at the same time. */
 const SIDE_BY_SIDE = 8;
 const TRIES = 4;
 const FIRST_WAIT_MS = 500;
@@ -53,8 +53,9 @@ interface Job extends BringInput {
 }
 
 /**
- * The folder that holds the data set `owner/name`.
- * @throws UsageError for what is no id or holds no images; DownloadError when the hub cannot give it
+ * The folder with the data set `owner/name`.
+ * @throws UsageError for a text that is no id, or a data set without images; DownloadError when the hub cannot serve
+ *   it
  */
 export async function fetchDataset(id: string, bringing: BringInput): Promise<string> {
   const [, repo, revision = 'main', inner = ''] = ID.exec(id) ?? [];
@@ -66,7 +67,7 @@ export async function fetchDataset(id: string, bringing: BringInput): Promise<st
   const settings = downloadSettings(bringing.env);
   const pointer = join(bringing.places.home, 'datasets', `hub-${sha256OfText(id)}.json`);
   const known = knownFolder(pointer, bringing);
-  // A commit never changes, and without a network what was fetched last is what there is.
+  // A commit never changes. Without a network, the last fetched commit is used.
   if (known !== undefined && (settings.offline || /^[0-9a-f]{40}$/u.test(revision))) return known;
   const client = createClient(settings, bringing.env);
   try {
@@ -126,7 +127,10 @@ async function fetched(job: Job, pointer: string): Promise<string> {
   return store.files;
 }
 
-/** The images with their captions, else the archives and parquet files. @throws UsageError where there are neither */
+/**
+ * The images with their captions, else the archives and parquet files.
+ * @throws UsageError where there are neither
+ */
 function choose(files: readonly Listed[], { wanted: { repo, inner } }: Job): readonly Listed[] {
   const inside = files.filter(
     ({ path }) => (inner === '' || path.startsWith(`${inner}/`)) && !path.split('/').some(isPassedOver),
@@ -178,7 +182,7 @@ async function fetchAll(chosen: readonly Listed[], job: Job, store: StoreFolder)
   if (isArchive) await unpackAll(chosen, job, store);
 }
 
-/** Each archive into a folder named for it. */
+/** Unpacks each archive into a folder named after it. */
 async function unpackAll(chosen: readonly Listed[], { tools }: Job, store: StoreFolder): Promise<void> {
   for (const { path } of chosen) {
     const raw = [join(store.dir, 'raw', path), store.at(path)].find((one) => statOf(one) !== undefined);
@@ -207,7 +211,7 @@ async function fetchLarge(file: Listed, { wanted, settings, places, env, tools }
   );
 }
 
-/** A file that the hub keeps in git: its blob's SHA-1, by which the commit names it, is compared. */
+/** Fetches a file that the hub keeps in git, and compares it with the SHA-1 of its git blob. */
 async function fetchSmall(file: Listed, { wanted, settings, env, client, tools }: Job, to: string): Promise<void> {
   const [address] = addresses([sourceOf(wanted, file.path)], file.path, settings, env);
   if (address === undefined) throw new Error('a source has an address');

@@ -1,23 +1,28 @@
-/** Opens zip files that anybody may have made; what their reader says becomes an error about the archive. */
+/** Opens zip files that may come from anybody; errors of the zip reader become errors about the archive. */
 import { closeSync, fstatSync } from 'node:fs';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { shorten } from '../../base/text.ts';
 
-/** The errors of whoever reads the archive. Each takes the path, and what is wrong in words that end a sentence. */
+/**
+ * Makes the errors of the calling module. Each function takes the path, and the problem in words that end a sentence.
+ */
 export interface ZipErrors {
   readonly damaged: (path: string, why: string, cause?: unknown) => Error;
   readonly unsafe: (path: string, why: string) => Error;
 }
 
-/** What the reader says of a name that is not taken, each in words that follow the name. */
+/** The reader's messages about refused names, each with our words that follow the name. */
 const NAMES: readonly (readonly [RegExp, string])[] = [
   [/^absolute path: /u, 'is a path of its own'],
   [/^invalid relative path: /u, 'leads out of it'],
   [/^invalid characters in fileName: /u, 'is no name of a file'],
 ];
 
-/** Opens the file, hands it over with its size in bytes, and closes it. @throws the archive's errors, or what `use` throws */
+/**
+ * Opens the file, passes it on with its size in bytes, and closes it.
+ * @throws the archive's errors, or those of `use`
+ */
 export async function withZip<T>(
   path: string,
   errors: ZipErrors,
@@ -38,7 +43,10 @@ export async function withZip<T>(
   }
 }
 
-/** The entries, read from the directory of the archive. @throws the archive's errors */
+/**
+ * Yields the entries of the archive's directory.
+ * @throws the archive's errors
+ */
 export async function* zipEntries(zip: ZipFile, path: string, errors: ZipErrors): AsyncGenerator<Entry> {
   try {
     yield* zip.eachEntry();

@@ -1,6 +1,6 @@
 /**
- * Unpacks parquet files as Hugging Face keeps data sets of images in them: a column with the bytes of each image, and one
- * with its caption.
+ * Unpacks parquet files in which Hugging Face keeps data sets of images: a column with the bytes of each image, and
+ * one with its caption.
  */
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { openGivenLater } from '../../base/files/regular-file.ts';
@@ -9,13 +9,16 @@ import { unpackers as compressors } from '../dataset/words/parquet-table.ts';
 import { archiveError, damaged, Entries } from './entries.ts';
 import type { Unpacking } from './store.ts';
 
-/** Columns whose text is a caption: our usual keys, and what captioned sets of the hub call it. */
+/** Names of caption columns: our usual keys, and names that captioned data sets of the hub use. */
 const CAPTIONS: readonly string[] = [...WORD_KEYS, 'captions', 'description', 'additional_feature'];
 const IMAGES: readonly string[] = ['image', 'img', 'jpg', 'png', 'webp', 'picture', 'pixel_values'];
-/** Most bytes of a group of rows, which is held in memory whole. */
+/** Most bytes of a row group, which is held in memory as a whole. */
 const MOST_GROUP = 2 ** 31;
 
-/** @throws UsageError for what is no parquet file, or one without images */
+/**
+ * Unpacks a file.
+ * @throws UsageError for a file that is no parquet, or has no images
+ */
 export async function unpackParquet({ path, size, store, progress, signal }: Unpacking): Promise<number> {
   const handle = await openGivenLater(path);
   const file: AsyncBuffer = {
@@ -75,7 +78,7 @@ export async function unpackParquet({ path, size, store, progress, signal }: Unp
   }
 }
 
-/** The columns of images and of captions, by what they hold and then by their names. */
+/** The columns of images and of captions, found by their types and then by their names. */
 function columnsOf(path: string, { schema }: FileMetaData) {
   const top: { readonly name: string; readonly inner: readonly string[]; readonly type: string | undefined }[] = [];
   for (let i = 1; i < schema.length; ) {
@@ -94,7 +97,7 @@ function columnsOf(path: string, { schema }: FileMetaData) {
   return { image: image.name, caption: caption?.name };
 }
 
-/** The index behind an element of a schema and all that lies in it. */
+/** The index after an element of a schema and everything inside it. */
 function skip(schema: FileMetaData['schema'], at: number): number {
   let next = at + 1;
   for (let children = schema[at]?.num_children ?? 0; children > 0; children -= 1) next = skip(schema, next);
@@ -106,7 +109,7 @@ function imageBytes(value: unknown): Buffer | undefined {
   return bytes instanceof Uint8Array && bytes.length > 0 ? Buffer.from(bytes) : undefined;
 }
 
-/** Where an image has several captions, the first one is taken. */
+/** The caption; if an image has several, the first one. */
 function captionOf(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one.includes(' '))) return value[0];
@@ -124,7 +127,10 @@ const MAGIC: readonly (readonly [string, RegExp])[] = [
   ['.heic', /^[\s\S]{4}ftyp(hei|mif1)/u],
 ];
 
-/** The ending for what the bytes are. What is unknown gets one that is looked at: the scan tells what is wrong. */
+/**
+ * The file ending for an image's bytes. Unknown bytes get the ending of an image, so that the scan reports what is
+ * wrong.
+ */
 function endingOf(bytes: Buffer): string {
   const head = bytes.subarray(0, 16).toString('latin1');
   return MAGIC.find(([, magic]) => magic.test(head))?.[0] ?? '.jpg';

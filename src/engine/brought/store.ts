@@ -1,6 +1,6 @@
 /**
- * Where data sets lie that are no folder of the person's own: each in a folder of ours that is named for its content, so
- * that the same archive under another name is found again.
+ * Stores data sets that are no folder of the person's own. Each lies in a folder of ours named by its content, so that
+ * the same archive under another name is found again.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -30,12 +30,12 @@ export interface BringInput {
   readonly tools: StepTools;
 }
 
-/** The file that is written last, when everything is in its place. */
+/** The file that is written last, when the data set is complete. */
 const WHOLE = 'whole.json';
-/** Bytes between two looks at the free space of the disk. */
+/** Bytes between two checks of the disk's free space. */
 const LOOK_EVERY = 64 << 20;
 
-/** Called with each part before it is written, and with the last one written; both may throw. */
+/** Called with each part before it is written, and after the last one; both may throw. */
 interface Checks {
   readonly onPart?: (part: Buffer) => void;
   readonly onEnd?: () => void;
@@ -60,19 +60,20 @@ export class StoreFolder {
   #unlooked = LOOK_EVERY;
 
   /**
-   * @param id SHA-256 of what is brought, or of what names it without doubt
-   * @param name what the folder of its files is called, from which a trigger is made up
+   * The folder for a data set.
+   * @param id SHA-256 of its content, or of something that identifies the content
+   * @param name name of the folder with its files, from which a trigger may be made
    */
   constructor(places: Pick<Places, 'home'>, id: string, { name = 'files', below = '' } = {}) {
     this.dir = join(places.home, 'datasets', id);
-    // The same content keeps the name that it came with first.
+    // The same content keeps the name under which it first came.
     this.#name = nameIn(join(this.dir, WHOLE)) ?? (/^[\w.-]+$/u.test(name) && !name.startsWith('.') ? name : 'files');
     this.files = join(this.dir, this.#name, ...below.split('/'));
     this.#places = places;
     this.#id = id;
   }
 
-  /** The same folder, whose files go into a folder in it. */
+  /** The same store, with files going into a sub-folder. */
   below(path: string): StoreFolder {
     return new StoreFolder(this.#places, this.#id, { name: this.#name, below: path });
   }
@@ -86,12 +87,15 @@ export class StoreFolder {
     makeFolder(this.files, 0o700);
   }
 
-  /** @param what where it came from, for those who look into the folder */
+  /**
+   * Marks the data set as complete.
+   * @param what its origin, for people who look into the folder
+   */
   end(what: Readonly<Record<string, unknown>>): void {
     writeFileAtomic(join(this.dir, WHOLE), `${JSON.stringify({ folder: this.#name, ...what })}\n`, 0o600);
   }
 
-  /** Whether a file of that many bytes is there: an earlier try put it there whole. */
+  /** Whether a file of that many bytes is there, which an earlier try wrote as a whole. */
   has(path: string, bytes: number | undefined): boolean {
     const found = statOf(this.#at(path));
     return found?.isFile() === true && (bytes === undefined || found.size === bytes);
@@ -103,9 +107,7 @@ export class StoreFolder {
     return full;
   }
 
-  /**
-   * Writes a file whole or not at all: where a check throws, nothing is left of it.
-   */
+  /** Writes a file whole or not at all: when a check throws, the part is removed. */
   async write(path: string, parts: Readable | Iterable<Buffer>, { onPart, onEnd }: Checks = {}): Promise<void> {
     const temporary = join(this.dir, 'part');
     const full = this.at(path);
@@ -127,7 +129,10 @@ export class StoreFolder {
     renameSync(temporary, full);
   }
 
-  /** @throws EnvironmentError where the disk would become full */
+  /**
+   * Checks the free space.
+   * @throws EnvironmentError when the disk would become full
+   */
   #room(bytes: number): void {
     this.#unlooked += bytes;
     if (this.#unlooked < LOOK_EVERY) return;

@@ -1,4 +1,4 @@
-/** Unpacks tar files, plain or compressed by gzip or zstd, that anybody may have made. */
+/** Unpacks tar files, plain or compressed by gzip or zstd, that may come from anybody. */
 import { createReadStream } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -15,10 +15,13 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
   link: 'link',
   symlink: 'link',
 };
-/** Most bytes of a file that nothing but text is made of; a larger one is no picture either. */
+/** Most bytes of a file; no image is larger. */
 const MOST_FILE = 2 ** 32;
 
-/** @throws UsageError for what is damaged or was made to do harm */
+/**
+ * Unpacks an archive.
+ * @throws UsageError for one that is damaged or was made to do harm
+ */
 export async function unpackTar({ path, size, store, progress, signal }: Unpacking): Promise<number> {
   const entries = new Entries(path, size);
   const archive = createReadStream(path, { fd: openGiven(path) });
@@ -28,7 +31,7 @@ export async function unpackTar({ path, size, store, progress, signal }: Unpacki
   });
   const tar = extract();
   const unpacked = expanding(path);
-  // The pipeline ends with an error of any part; reading the entries tells of it too.
+  // The pipeline rejects with an error of any part; reading the entries reports the same error.
   const piped = pipeline(archive, unpacked, tar, { signal });
   piped.catch(() => {});
   try {

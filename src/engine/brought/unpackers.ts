@@ -1,11 +1,11 @@
-/** Which files are unpacked, and by what. */
+/** Decides which files are unpacked, and by which module. */
 import { absolute } from '../../base/paths.ts';
 import type { Unpacking } from './store.ts';
 
-/** Unpacks an archive, and says how many files it held. */
+/** Loads a function that unpacks an archive and returns the number of its files. */
 type Unpacker = () => Promise<(unpacking: Unpacking) => Promise<number>>;
 
-/** The kinds of files that are unpacked, by their names. What reads them is loaded when one is met. */
+/** The unpackers by file name. Each is loaded when it is needed. */
 const UNPACKERS: readonly (readonly [RegExp, Unpacker])[] = [
   [/\.zip$/iu, async () => (await import('./zip.ts')).unpackZip],
   [/\.(tar|tgz|tar\.gz|tzst|tar\.zst)$/iu, async () => (await import('./tar.ts')).unpackTar],
@@ -15,17 +15,20 @@ const UNPACKERS: readonly (readonly [RegExp, Unpacker])[] = [
 /** Whether a file of that name is unpacked. */
 export const isUnpacked = (path: string): boolean => UNPACKERS.some(([ending]) => ending.test(path));
 
-/** What unpacks a file of that name; undefined where nothing does. */
+/** The unpacker for a file of that name; undefined where there is none. */
 export const unpackerOf = async (path: string) => UNPACKERS.find(([ending]) => ending.test(path))?.[1]();
 
-/** Archives that are told apart, and not read. */
+/** Archives that are recognised but cannot be unpacked. */
 const OTHERS = /\.(rar|7z|tar\.(xz|bz2|lz|lzma)|txz|tbz2?)$/iu;
 
-/** Whether a path of run.yaml, or a typed one, is to be brought before it can be scanned. */
+/** Whether a path in run.yaml, or a typed one, must be unpacked or fetched before it can be scanned. */
 export function isBrought(path: string): boolean {
   return path.startsWith('hf:') || isUnpacked(path) || OTHERS.test(path);
 }
 
-/** The absolute path of what was typed; the id of a data set on a hub stays one. @throws UsageError */
+/**
+ * The absolute path for a typed text; the id of a data set on a hub stays as it is.
+ * @throws UsageError
+ */
 export const dataPlace = (typed: string, at: { readonly cwd: string }): string =>
   typed.startsWith('hf:') ? typed.trim() : absolute(typed, at);

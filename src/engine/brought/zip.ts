@@ -1,4 +1,4 @@
-/** Unpacks zip files that anybody may have made. */
+/** Unpacks zip files that may come from anybody. */
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { shorten } from '../../base/text.ts';
@@ -10,7 +10,7 @@ const ERRORS = { damaged, unsafe };
 const STORED = 0;
 const DEFLATED = 8;
 const TYPE = 0o170000;
-/** Types in the mode that Unix keeps; programs of other systems leave it 0. */
+/** File types in a Unix mode; programs of other systems leave the mode 0. */
 const KINDS = new Map<number, EntryKind>([
   [0, 'file'],
   [0o100000, 'file'],
@@ -18,7 +18,10 @@ const KINDS = new Map<number, EntryKind>([
   [0o120000, 'link'],
 ]);
 
-/** @throws UsageError for what is damaged or was made to do harm, before the first file is written where it can be told */
+/**
+ * Unpacks an archive.
+ * @throws UsageError for one that is damaged or was made to do harm, if possible before the first file is written
+ */
 export async function unpackZip({ path, size, store, progress, signal }: Unpacking): Promise<number> {
   return withZip(path, ERRORS, async (zip) => {
     try {

@@ -1,4 +1,7 @@
-/** Scores of a tagger become the text of a caption: by thresholds and order, so that a threshold costs no model. Pure. */
+/**
+ * Composes a caption from the scores of a tagger, by thresholds and order, so that changing a threshold needs no
+ * model. Pure.
+ */
 import type { RunSpec } from '../../spec/schema.ts';
 
 /** `[name, category, probability]` as the tagger gives them, the most probable first. */
@@ -7,21 +10,21 @@ export type ScoredTag = readonly [string, string, number];
 export type CaptionSettings = RunSpec['captions'];
 export type TagRules = Pick<CaptionSettings, 'threshold' | 'character_threshold' | 'ratings' | 'exclude'>;
 
-/** Faces made of signs, whose underscores are no spaces. The list is the one that the authors of the taggers keep. */
+/** Emoticons, whose underscores are no spaces. The list is the one that the authors of the taggers keep. */
 const FACES = new Set(
   '0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<|> =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||'.split(' '),
 );
 
-/** A tag as it is trained on: spaces for underscores, but in faces and names of up to three characters. */
+/** A tag as it is trained: with spaces for underscores, except in emoticons and names of up to three characters. */
 export const cleanTag = (name: string): string =>
   FACES.has(name) || name.length <= 3 ? name : name.replaceAll('_', ' ').trim();
 
-/** A tag in the form in which two spellings of it are equal. */
+/** A tag in a form in which its spellings are equal. */
 const plain = (name: string): string => name.toLowerCase().replaceAll('_', ' ').trim();
 
 /**
- * The caption: names of characters first, then general tags, each kind by probability, a rating last. Empty when no tag
- * is probable enough. Commas inside a tag are left out, because they would split it.
+ * The caption: names of characters first, then general tags, each kind by probability, a rating last. Empty when no
+ * tag is probable enough. Commas inside a tag are left out, because they would split it.
  */
 export function composeTags(tags: readonly ScoredTag[], rules: TagRules): string {
   const excluded = new Set(rules.exclude.map(plain));
@@ -38,13 +41,16 @@ export function composeTags(tags: readonly ScoredTag[], rules: TagRules): string
   return names.map((name) => name.replaceAll(',', '')).join(', ');
 }
 
-/** Pony was taught three ratings and Danbooru has four: what Danbooru calls sensitive counts as safe there. */
+/**
+ * The rating as a tag. Pony was trained with three ratings and Danbooru has four: Danbooru's `sensitive` counts as
+ * safe for Pony.
+ */
 function ratingTag(name: string, form: TagRules['ratings']): string {
   if (form !== 'pony') return name;
   return `rating_${name === 'general' || name === 'sensitive' ? 'safe' : name}`;
 }
 
-/** Tags and a sentence as one caption. Either may be undefined or empty. */
+/** Tags and a sentence joined to one caption. Either may be undefined or empty. */
 export function joinCaption(tags: string | undefined, sentence: string | undefined): string {
   return [tags, sentence].filter((part) => part !== undefined && part !== '').join(', ');
 }

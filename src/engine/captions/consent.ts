@@ -1,6 +1,6 @@
 /**
- * Which servers may see the person's pictures. A run.yaml may come from anybody, and the address in it would get every
- * picture without a caption, and the key of `VISIONTRAIN_CAPTION_KEY`.
+ * Decides which servers may get the person's images. A run.yaml may come from anybody, and the address in it would get
+ * every image without a caption, and the key in `VISIONTRAIN_CAPTION_KEY`.
  */
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -16,17 +16,17 @@ export const CAPTION_KEY = 'VISIONTRAIN_CAPTION_KEY';
 interface Asked {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
-  /** Whether the person says now that the server may have what it gets. */
+  /** Whether the person allows the server now. */
   readonly allows: boolean;
 }
 
 const file = (places: Places) => join(places.state, 'caption-servers.json');
 
 /**
- * Called before pictures are sent to the server that `captions` names. A server that was allowed once is allowed from
- * then on, but with the key only where a key was set when it was allowed. Servers on this machine are asked about only
- * when there is a key, because another user of the machine may run one.
- * @throws UsageError when the person has not allowed it and does not so now
+ * Must be called before images are sent to the server that `captions` names. A server that was allowed once stays
+ * allowed, but gets the key only if a key was set when it was allowed. For servers on this machine the person is asked
+ * only when there is a key, because another user of the machine may run one.
+ * @throws UsageError when the person has not allowed the server, and does not do so now
  */
 export function settleEndpoint(captions: RunSpec['captions'], { places, env, allows }: Asked): void {
   if (captions.write !== 'endpoint' || captions.endpoint === null) return;

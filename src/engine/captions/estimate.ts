@@ -1,7 +1,7 @@
-/** What writing captions takes: what is fetched, and how long it goes on. Pure. */
+/** Estimates the downloads and the time for writing captions. Pure. */
 
 /**
- * Seconds of one CPU core for an image, by registry id. They are worked out and not measured: multiplications of the
+ * Seconds of one CPU core for an image, by registry id. They are calculated, not measured: multiplications of the
  * network at its input size, at 50 billion multiply-adds a second and core, which a processor with AVX2 reaches.
  */
 const CORE_SECONDS: Readonly<Record<string, number>> = {
@@ -13,9 +13,9 @@ const CORE_SECONDS: Readonly<Record<string, number>> = {
   'blip-large': 8,
 };
 const UNKNOWN_CORE_SECONDS = 8;
-/** Seconds for an image of a captioner on a card, with three beams. Taggers run on the processor. */
+/** Seconds for an image with a captioner on a card, with three beams. Taggers run on the processor. */
 const CARD_SECONDS = 1;
-/** Bytes of the packages that a tagger needs, as they are fetched. */
+/** Bytes of the packages that a tagger needs, as downloaded. */
 export const TAGGER_PACKAGES = 29e6;
 
 export interface CaptionWork {
@@ -27,7 +27,7 @@ export interface CaptionWork {
   readonly hasCard: boolean;
 }
 
-/** Seconds that captioning takes, roughly. */
+/** Approximate seconds for captioning. */
 export function captionSeconds({ model, kind, images, cores, hasCard }: CaptionWork): number {
   if (kind === 'sentences' && hasCard) return images * CARD_SECONDS;
   return (images * (CORE_SECONDS[model] ?? UNKNOWN_CORE_SECONDS)) / Math.max(1, cores);

@@ -1,4 +1,7 @@
-/** Settings of captions → the models that write them, where they are, and the name under which their results are kept. */
+/**
+ * Turns the settings of captions into methods: the models that write them, their folders, and the key under which
+ * results are stored.
+ */
 
 import { join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -11,10 +14,10 @@ import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { AssetEntry, ModelFile, Registry } from '../../registry/catalogue/schema.ts';
 import type { CaptionSettings } from './compose.ts';
 
-/** One way of writing captions, as the worker reads it. */
+/** One way of writing captions, in the form that the worker reads. */
 export interface Method {
   readonly kind: 'tags' | 'sentence' | 'endpoint';
-  /** Folder of the results. Whatever changes a result changes the key. */
+  /** Folder name of the results. The key changes with everything that changes a result. */
   readonly key: string;
   /** Name of the model, for people. */
   readonly name: string;
@@ -34,10 +37,13 @@ export interface MethodInput {
 /** Seconds that an endpoint may take for one image: large models on small machines take minutes. */
 const ENDPOINT_SECONDS = 300;
 const ENDPOINT_TOKENS = 400;
-/** Counts up when the worker prepares images in another way, or reads answers otherwise. */
+/** Must be raised when the worker prepares images differently, or reads answers differently. */
 const WORKER = 1;
 
-/** The ways that the settings ask for; none when `write` is null. @throws UsageError for a name that is no such model */
+/**
+ * The methods for the settings; none when `write` is null.
+ * @throws UsageError for a name of no suitable model
+ */
 export async function captionMethods(input: MethodInput): Promise<readonly Method[]> {
   const { write } = input.settings;
   if (write === null) return [];
@@ -109,7 +115,10 @@ function endpointMethod({ endpoint, endpoint_model, prompt }: CaptionSettings): 
   };
 }
 
-/** The folder that a name means when it is no id of the registry. @throws UsageError when files are missing in it */
+/**
+ * The folder that a name means when it is no id of the registry.
+ * @throws UsageError when files are missing in it
+ */
 function ownFolder(name: string, { dir, registry }: MethodInput, files: readonly string[]): string | undefined {
   if (findAsset(registry, name) !== undefined) return undefined;
   const folder = resolve(dir, name);

@@ -1,4 +1,4 @@
-/** Puts written captions beside their pictures, where a person asked for it: new files only, never over one. */
+/** Writes captions beside their images, when a person asks for it. It makes new files only and never replaces one. */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
@@ -11,7 +11,7 @@ interface Caption {
 }
 
 /**
- * Writes `fox.txt` beside `fox.png`. A file that is there already is left alone, and so is a picture without a caption.
+ * Writes `fox.txt` beside `fox.png`. An existing file is not changed, and an image without a caption is skipped.
  * @returns the paths of the files that were made, relative to the root
  * @throws EnvironmentError when the folder cannot be written to
  */

@@ -1,6 +1,6 @@
 /**
- * Captions that were written by models. They lie in our own folder, a small file for each image and method, named by
- * the image's content: a data set that is moved or renamed finds them again, and nothing is ever put into it.
+ * Stores captions that models have written, in our own folder: a small file for each image and method, named by the
+ * image's content. So a data set that is moved or renamed keeps its captions, and nothing is ever written into it.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import type { Method } from './methods.ts';
 /** Folder of all written captions. */
 export const captionsDir = ({ home }: Pick<Places, 'home'>): string => join(home, 'captions');
 
-/** Most bytes of one result; a tagger's longest has some 10 kB. */
+/** Most bytes of one result; a tagger's longest has about 10 kB. */
 const MOST_BYTES = 4 << 20;
 
 const resultSchema = z.object({
@@ -25,7 +25,7 @@ const resultSchema = z.object({
 
 export interface Written {
   readonly caption: string;
-  /** The tagger's scores, where one was asked. */
+  /** The tagger's scores; absent when no tagger was used. */
   readonly tags?: readonly ScoredTag[];
 }
 
@@ -48,7 +48,10 @@ export function readWritten(
   return { caption, ...(tags === undefined ? {} : { tags }) };
 }
 
-/** The scores of an image by the first tagger that looked at it, whatever the settings; none where none did. */
+/**
+ * The scores of an image by the first tagger that has a result for it, whatever the settings; none where there is no
+ * result.
+ */
 export function anyScores(store: string, sha256: string): readonly ScoredTag[] {
   for (const key of taggersIn(store)) {
     const tags = readResult(join(store, key, sha256.slice(0, 2), `${sha256}.json`))?.tags;
@@ -67,7 +70,7 @@ function taggersIn(store: string): readonly string[] {
   }
 }
 
-/** A result; undefined when there is none, or a file that is none: the worker then makes it anew. */
+/** A stored result; undefined when there is none or the file is damaged, in which case the worker makes it again. */
 function readResult(path: string): z.infer<typeof resultSchema> | undefined {
   try {
     const bytes = readOurs(path, MOST_BYTES);

@@ -1,4 +1,4 @@
-/** Runs the Python program that writes captions, and reads what it tells: one JSON object a line. */
+/** Runs the Python program that writes captions, and reads its reports: one JSON object a line. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ export interface CaptionImage {
 
 export interface WorkerInput {
   readonly python: string;
-  /** Folders of extras. */
+  /** Folders of extra packages. */
   readonly extras: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly root: string;
@@ -27,7 +27,7 @@ export interface WorkerInput {
   readonly methods: readonly Method[];
   readonly device: string;
   readonly threads: number;
-  /** File that everything else the program prints is appended to. */
+  /** File to which all other output of the program is appended. */
   readonly log: string;
   readonly signal: AbortSignal;
 }
@@ -58,11 +58,11 @@ const lineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('failed'), path: z.string(), reason: z.string() }),
 ]);
 
-/** Variables that an endpoint is reached with; the key itself comes from a variable that the person named. */
+/** Variables for connecting to an endpoint; the key itself comes from a variable that the person named. */
 const NETWORK = /^(https?|all|no)_proxy$|^SSL_CERT_(FILE|DIR)$/i;
 
 /**
- * Writes the captions that are missing. What is made before it fails, or is ended, is kept.
+ * Writes the captions that are missing. Captions that were made before a failure or an end are kept.
  * @throws the worker's own error, EnvironmentError when it dies, or the signal's reason
  */
 export async function runWorker(input: WorkerInput, on: WorkerListener): Promise<void> {

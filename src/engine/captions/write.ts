@@ -1,4 +1,4 @@
-/** Everything that writing captions takes: packages, models, the program itself. The command and a run share it. */
+/** Does everything for writing captions: packages, models, the program itself. The command and a run share it. */
 import type { Places } from '../../base/paths.ts';
 import { plural } from '../../base/text.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
@@ -34,12 +34,12 @@ export interface CaptionsWritten {
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** Most images without a caption that are named one by one. */
+/** Most images without a caption that are named. */
 const NAMED = 5;
 
 /**
- * Writes captions for the images that have none in our store. Images that are done already cost a look at their result.
- * @throws DownloadError, EnvironmentError or TrainingError; what was written before is kept
+ * Writes captions for the images that have none in our store. For finished images only their result is read.
+ * @throws DownloadError, EnvironmentError or TrainingError; captions that were written before are kept
  */
 export async function writeCaptions(input: WriteInput, tools: StepTools): Promise<CaptionsWritten> {
   const methods = await readyMethods(input, tools);

@@ -1,15 +1,15 @@
-/** Has the trainer's Python write the LoRA of a checkpoint. Neither the base model nor a card is needed. */
+/** Calls the trainer's Python to write the LoRA of a checkpoint. Neither the base model nor a card is needed. */
 import { packageRoot } from '../../base/package-root.ts';
 import { askPython } from '../environment/programs/ask-python.ts';
 import type { Plan } from '../plan/schema.ts';
 import { trainerEnv } from '../supervisor/command.ts';
 
-/** What `trainer/visiontrain_trainer/run/export.py` reads. */
+/** The request that `trainer/visiontrain_trainer/run/export.py` reads. */
 export interface ExportRequest {
   readonly kind: 'step' | 'best' | 'last' | 'average';
   /**
-   * The step; for `average` how many of the newest checkpoints, 0 for all; for `best` the step that judging advises, 0
-   * for the one that validated best; else 0.
+   * The step; for `average` the number of newest checkpoints, 0 for all; for `best` the step that judging advises, or
+   * 0 for the one with the lowest validation loss; else 0.
    */
   readonly number: number;
   /** Absolute path of the folder for the files. */
@@ -18,9 +18,12 @@ export interface ExportRequest {
   readonly precision: Plan['output']['precision'] | null;
   /** Whether a file with diffusers names is written too, even if the run wrote none. */
   readonly diffusers: boolean;
-  /** Which weights a run with a moving average gives: the average or the trained ones; null takes what its files have. */
+  /**
+   * Which weights of a run with a moving average are written: the average or the trained ones; null for those in its
+   * own files.
+   */
   readonly weights: 'ema' | 'raw' | null;
-  /** Where an embedding is written, by the name that a program is to know it by; null for beside the LoRA. */
+  /** Path of the embedding's file, whose name another program expects; null for beside the LoRA. */
   readonly embedding: string | null;
 }
 
@@ -29,12 +32,12 @@ export interface ExportedFile {
   readonly bytes: number;
   readonly sha256: string;
   readonly format: 'kohya' | 'diffusers' | 'embedding';
-  /** False for a file that was there already, with the same bytes. */
+  /** False for a file that existed already, with the same bytes. */
   readonly made: boolean;
 }
 
 export interface Exported {
-  /** The step of the checkpoint, or of the newest of several. */
+  /** The step of the checkpoint, or of the newest one of several. */
   readonly step: number;
   readonly files: readonly ExportedFile[];
 }
@@ -45,7 +48,10 @@ export interface ExportTools {
   readonly resources: Plan['resources'];
 }
 
-/** @throws UsageError, EnvironmentError with what the trainer says of it */
+/**
+ * Writes the LoRA.
+ * @throws UsageError, EnvironmentError with the error that the trainer reports
+ */
 export function exportRun(dir: string, request: ExportRequest, tools: ExportTools): Promise<Exported> {
   return askPython<Exported>({
     python: tools.python,

@@ -1,4 +1,7 @@
-/** Where other programs on this machine look for LoRA files: found, or told once. */
+/**
+ * Finds the folders in which other programs on this machine look for LoRA files, or remembers one that the person
+ * named.
+ */
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { keep, readKept } from '../../base/files/kept-list.ts';
@@ -8,7 +11,7 @@ import type { Places } from '../../base/paths.ts';
 export const programs = ['comfyui', 'a1111', 'forge'] as const;
 export type Program = (typeof programs)[number];
 
-/** Names that people give the program's folder, where it keeps LoRA files, and a variable that may name it. */
+/** For each program: usual names of its folder, its sub-folder for LoRA files, and a variable that may name it. */
 const KNOWN: Readonly<Record<Program, { title: string; names: readonly string[]; inside: string; variable: string }>> =
   {
     comfyui: {
@@ -40,7 +43,7 @@ export interface Around {
 const file = ({ state }: Pick<Places, 'state'>) => join(state, 'programs.json');
 const isFolder = (path: string): boolean => statOf(path)?.isDirectory() === true;
 
-/** The program and, where it was told, its folder, in a text such as `comfyui` or `comfyui=/data/ComfyUI`. */
+/** The program and, where it was given, its folder, in a text such as `comfyui` or `comfyui=/data/ComfyUI`. */
 export function programIn(text: string): { readonly program: Program; readonly told: string | undefined } | undefined {
   const equals = text.indexOf('=');
   const program = programs.find((each) => each === (equals < 0 ? text : text.slice(0, equals)));
@@ -48,7 +51,7 @@ export function programIn(text: string): { readonly program: Program; readonly t
 }
 
 /**
- * The folder for LoRA files of a program on this machine: the one that was told once, else the only one that is found.
+ * The folder for LoRA files of a program on this machine: the remembered one, else the only one that is found.
  * @throws UsageError when none is found, or several
  */
 export function programFolder(program: Program, around: Around): string {
@@ -71,13 +74,16 @@ export function programFolder(program: Program, around: Around): string {
   );
 }
 
-/** Where a program whose folder for LoRA files is given looks for embeddings, which it knows by their file names. */
+/** Where a program looks for embeddings, given its folder for LoRA files; it knows embeddings by their file names. */
 export function embeddingPlace(program: Program, loras: string, word: string): string | null {
   if (/[\\/:*?"<>|]/u.test(word)) return null;
   return join(loras, program === 'comfyui' ? '..' : '../..', 'embeddings', `${word}.safetensors`);
 }
 
-/** Keeps the folder of a program for the next time. @throws UsageError when it holds no place for LoRA files */
+/**
+ * Remembers the folder of a program.
+ * @throws UsageError when it has no folder for LoRA files
+ */
 export function rememberProgram(program: Program, path: string, around: Around): string {
   const { title, inside } = KNOWN[program];
   const folder = [join(path, inside), path].find((each) => isFolder(each) && each.endsWith(inside));
@@ -98,7 +104,7 @@ function lookFor(program: Program, { env, cwd }: Around): string[] {
   const named = env[variable] ?? '';
   const all = [...(named === '' ? [] : [named]), ...within.flatMap((dir) => names.map((name) => join(dir, name)))];
   const folders = all.map((dir) => join(dir, inside)).filter(isFolder);
-  // A disk that does not tell upper from lower case shows one folder under two names.
+  // A disk that ignores upper and lower case shows one folder under two names.
   const seen = new Set<string>();
   return folders.filter((folder) => {
     const stat = statOf(folder);

@@ -1,11 +1,14 @@
-/** Values of other trainers that hold several words: lists of `key=value`, calls as Python writes them, JSON. Pure. */
+/**
+ * Splits values of other trainers that hold several words: lists of `key=value`, calls as Python writes them, JSON.
+ * Pure.
+ */
 import { plainName } from '../../spec/foreign.ts';
 import type { ForeignPair } from './line.ts';
 
 export const isGroup = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 
-/** Words whose value is a list of `key=value`, or a text of them. */
+/** Words whose value is a list of `key=value`, or the text of such a list. */
 export const ARGUMENTS: ReadonlySet<string> = new Set(['network_args', 'optimizer_args', 'lr_scheduler_args']);
 
 export function argumentsOf(value: unknown): [string, unknown][] {
@@ -18,7 +21,10 @@ export function argumentsOf(value: unknown): [string, unknown][] {
   });
 }
 
-/** `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1,betas=(0.9, 0.99))` → the optimiser and its arguments. */
+/**
+ * The optimiser and its arguments in a text such as `bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1,betas=(0.9,
+ * 0.99))`.
+ */
 export function optimizerPairs(where: string, text: string): ForeignPair[] {
   const [, path = '', given = ''] = /^([^(]*)(?:\((.*)\))?$/su.exec(text) ?? [];
   const type = path.split('.').at(-1) ?? '';
@@ -31,7 +37,9 @@ export function optimizerPairs(where: string, text: string): ForeignPair[] {
   ];
 }
 
-/** `[5e-05]` → `5e-05`: a rate for each text encoder, which is one where all are the same. */
+/**
+ * A list of learning rates, one for each text encoder, as a single one where all are the same: `[5e-05]` → `5e-05`.
+ */
 export function oneRate(text: string): string {
   const rates = text.match(/[\d.eE+-]+/gu) ?? [];
   return new Set(rates).size === 1 && text.trimStart().startsWith('[') ? (rates[0] ?? text) : text;

@@ -1,6 +1,6 @@
 /**
- * What another trainer does where its file is silent. Its defaults are not our recipe's, and a run that is to be like the
- * one there needs them. Pure.
+ * Defaults of other trainers for what their files leave out. These differ from our recipe's, and a run that should
+ * match the original needs them. Pure.
  */
 import type { ForeignPair } from './line.ts';
 import type { TrainerName } from './read.ts';
@@ -9,11 +9,11 @@ interface Default {
   readonly word: string;
   readonly key: string;
   readonly value: unknown;
-  /** As the trainer itself writes the default. */
+  /** The default in the notation of the trainer itself. */
   readonly theirs: string;
 }
 
-/** `train_network.py` of sd-scripts, whose command line kohya_ss, LoRA_Easy and lora-scripts build too. */
+/** Defaults of `train_network.py` of sd-scripts, whose command line kohya_ss, LoRA_Easy and lora-scripts build too. */
 const SD_SCRIPTS: readonly Default[] = [
   { word: 'network_alpha', key: 'training.alpha', value: 1, theirs: '1' },
   { word: 'min_snr_gamma', key: 'training.loss_weighting', value: 'none', theirs: 'none' },
@@ -36,7 +36,7 @@ const ONETRAINER: readonly Default[] = [
   { word: 'resolution', key: 'dataset.resolution', value: 512, theirs: '512' },
 ];
 
-/** Words without which a file is a template or a data set, not the settings of a whole run. */
+/** Words that every file of a whole run has. Without them a file is a template or a data set. */
 const WHOLE: ReadonlySet<string> = new Set([
   'network_dim',
   'network_alpha',
@@ -45,7 +45,7 @@ const WHOLE: ReadonlySet<string> = new Set([
   'training_method',
 ]);
 
-/** The defaults of what is missing in a file that is to be a whole run; `known` are our keys that have a value already. */
+/** The defaults for settings that a file of a whole run leaves out; `known` are our keys that already have a value. */
 export function silentDefaults(
   trainer: TrainerName,
   pairs: readonly ForeignPair[],
@@ -56,6 +56,6 @@ export function silentDefaults(
   return all.filter(({ key }) => !known.has(key) && !(key === 'training.loss_weighting' && weighs(known)));
 }
 
-/** A gamma of min-SNR is a weighting, whatever word names it. */
+/** Whether the loss has a weighting: a gamma of min-SNR is one, whatever word names it. */
 const weighs = (known: ReadonlyMap<string, unknown>): boolean =>
   known.has('training.min_snr_gamma') && known.get('training.min_snr_gamma') !== null;

@@ -1,6 +1,6 @@
 /**
- * What of a file counts: trainers write settings that are off for what was chosen, units in a word of their own, and
- * further words inside of a text. Pure.
+ * Selects the settings of a file that have an effect. Trainers also write settings of unused features, units in a word
+ * of their own, and further words inside a text. Pure.
  */
 import { asTyped } from '../../spec/foreign/values.ts';
 import { plainName } from '../../spec/foreign.ts';
@@ -18,7 +18,7 @@ export function effective(trainer: TrainerName, pairs: readonly ForeignPair[]): 
 const valueOfWord = (pairs: readonly ForeignPair[], name: string): unknown =>
   asTyped(pairs.find((pair) => pair.name === name)?.value);
 
-/** Values that are the same as if the word were not there. */
+/** Values that mean the same as leaving the word out. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   prior_loss_weight: [1],
   factor: [-1],
@@ -59,7 +59,7 @@ function isNotNeutral({ name, value }: ForeignPair): boolean {
   return neutral === undefined || !neutral.includes(asTyped(value));
 }
 
-/** Words of kohya_ss that count for some kinds of LoRA only. */
+/** Words of kohya_ss that have an effect for some kinds of LoRA only. */
 const OF_LYCORIS: ReadonlySet<string> = new Set([
   'factor',
   'unit',
@@ -85,7 +85,7 @@ const CONV: ReadonlySet<string> = new Set([
   'conv_block_alphas',
 ]);
 
-/** The window of kohya_ss saves every field, whatever kind of LoRA and noise was chosen. */
+/** The effective words of kohya_ss, whose window saves every field, whatever kind of LoRA and noise was chosen. */
 function ofKohyaGui(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   const kind = String(valueOfWord(pairs, 'lora_type') ?? '');
   const noise = String(valueOfWord(pairs, 'noise_offset_type') ?? '');
@@ -99,7 +99,7 @@ function ofKohyaGui(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
       /^multires$/iu.test(noise)
     )
       return true;
-    // The last is of the launcher, for one machine.
+    // The last one belongs to the launcher, for one machine.
     return ['noise_offset_type', 'additional_parameters', 'num_cpu_threads_per_process'].includes(name);
   };
   const isLokr = /lokr/iu.test(kind);
@@ -113,18 +113,21 @@ function ofKohyaGui(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   return [...own.filter((pair) => !named.has(pair.name)), ...more];
 }
 
-/** People ask LyCORIS for whole matrices by a rank above any size of a layer. */
+/** From this rank on, the person asks LyCORIS for whole matrices: it is above any size of a layer. */
 const WHOLE_FROM = 10_000;
 const wholeMatrix = (pair: ForeignPair): ForeignPair =>
   ['network_dim', 'conv_dim'].includes(pair.name) && Number(pair.value) >= WHOLE_FROM
     ? { ...pair, name: 'lokr_full_matrix', value: true }
     : pair;
 
-/** sd-scripts counts these steps, and the window of kohya_ss asks for a percentage under the same name. */
+/** kohya_ss writes a percentage under the name of a number of steps in sd-scripts; the word is renamed. */
 const percentOfText = (pair: ForeignPair): ForeignPair =>
   pair.name === 'stop_text_encoder_training' ? { ...pair, name: 'stop_text_encoder_training_pct' } : pair;
 
-/** `--max_grad_norm=1 --network_train_unet_only --optimizer_args "a=1" "b=2"` → words. Nothing of it is run. */
+/**
+ * The words of a command line: `--max_grad_norm=1 --network_train_unet_only --optimizer_args "a=1" "b=2"`. Nothing of
+ * it is run.
+ */
 export function commandLine(text: string): readonly ForeignPair[] {
   const parts = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/gu) ?? [];
   const pairs: ForeignPair[] = [];
@@ -153,7 +156,7 @@ export function commandLine(text: string): readonly ForeignPair[] {
   return pairs;
 }
 
-/** Cadences of OneTrainer, each with its unit in a word of its own, and the unit that holds where there is none. */
+/** Cadences of OneTrainer: the word, our name, and the default of the unit, which has a word of its own. */
 const CADENCES: readonly (readonly [word: string, ours: string, unit: string])[] = [
   ['sample_after', 'sample_after', 'MINUTE'],
   ['backup_after', 'backup_after', 'MINUTE'],
@@ -176,7 +179,7 @@ function ofOneTrainer(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   });
 }
 
-/** OneTrainer has one word for how the weights of each part are kept. */
+/** Splits OneTrainer's word for how the weights of each part are kept. */
 function weights(pair: ForeignPair): ForeignPair[] {
   const name = { vae: 'vae_weight_dtype', unet: 'unet_weight_dtype', text_encoder: 'text_encoder_weight_dtype' }[
     pair.group
@@ -184,7 +187,7 @@ function weights(pair: ForeignPair): ForeignPair[] {
   return name === undefined ? [] : [{ ...pair, name }];
 }
 
-/** `10` with MINUTE → `10m`; undefined for what never comes. */
+/** A cadence with its unit: `10` with MINUTE → `10m`; undefined for NEVER. */
 function cadenceOf(count: unknown, unit: string): number | string | undefined {
   if (typeof count !== 'number' || !(count > 0)) return undefined;
   if (unit === 'EPOCH') return count === 1 ? '1 epoch' : `${count} epochs`;

@@ -1,13 +1,13 @@
-/** Settings for models that are not trained here, and for work that is no training of a LoRA. Pure. */
+/** Refuses settings for models that cannot be trained here, and for work that is no training of a LoRA. Pure. */
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { asTyped } from '../../spec/foreign/values.ts';
 import type { ForeignPair } from './line.ts';
 import type { ForeignFile } from './read.ts';
 
-/** How OneTrainer names the families that are trained here. */
+/** OneTrainer's names of the families that can be trained here. */
 const OURS = /^STABLE_DIFFUSION_(?:15|XL_10_BASE)$/u;
-/** Words that are true for another family. */
+/** Words that are true only for another family. */
 const SWITCHES: readonly (readonly [RegExp, string])[] = [
   [/^(?:is_flux|flux1_checkbox)$/u, 'FLUX'],
   [/^(?:is_v3|sd3_checkbox)$/u, 'Stable Diffusion 3'],
@@ -31,7 +31,10 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/pixart/iu, 'PixArt'],
 ];
 
-/** @throws UsageError when the settings are for models, or for work, that is not done here */
+/**
+ * Checks a file.
+ * @throws UsageError when its settings are for models, or for work, that cannot be done here
+ */
 export function refuseOtherWork({ pairs, trainer }: ForeignFile, path: string): void {
   const family = otherFamily(pairs);
   if (family !== undefined)
@@ -47,10 +50,10 @@ export function refuseOtherWork({ pairs, trainer }: ForeignFile, path: string): 
   });
 }
 
-/** Words without which no LoRA is trained, in files that hold every field. */
+/** Words that every file of a LoRA training has, in programs that save every field. */
 const OF_LORA: ReadonlySet<string> = new Set(['network_dim', 'network_module', 'lora_type', 'network_alpha']);
 
-/** What the file trains in place of a LoRA, as it says; undefined for a LoRA. */
+/** What the file trains in place of a LoRA, in its own words; undefined for a LoRA. */
 export function trainsOtherThanLora({ pairs, trainer }: ForeignFile): string | undefined {
   const method = pairs.find(({ name, group }) => name === 'training_method' && group === '')?.value;
   if (trainer === 'OneTrainer' && typeof method === 'string' && method !== 'LORA') return `training_method: ${method}`;
@@ -76,7 +79,7 @@ function otherFamily(pairs: readonly ForeignPair[]): string | undefined {
   return NAMES.find(([pattern]) => pattern.test(base))?.[1];
 }
 
-/** Kinds of work of ai-toolkit that train a LoRA on pictures. */
+/** Kinds of jobs of ai-toolkit that train a LoRA on images. */
 const TRAINING = /^(?:sd_trainer|ui_trainer|diffusion_trainer)$/u;
 
 function otherWork(pairs: readonly ForeignPair[]): string | undefined {

@@ -1,4 +1,6 @@
-/** Several folders of one file (subsets of sd-scripts, datasets of ai-toolkit) become sources of run.yaml. Pure. */
+/**
+ * Turns several folders in one file (subsets of sd-scripts, datasets of ai-toolkit) into sources of run.yaml. Pure.
+ */
 import { asTyped } from '../../spec/foreign/values.ts';
 import { foreignWords } from '../../spec/foreign/words.ts';
 import { convertWord } from '../../spec/foreign.ts';
@@ -7,7 +9,7 @@ import { yamlValue } from '../../spec/write.ts';
 import type { ForeignPair, ImportLine } from './line.ts';
 
 interface Folders {
-  /** The words without those of further folders. */
+  /** The words, without those of the further folders. */
   readonly pairs: readonly ForeignPair[];
   readonly sources: readonly Readonly<Record<string, unknown>>[];
   readonly lines: readonly ImportLine[];
@@ -17,7 +19,10 @@ interface Folders {
 /** Words that name the folder of a subset. */
 const FOLDER: ReadonlySet<string> = new Set(['image_dir', 'folder_path']);
 
-/** The first folder that is trained on is the data set, and its words hold for all; each other one is a source. */
+/**
+ * Splits the folders: the first one that is trained is the data set, and its words apply to all; each other folder is
+ * a source.
+ */
 export function splitFolders(all: readonly ForeignPair[]): Folders {
   const folders = all.filter(({ name, where }) => FOLDER.has(name) && /\.\d+\./u.test(where));
   if (folders.length < 2) return { pairs: all, sources: [], lines: [], lost: [] };
@@ -40,7 +45,7 @@ export function splitFolders(all: readonly ForeignPair[]): Folders {
   };
 }
 
-/** `datasets.1.subsets.2.image_dir` → `datasets.1.subsets.2`. */
+/** The owner of a word: `datasets.1.subsets.2.image_dir` → `datasets.1.subsets.2`. */
 const ownerOf = (where: string): string => where.slice(0, Math.max(0, where.lastIndexOf('.')));
 
 function sourceOf(
@@ -53,7 +58,7 @@ function sourceOf(
   for (const { name, value, where } of words) {
     if (name === 'is_reg' || FOLDER.has(name)) continue;
     const word = foreignWords.find(({ names }) => names.includes(name));
-    // What a subset of regularisation is called is the class, and no trigger.
+    // In a subset of regularisation images, the class token is the class and not a trigger.
     const field = reg && name === 'class_tokens' ? 'default_caption' : (word?.key ?? `dataset.${name}`).split('.')[1];
     const ours = word === undefined || field === 'default_caption' ? asTyped(value) : convertWord(word, value);
     const takes = field === undefined ? undefined : sourceFields[field];

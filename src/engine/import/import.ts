@@ -1,4 +1,4 @@
-/** A settings file of another trainer becomes a run.yaml, with a list of what was taken and what was not. */
+/** Turns a settings file of another trainer into a run.yaml, with a list of what was taken and what was not. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,10 @@ export interface Imported {
   readonly off: number;
 }
 
-/** @throws UsageError when the file cannot be read, or does not tell pictures or base and no option does */
+/**
+ * Imports a file.
+ * @throws UsageError when the file cannot be read, or names no images or base model and no option does
+ */
 export function importSettings(path: string, options: ImportOptions): Imported {
   const file = readForeign(path);
   refuseOtherWork(file, path);
@@ -71,7 +74,7 @@ export function importSettings(path: string, options: ImportOptions): Imported {
 
 type Values = Map<string, unknown>;
 
-/** What a file without settings would get from the recipe of the base that was chosen. */
+/** The recipe's values for the chosen base model, by key. */
 function recipeHere(values: Values, registry: Registry): (key: string) => unknown {
   const presets = presetsFor({ model: { base: values.get('model.base') } }, registry, {});
   return (key) => presets.get(key)?.value;
@@ -82,10 +85,10 @@ interface Settled {
   readonly dropped: readonly { readonly key: string; readonly message: string }[];
 }
 
-/** Rounds in which settings that do not fit are left out, before the file is given up. */
+/** Rounds in which settings that do not fit are left out, before the import is given up. */
 const ROUNDS = 30;
 
-/** Loads the values as a run.yaml would be; what the rules refuse is left out, one round after the other. */
+/** Loads the values as a run.yaml. Settings that the rules refuse are left out, one round after the other. */
 function settled(values: Values, registry: Registry): Settled {
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-import-'));
   const dropped: { key: string; message: string }[] = [];
@@ -115,14 +118,14 @@ function settled(values: Values, registry: Registry): Settled {
 
 const NEEDED: ReadonlySet<string> = new Set(['dataset.path', 'model.base']);
 
-/** The key with a value that a problem is about, and what within its group is wrong. */
+/** The key that a problem is about, and the setting within its group. */
 function keyIn(wrong: string, values: Values): { readonly key?: string; readonly inner?: string } {
   const key = [...values.keys()].find((each) => wrong === each || wrong.startsWith(`${each}.`));
   if (key === undefined) return {};
   return wrong === key ? { key } : { key, inner: wrong.slice(key.length + 1).split('.')[0] ?? '' };
 }
 
-/** Leaves out a value, or of a group what is wrong alone. Returns what was left out. */
+/** Leaves out a value, or only the wrong setting of a group. Returns what was left out. */
 function leaveOut(values: Values, key: string, inner: string | undefined): string {
   const group = values.get(key);
   const hasInner =

@@ -1,10 +1,10 @@
-/** One word of an imported file, and what is told of it. */
+/** One word of an imported file, and how it was treated. */
 
-/** A word of the file and what became of it. */
+/** How a word of the file was treated. */
 export interface ImportLine {
-  /** The word as it stands in the file, with its value. */
+  /** The word as it is written in the file, with its value. */
   readonly theirs: string;
-  /** `training.rank: 16`; null where there is no counterpart. */
+  /** The key and value here: `training.rank: 16`; null where there is no counterpart. */
   readonly ours: string | null;
   readonly why: string | null;
 }
@@ -14,8 +14,8 @@ export interface ForeignPair {
   /** The word in lower case, with `_` for `-`. */
   readonly name: string;
   readonly value: unknown;
-  /** The word as it stands in the file, with the groups that it lies in. */
+  /** The word as it is written in the file, with the groups around it. */
   readonly where: string;
-  /** The group that it lies in, in lower case; empty at the top. */
+  /** The group around it, in lower case; empty at the top. */
   readonly group: string;
 }

@@ -1,4 +1,4 @@
-/** Words of another trainer → keys of run.yaml, with what becomes of each. Pure. */
+/** Maps words of another trainer to keys of run.yaml, and records how each was treated. Pure. */
 
 import { lostWords } from '../../spec/foreign/lost.ts';
 import { programWords } from '../../spec/foreign/program.ts';
@@ -21,21 +21,21 @@ export interface Mapped {
   readonly changed: readonly ImportLine[];
   readonly lost: readonly ImportLine[];
   readonly dangerous: readonly ImportLine[];
-  /** Words that no table here knows, off or not: what they do there is not known. */
+  /** Words that no table here knows, whether they are switched on or not: their effect is unknown. */
   readonly unknown: readonly string[];
-  /** Words that are off or empty there, so that nothing is missing without them. */
+  /** Number of words that are switched off or empty, so that nothing is lost without them. */
   readonly off: number;
-  /** What the file says of the base model, where that is no key. */
+  /** What the file says about the base model outside of known keys. */
   readonly base: readonly string[];
 }
 
 const SECRET = /(?:token|api_key|password|secret)$/u;
 /** Words that name the base model in the metadata of a LoRA. */
 const BASE: ReadonlySet<string> = new Set(['sd_model_name', 'base_model_version']);
-/** Facts in the metadata of a LoRA that are results, not settings. */
+/** Facts in the metadata of a LoRA that are results and no settings. */
 const RESULTS =
   /^(?:v2|steps|epoch|num_epochs|num_batches_per_epoch|num_(?:train|reg|validation)_images|total_batch_size|session_id|training_(?:started|finished)_at|tag_frequency|dataset_dirs|datasets|bucket_info|reg_dataset_dirs|sd_(?:scripts_commit_hash|model_hash|vae_name)|new_sd_model_hash|new_vae_hash|vae_(?:name|hash)|loss_(?!type$).*|text_encoder_lr_.*)$/u;
-/** Words that count when several say the same; the last one of these does. */
+/** Words that win when several name the same key; later ones in this list win over earlier ones. */
 const STRONGER = [
   'epoch',
   'max_train_steps',
@@ -65,7 +65,7 @@ export function mapWords({ trainer, pairs: all }: ForeignFile): Mapped {
     const theirs = `${pair.where}: ${shown(pair.value)}`;
     if (SECRET.test(pair.name)) {
       if (isOff(pair.value)) off += 1;
-      // A secret is not repeated.
+      // The value is a secret and is not repeated.
       else
         lists.dangerous.push({ theirs: pair.where, ours: null, why: 'a secret belongs in no file, and is not taken' });
     } else if (BASE.has(pair.name)) lists.base.push(String(pair.value));
@@ -80,7 +80,7 @@ export function mapWords({ trainer, pairs: all }: ForeignFile): Mapped {
       }
       const value = joined(values.get(found.key), found.value);
       values.set(found.key, value);
-      // What is off there means the same here, whatever it would do.
+      // A setting that is switched off means the same here, so no note is needed.
       const note = isOff(pair.value) ? undefined : found.note;
       const line = { theirs, ours: `${found.key}: ${yamlValue(value)}`, why: note ?? null };
       lines.set(found.key, line);
@@ -142,14 +142,14 @@ function mapped(pair: ForeignPair, trainer: ForeignFile['trainer']): Found | und
   return own && { ...own, note: noteOf(own.key, pair.value) };
 }
 
-/** Whether it is one of the many words that OneTrainer has for each part of a model and each optimiser. */
+/** Whether it is one of OneTrainer's many words for each part of a model and each optimiser. */
 const isDetail = ({ group }: ForeignPair, trainer: ForeignFile['trainer']): boolean =>
   trainer === 'OneTrainer' && (PARTS.test(group) || group === 'optimizer');
 
-/** Parts of a model that OneTrainer has a group for. */
+/** Parts of a model for which OneTrainer has a group. */
 const PARTS =
   /^(?:unet|prior|transformer|vae|text_encoder(?:_\d)?|effnet_encoder|decoder.*|embedding.*|quantization)$/u;
-/** Groups in which words mean our section of that name. */
+/** Groups whose words belong to our section of that name. */
 const SECTIONS: Readonly<Record<string, string>> = {
   sample: 'samples',
   samples: 'samples',
@@ -165,12 +165,12 @@ function valid(key: string, value: unknown): Found | undefined {
   return undefined;
 }
 
-/** Arguments of optimisers whose value is what ours always do. */
+/** Arguments of optimisers with the value that ours always use. */
 const OUR_WAY: Readonly<Record<string, unknown>> = { decouple: true, relative_step: false, warmup_init: false };
 const isOurWay = ({ name, value, group }: ForeignPair): boolean =>
   group === 'optimizer_args' && Object.hasOwn(OUR_WAY, name) && OUR_WAY[name] === asTyped(value);
 
-/** Weight decay and betas have keys of their own; the others stay arguments of the optimiser. */
+/** Finds the key of an optimiser's argument: weight decay and betas have keys of their own. */
 function optimizerArgument({ name, value }: ForeignPair): Found | undefined {
   if (isOff(value) || value === 'null' || Object.hasOwn(OUR_WAY, name)) return undefined;
   if (name === 'weight_decay') return valid('training.weight_decay', value);
@@ -188,7 +188,10 @@ function optimizerArgument({ name, value }: ForeignPair): Found | undefined {
     : undefined;
 }
 
-/** OneTrainer multiplies its rate by a function of the batch, which is no setting here: the product is taken. */
+/**
+ * OneTrainer multiplies its learning rate by a function of the batch size, for which there is no setting here, so the
+ * product is used.
+ */
 function scaled(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   const number = (name: string) => Number(asTyped(pairs.find((pair) => pair.name === name)?.value)) || 1;
   const scaler = String(pairs.find(({ name }) => name === 'learning_rate_scaler')?.value ?? 'NONE');
@@ -204,7 +207,7 @@ function scaled(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
     );
 }
 
-/** Two words may each say a part of one group. */
+/** Joins the values of two words that each set a part of one group. */
 function joined(before: unknown, now: unknown): unknown {
   const isGroup = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   return isGroup(before) && isGroup(now) ? { ...(before as object), ...(now as object) } : now;

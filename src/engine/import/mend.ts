@@ -1,10 +1,10 @@
-/** Values that are taken from another trainer and would not do here as they are. Pure. */
+/** Changes values of another trainer that would not work here as they are. Pure. */
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { ImportLine } from './line.ts';
 
 type Values = Map<string, unknown>;
 
-/** Rates for a whole model or an embedding are not those for a LoRA. */
+/** Replaces learning rates for a whole model or an embedding, which do not suit a LoRA. */
 export function otherThanLora(values: Values, theirs: string | undefined, changed: ImportLine[]): void {
   if (theirs === undefined) return;
   for (const key of ['training.learning_rate', 'training.text_encoder_learning_rate']) values.delete(key);
@@ -15,10 +15,10 @@ export function otherThanLora(values: Values, theirs: string | undefined, change
   });
 }
 
-/** Rates below this are no factor of the rate that Prodigy finds, which is 1 or a little less. */
+/** Lower rates are no factor on the rate that Prodigy finds, which is 1 or a little less. */
 const LEAST_FACTOR = 0.1;
 
-/** Prodigy finds the rate by itself: a rate for other optimisers would make its own far too small. */
+/** Sets Prodigy's learning rate to 1: a rate for other optimisers would make the rate that it finds far too small. */
 export function ownRate(values: Values, changed: ImportLine[]): void {
   const rate = values.get('training.learning_rate');
   if (!String(values.get('training.optimizer')).startsWith('prodigy')) return;
@@ -40,7 +40,7 @@ export function ownRate(values: Values, changed: ImportLine[]): void {
   changed.push({ theirs, ours: 'training.learning_rate: 1.0', why: 'Prodigy finds the rate by itself' });
 }
 
-/** A name may have spaces and signs there that no folder of a run has; undefined where nothing of it is left. */
+/** A name without the spaces and signs that a run's folder must not have; undefined where nothing is left of it. */
 export function runNameOf(theirs: unknown): string | undefined {
   if (typeof theirs !== 'string' || RUN_NAME.test(theirs)) return typeof theirs === 'string' ? theirs : undefined;
   const name = theirs

@@ -1,4 +1,4 @@
-/** What a value of another trainer comes to here, where it is not quite the same. Pure. */
+/** Notes on values of another trainer that mean something slightly different here. Pure. */
 
 const NOTES: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   'training.optimizer': [
@@ -13,6 +13,6 @@ const NOTES: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = 
   ],
 };
 
-/** Undefined where the value means the same. */
+/** The note for a value; undefined where it means the same. */
 export const noteOf = (key: string, value: unknown): string | undefined =>
   NOTES[key]?.find(([pattern]) => pattern.test(String(value)))?.[1];

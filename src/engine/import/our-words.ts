@@ -1,4 +1,4 @@
-/** What the metadata of a LoRA of ours says in our own words, for which sd-scripts has none. Pure. */
+/** Reads our own settings in the metadata of a LoRA of ours, for which sd-scripts has no keys. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { schemaOf } from '../../spec/foreign.ts';
 import { findKey } from '../../spec/keys.ts';
@@ -6,13 +6,13 @@ import { yamlValue } from '../../spec/write.ts';
 import { isShared, SHARED_SETTINGS, silentKeys } from '../plan/facts.ts';
 import type { ImportLine } from './line.ts';
 
-/** Values by dotted key as the file has them, not looked at yet; `problem` tells why there are none. */
+/** Values by dotted key as the file has them, unchecked; `problem` says why there are none. */
 export interface OurWords {
   readonly values: Readonly<Record<string, unknown>>;
   readonly problem?: string;
 }
 
-/** Undefined for a LoRA that was not trained here. */
+/** The settings in the metadata; undefined for a LoRA that was not trained here. */
 export function ourWords(metadata: Readonly<Record<string, string>>): OurWords | undefined {
   const text = metadata[SHARED_SETTINGS];
   if (text === undefined) return Object.hasOwn(metadata, 'visiontrain.spec_sha256') ? { values: {} } : undefined;
@@ -21,7 +21,7 @@ export function ourWords(metadata: Readonly<Record<string, string>>): OurWords |
     if (typeof values === 'object' && values !== null && !Array.isArray(values))
       return { values: values as Readonly<Record<string, unknown>> };
   } catch {
-    // It was edited by hand; the rest of the metadata counts.
+    // It was edited by hand. The rest of the metadata is still used.
   }
   return { values: {}, problem: 'it is no JSON object' };
 }
@@ -32,10 +32,13 @@ interface Lists {
   readonly lost: ImportLine[];
 }
 
-/** Our own words count more than what sd-scripts' words come to. Only settings that a LoRA may carry are taken. */
+/**
+ * Puts our own settings in place of those converted from sd-scripts' keys. Only settings that a LoRA may carry are
+ * taken.
+ */
 export function layOurWords({ values: given, problem }: OurWords, { values, lines, lost }: Lists): void {
   if (problem !== undefined) lost.push({ theirs: SHARED_SETTINGS, ours: null, why: problem });
-  // sd-scripts' word for the gamma says none for every weighting that it does not know.
+  // For every weighting that sd-scripts does not know, its key for the gamma says that there is none.
   if (Object.hasOwn(given, 'training.loss_weighting')) values.delete('training.min_snr_gamma');
   for (const [key, value] of Object.entries(given)) {
     const theirs = `${SHARED_SETTINGS}.${key}: ${JSON.stringify(value)}`.slice(0, 200);
@@ -54,7 +57,7 @@ function whyNot(key: string, value: unknown): string | undefined {
   return schemaOf(key)?.safeParse(value).success === true ? undefined : `${key} cannot be that`;
 }
 
-/** A LoRA of ours says nothing of what every run has unasked, so there the recipe of the base does not count. */
+/** Adds the defaults that a LoRA of ours does not mention, in place of the base model's recipe. */
 export function laySilent({ values, lines }: Omit<Lists, 'lost'>, recipe: (key: string) => unknown): void {
   for (const { key, value } of silentKeys) {
     const other = recipe(key);

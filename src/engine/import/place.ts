@@ -1,4 +1,4 @@
-/** Where the pictures and the base model of an imported file are on this machine. */
+/** Finds the images and the base model of an imported file on this machine. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -11,13 +11,16 @@ type Values = Map<string, unknown>;
 
 export interface ImportOptions {
   readonly registry: Registry;
-  /** Folder with the pictures instead of the file's. */
+  /** Folder with the images, in place of the file's. */
   readonly folder?: string | undefined;
-  /** Base model instead of the file's. */
+  /** Base model, in place of the file's. */
   readonly base?: string | undefined;
 }
 
-/** @throws UsageError when the file's pictures are not on this machine, and no folder was named */
+/**
+ * Finds the images.
+ * @throws UsageError when the file's images are not on this machine, and no folder was named
+ */
 export function placeImages(values: Values, path: string, { folder }: ImportOptions, lost: ImportLine[]): void {
   const theirs = values.get('dataset.path');
   const here = typeof theirs === 'string' && theirs !== '' ? resolve(dirname(path), theirs) : undefined;
@@ -38,7 +41,10 @@ export function placeImages(values: Values, path: string, { folder }: ImportOpti
     );
 }
 
-/** @throws UsageError when the base of the file is not known here, and none was named */
+/**
+ * Finds the base model.
+ * @throws UsageError when that of the file is unknown here, and none was named
+ */
 export function placeBase(
   values: Values,
   path: string,
@@ -71,7 +77,7 @@ export function placeBase(
   });
 }
 
-/** Names that people give base models, the special ones first. */
+/** Names that people give base models; longer, more specific ones first. */
 const KNOWN_BASES: readonly (readonly [RegExp, string])[] = [
   [/noob.*v.?pred/iu, 'noobai-vpred'],
   [/noob/iu, 'noobai'],
@@ -81,7 +87,7 @@ const KNOWN_BASES: readonly (readonly [RegExp, string])[] = [
   [/sd_?v1|v1-5|stable-diffusion-v1|sd15|animefull/iu, 'sd15'],
 ];
 
-/** The further folders that a file names are kept where they are on this machine. */
+/** Keeps the further folders that a file names if they are on this machine. */
 function placeSources(values: Values, path: string, lost: ImportLine[]): void {
   const sources = values.get('dataset.sources') as readonly { readonly path: unknown }[] | undefined;
   if (sources === undefined) return;

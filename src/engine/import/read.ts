@@ -1,4 +1,7 @@
-/** Reads a settings file of another trainer into words and values. Nothing of it is run; which tool made it is told by its form. */
+/**
+ * Reads a settings file of another trainer into words and values. Nothing in it is run; the trainer is recognised by
+ * the form of the file.
+ */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
@@ -24,16 +27,19 @@ export type TrainerName =
 export interface ForeignFile {
   readonly trainer: TrainerName;
   readonly pairs: readonly ForeignPair[];
-  /** What a LoRA of ours says in our own words; undefined for files of others. */
+  /** Our own settings in a LoRA of ours; undefined for other files. */
   readonly ours?: OurWords | undefined;
 }
 
-/** Most bytes of such a file, and most words and depth of one. */
+/** Most bytes of such a file, and the most words and the deepest nesting of one. */
 const MOST_BYTES = 16 << 20;
 const MOST_PAIRS = 20_000;
 const MOST_DEPTH = 12;
 
-/** @throws UsageError when the file is no settings file of a trainer, or damaged */
+/**
+ * Reads a file.
+ * @throws UsageError when it is no settings file of a known trainer, or damaged
+ */
 export function readForeign(path: string): ForeignFile {
   if (/\.safetensors$/iu.test(path)) return ofLora(path);
   try {
@@ -49,14 +55,17 @@ function ofDocument(path: string): ForeignFile {
   const document = parsed(path);
   const trainer = trainerOf(document, path);
   const pairs = flat(document);
-  // sd-scripts keeps the data set in a file of its own.
+  // sd-scripts keeps the data set in a separate file.
   const other = pairs.find(({ name, value }) => name === 'dataset_config' && typeof value === 'string' && value !== '');
   const dataset = other === undefined ? '' : resolve(dirname(path), String(other.value));
   if (other === undefined || !existsSync(dataset)) return { trainer, pairs };
   return { trainer, pairs: [...pairs.filter((pair) => pair !== other), ...flat(parsed(dataset))] };
 }
 
-/** Whether a file is another trainer's, or a LoRA, and no run.yaml. A file that cannot be read counts as a run.yaml. */
+/**
+ * Whether a file is a settings file of another trainer, or a LoRA, and no run.yaml. A file that cannot be read counts
+ * as a run.yaml.
+ */
 export function isTrainerFile(path: string): boolean {
   if (/\.(?:toml|safetensors)$/iu.test(path)) return true;
   try {
@@ -102,9 +111,9 @@ function jsonOrYaml(path: string, text: string): unknown {
   return value;
 }
 
-/** What the parser says, with the line where it stopped, and without the text around it. */
+/** The parser's message with the line where it stopped, and without the text around it. */
 function jsonProblem(text: string, message: string): string {
-  // Python writes NaN, which is no JSON; the parser does not say where it is.
+  // Python writes NaN, which is no JSON, and the parser does not say where it is.
   const strange = /[:[,]\s*-?(?:NaN|Infinity)\b/u.exec(text);
   const at = Number(/position (\d+)/u.exec(message)?.[1] ?? (strange === null ? Number.NaN : strange.index));
   const why = message.replace(/ in JSON at position.*$| *\(line.*$|, "?\.*.*is not valid JSON$/su, '');
@@ -144,10 +153,10 @@ const KNOWN: ReadonlySet<string> = new Set([
   'max_train_steps',
 ]);
 
-/** The document holds more than any settings file does. */
+/** Thrown when a document holds more than any settings file does. */
 class TooMuchError extends Error {}
 
-/** Every word of the document with a plain value, groups opened. */
+/** Every word of the document with a plain value, groups flattened. */
 function flat(document: Document): ForeignPair[] {
   const pairs: ForeignPair[] = [];
   const add = (value: unknown, path: readonly string[]): void => {
@@ -174,7 +183,7 @@ function flat(document: Document): ForeignPair[] {
   return pairs;
 }
 
-/** The metadata that sd-scripts and those who follow it write into a LoRA. */
+/** Reads the metadata that sd-scripts and similar trainers write into a LoRA. */
 function ofLora(path: string): ForeignFile {
   const { metadata } = readSafetensorsHeader(path);
   const words = Object.entries(metadata).filter(([key]) => key.startsWith('ss_'));
@@ -182,7 +191,7 @@ function ofLora(path: string): ForeignFile {
   const pairs = words.flatMap(([key, value]): ForeignPair[] => {
     const name = RENAMED[key] ?? plainName(key.slice(3));
     const inside = name === 'network_args' ? argumentsOfJson(value) : undefined;
-    // What cannot be read is told whole.
+    // A text that cannot be split is kept as one value.
     if (inside !== undefined)
       return inside.map(([inner, given]) => ({
         name: plainName(inner),

@@ -1,6 +1,7 @@
 /**
- * Which Spaces of Hugging Face may see a run. A run.yaml may come from anybody, and the Space that it names would get the
- * values and samples of the run, and from the tracker's package the token of the person's hub login.
+ * Decides which Spaces of Hugging Face may get the data of a run. A run.yaml may come from anybody, and the Space that
+ * it names would get the values and samples of the run, and, from the tracker's package, the token of the person's hub
+ * login.
  */
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -10,7 +11,7 @@ import type { TrackerSpec } from '../../spec/sections/logging.ts';
 
 const file = (places: Places) => join(places.state, 'tracker-spaces.json');
 
-/** Spaces that the trackers would send to, and that this person has not allowed. */
+/** Spaces to which the trackers would send data, and that this person has not allowed. */
 export function unallowedSpaces(trackers: readonly TrackerSpec[], places: Places): readonly string[] {
   const wanted = trackers.flatMap(({ to, mode, space }) =>
     to === 'trackio' && mode === 'online' && space !== null ? [space] : [],
@@ -21,9 +22,9 @@ export function unallowedSpaces(trackers: readonly TrackerSpec[], places: Places
 }
 
 /**
- * Called before a run is made. A Space that was allowed once is allowed from then on.
- * @param allows whether the person says now that the Spaces may have what they get
- * @throws UsageError when the person has not allowed one and does not so now
+ * Must be called before a run is made. A Space that was allowed once stays allowed.
+ * @param allows whether the person allows the Spaces now
+ * @throws UsageError when the person has not allowed one, and does not do so now
  */
 export function settleSpaces(trackers: readonly TrackerSpec[], places: Places, allows: boolean): void {
   const [first, ...others] = unallowedSpaces(trackers, places);

@@ -1,6 +1,6 @@
-/** CRC-32C (Castagnoli), which TensorBoard's files carry; zlib has only the other polynomial. Pure. */
+/** CRC-32C (Castagnoli), which TensorBoard's files use; zlib has only the other polynomial. Pure. */
 
-/** The reversed polynomial. */
+/** The polynomial with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
 const table = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -15,7 +15,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** As TFRecord stores it: rotated and shifted, since a CRC of data that holds CRCs is a poor check. */
+/** The CRC as TFRecord stores it: rotated, plus a constant, since a CRC of data that contains CRCs is a poor check. */
 export function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

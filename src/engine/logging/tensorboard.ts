@@ -14,25 +14,27 @@ export interface TensorBoardInput {
   readonly runDir: string;
   readonly every: number;
   readonly images: boolean;
-  /** Sequence number of the last event that earlier attempts have logged. */
+  /** Sequence number of the last event that an earlier attempt logged. */
   readonly after: number;
 }
 
 export interface EventFile {
-  /** Takes events of the run from its beginning; those up to `after` only for what later ones need. */
+  /**
+   * Takes events of the run from its beginning. Events up to `after` are not logged, but later values depend on them.
+   */
   take(events: readonly RunEvent[]): void;
   close(): void;
 }
 
-/** Most bytes of a sample that is logged, and of the file that keeps the position. */
+/** Most bytes of a sample that is logged, and (below) of the file that stores the position. */
 const MOST_IMAGE = 8_000_000;
 const MOST_POSITION = 1 << 10;
-/** Most bytes of run.yaml that are shown as text. */
+/** Most bytes of run.yaml that are logged as text. */
 const MOST_TEXT = 1 << 18;
 /** Name of the file with the sequence number of the last event that was logged. */
 const POSITION = '.position';
 
-/** How far earlier attempts have logged; 0 when none has. */
+/** The sequence number up to which earlier attempts have logged; 0 when none has. */
 export function loggedUpTo(runDir: string): number {
   try {
     const text = readOurs(join(runDir, RUN_FILES.tensorboard, POSITION), MOST_POSITION)?.toString('utf8');
@@ -43,7 +45,10 @@ export function loggedUpTo(runDir: string): number {
   }
 }
 
-/** Opens a new file, one for each attempt. @throws the file system's error when it cannot be made */
+/**
+ * Opens a new file, one for each attempt.
+ * @throws the file system's error when it cannot be made
+ */
 export function openEventFile({ runDir, every, images, after }: TensorBoardInput): EventFile {
   const folder = join(runDir, RUN_FILES.tensorboard);
   makeFolder(folder, 0o700);
@@ -77,7 +82,9 @@ export function openEventFile({ runDir, every, images, after }: TensorBoardInput
   };
 }
 
-/** The first name that is free: in a container, number and second of two attempts can be the same. */
+/**
+ * Makes a file with the first free name: in a container, process number and second of two attempts can be the same.
+ */
 function newFile(base: string, head: Buffer): string {
   for (let copy = 0; ; copy += 1) {
     const file = `${base}.${copy}`;
@@ -95,7 +102,7 @@ function others(event: RunEvent, { runDir, images }: Pick<TensorBoardInput, 'run
     const spec = readOurs(join(runDir, RUN_FILES.spec), MOST_TEXT)?.toString('utf8') ?? '';
     return [valuesRecord(event.t, 0, [{ tag: 'config', text: `    ${spec.replaceAll('\n', '\n    ')}` }])];
   }
-  // What comes next is the step behind the checkpoint's.
+  // The next step is the one after the checkpoint's.
   if (event.type === 'start' && event.step > 0) return [restartRecord(event.t, event.step + 1)];
   if (event.type === 'sample' && images) {
     const image = event.adapter ? sampleImage(runDir, event.path) : undefined;
@@ -106,7 +113,7 @@ function others(event: RunEvent, { runDir, images }: Pick<TensorBoardInput, 'run
 
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
 
-/** A sample as it lies on the disk; undefined when it is no PNG inside of the run folder. */
+/** A sample from the disk; undefined when it is no PNG inside the run folder. */
 function sampleImage(runDir: string, path: string): LoggedImage | undefined {
   const whole = join(runDir, path);
   if (relative(runDir, whole).startsWith('..')) return undefined;

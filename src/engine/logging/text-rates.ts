@@ -1,12 +1,15 @@
-/** Learning rates of the text encoders as sd-scripts logs them: parts of a step's rate, which all follow one schedule. */
+/**
+ * Computes the learning rates of the text encoders as sd-scripts logs them: shares of a step's rate, since all follow
+ * one schedule.
+ */
 import { glanceAtPlan } from '../run-folder/run-files.ts';
 
 export interface TextRate {
-  /** Name behind `lr/`. */
+  /** Name of the tag after `lr/`. */
   readonly name: string;
-  /** What the rate of the U-Net is multiplied with. */
+  /** Factor on the rate of the U-Net. */
   readonly share: number;
-  /** Last step that trains the text encoders; null where each does. */
+  /** Last step in which the text encoders are trained; null when all steps train them. */
   readonly until: number | null;
 }
 
@@ -16,7 +19,7 @@ interface Rates {
   readonly text_encoder_steps?: unknown;
 }
 
-/** One for all text encoders, or one for each where their rates differ; none where they are not trained. */
+/** One rate for all text encoders, or one for each where their rates differ; none where they are not trained. */
 export function textRates(runDir: string): readonly TextRate[] {
   const { training } = (glanceAtPlan(runDir) ?? {}) as { training?: Rates };
   const { learning_rate: base, text_encoder_learning_rates: given, text_encoder_steps: steps } = training ?? {};

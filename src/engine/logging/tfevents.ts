@@ -1,6 +1,6 @@
 /**
- * The bytes of TensorBoard's event files: messages of `event.proto` and `summary.proto` in TFRecord frames. Field numbers
- * and types are those of the files of that name in TensorBoard's repository. Pure.
+ * Encodes TensorBoard's event files: messages of `event.proto` and `summary.proto` in TFRecord frames. Field numbers
+ * and types are those of the files of these names in TensorBoard's repository. Pure.
  */
 import { maskedCrc } from './crc32c.ts';
 
@@ -28,7 +28,10 @@ function record(message: Uint8Array): Buffer {
 /** The first record of a file. */
 export const versionRecord = (t: number): Buffer => record(Buffer.concat([wallTime(t), textField(3, 'brain.Event:2')]));
 
-/** Tells TensorBoard that what was logged at this step and later is void: an earlier attempt had got further. */
+/**
+ * A record that makes TensorBoard drop what was logged at this step and later, since an earlier attempt had got
+ * further.
+ */
 export const restartRecord = (t: number, step: number): Buffer =>
   record(Buffer.concat([wallTime(t), intField(2, step), bytesField(7, intField(1, 1))]));
 
@@ -46,11 +49,11 @@ function value(logged: LoggedValue): Buffer {
   if ('scalar' in logged) return Buffer.concat([tag, floatField(2, logged.scalar)]);
   if ('image' in logged) {
     const { width, height, bytes } = logged.image;
-    // 3 is RGB.
+    // Colour space 3 is RGB.
     const image = [intField(1, height), intField(2, width), intField(3, 3), bytesField(4, bytes)];
     return Buffer.concat([tag, bytesField(4, Buffer.concat(image))]);
   }
-  // 7 is DT_STRING; the shape is one text.
+  // Type 7 is DT_STRING; the shape is one text.
   const tensor = [intField(1, 7), bytesField(2, bytesField(2, intField(1, 1))), textField(8, logged.text)];
   const metadata = bytesField(1, textField(1, 'text'));
   return Buffer.concat([tag, bytesField(8, Buffer.concat(tensor)), bytesField(9, metadata)]);

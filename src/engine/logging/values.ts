@@ -1,6 +1,6 @@
 /**
- * Which values of a run are logged, under which tags and how often. The tags are those of sd-scripts, which people's
- * dashboards know. Pure, and bounded in memory.
+ * Decides which values of a run are logged, under which tags and how often. The tags are those of sd-scripts, which
+ * people's dashboards know. Pure, and bounded in memory.
  */
 import type { Payload, RunEvent } from '../events/schema.ts';
 import type { TextRate } from './text-rates.ts';
@@ -11,13 +11,13 @@ export interface LoggedStep {
   readonly values: readonly { readonly tag: string; readonly scalar: number }[];
 }
 
-/** Most steps of an epoch over which the average loss is taken. */
+/** Most steps over which the average loss of an epoch is taken. */
 const LONGEST_EPOCH = 100_000;
 
 export interface ValueLog {
-  /** What an event gives to log; undefined for most. */
+  /** The values to log after an event; undefined for most events. */
   take(event: RunEvent): LoggedStep | undefined;
-  /** What has gathered since the last logged value; undefined when nothing has. */
+  /** The values that have not been logged yet; undefined when there are none. */
   rest(): LoggedStep | undefined;
 }
 
@@ -54,7 +54,7 @@ export function valueLog(every: number, textRates: readonly TextRate[] = []): Va
         case 'step':
           gathered.push(event);
           average.add(event.loss);
-          // Long windows are held within bounds: what is shown is the newest part of them.
+          // Long windows are bounded: the average then covers their newest part.
           return event.step % every === 0 || gathered.length >= LONGEST_EPOCH ? log() : undefined;
         case 'validation':
           return { t: event.t, step: event.step, values: [{ tag: 'loss/validation', scalar: event.loss }] };
@@ -69,7 +69,10 @@ export function valueLog(every: number, textRates: readonly TextRate[] = []): Va
   };
 }
 
-/** The rates of a step: what is set, and under `d*lr` what an optimiser makes of it that finds the rate by itself. */
+/**
+ * The learning rates of a step: the one that is set, and under `d*lr` the effective one of an optimiser that finds its
+ * rate itself.
+ */
 function rates({ step, lr, lr_used: used }: StepEvent, textRates: readonly TextRate[]) {
   const parts = [
     ...textRates.map(({ name, share, until }) => ({ name, share: until !== null && step > until ? 0 : share })),
@@ -84,7 +87,7 @@ function rates({ step, lr, lr_used: used }: StepEvent, textRates: readonly TextR
 const most = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b));
 const mean = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
-/** The mean loss over the last epoch, as sd-scripts has it, and over fewer steps before there is one. */
+/** The mean loss over the last epoch, as in sd-scripts, and over fewer steps before one is complete. */
 function epochAverage() {
   let ring: number[] = [];
   let sum = 0;

@@ -1,4 +1,4 @@
-/** In which settings two presets, or runs, differ. Pure. */
+/** Compares the settings of two presets or runs. Pure. */
 import { isDeepStrictEqual } from 'node:util';
 import { specKeys } from '../../spec/keys.ts';
 import { whyNotInPreset } from '../../spec/own-preset.ts';
@@ -7,12 +7,15 @@ import type { PresetSource } from './make.ts';
 
 export interface PresetDifference {
   readonly key: string;
-  /** Undefined where that side leaves the key to the recipe. */
+  /** Value on the first side; undefined where that side leaves the key to the recipe. */
   readonly a: unknown;
   readonly b: unknown;
 }
 
-/** Beside a preset, which has few keys, only the keys of presets are compared; two runs are compared in all keys. */
+/**
+ * The differences. If a side is a preset, only the keys that presets set are compared; two runs are compared in all
+ * keys.
+ */
 export function presetDifferences(a: PresetSource, b: PresetSource): readonly PresetDifference[] {
   const keys = specKeys.map(({ key }) => key).filter((key) => isCompared(key, a, b));
   const rows = keys.map((key) => ({ key, a: valueIn(a, key), b: valueIn(b, key) }));

@@ -1,4 +1,4 @@
-/** What of a run.yaml makes a preset, and where presets can be made from. */
+/** Makes a preset of a run.yaml, and finds the sources for presets. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -22,7 +22,7 @@ interface Filled {
   readonly provenance: Provenance;
 }
 
-/** A setting that was chosen and is yet no part of the preset. */
+/** A setting that was chosen but is left out of the preset. */
 interface LeftOut {
   readonly key: string;
   readonly why: string;
@@ -33,9 +33,12 @@ export interface MadePreset {
   readonly left: readonly LeftOut[];
 }
 
-/** Nobody misses these in a preset. */
+/** Keys that are left out of every preset without a note. */
 const PLAIN: ReadonlySet<string> = new Set(['version', 'name', 'dataset.path']);
-/** Takes what a person chose, or with `all` what the recipe chose too; never what was read from files or the machine. */
+/**
+ * Makes a preset of what a person chose, or with `all` of what the recipe chose too, but never of what was read from
+ * files or the machine.
+ */
 export function presetFrom(
   { name, about }: Pick<OwnPreset, 'name' | 'about'>,
   { spec, provenance }: Filled,
@@ -69,13 +72,14 @@ export type PresetSource =
   | { readonly kind: 'settings'; readonly filled: Filled };
 
 /**
- * What a person means by `word`: a run.yaml, settings of another trainer, a preset, or a run, in that order.
+ * The source that `word` names: a run.yaml, settings of another trainer, a preset, or a run; they are tried in that
+ * order.
  * @throws UsageError when it is none of these
  */
 export function sourceOf(word: string, { registry, configDir, runs, base }: SourceOptions): PresetSource {
   const path = typedPath(word, '.');
   if (existsSync(path) && statSync(path).isFile()) {
-    // The pictures are no part of a preset, so any folder does in their place.
+    // Images are no part of a preset, so any folder serves.
     const filled = isTrainerFile(path)
       ? importSettings(path, { registry, folder: dirname(path), base }).filled
       : loadSpec(path, { registry });

@@ -1,15 +1,18 @@
-/** Names of the person's own presets, each a file in the folder of their settings: `presets/NAME.yaml`. */
+/** Names of the person's own presets, each of them a file in the settings folder: `presets/NAME.yaml`. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 
-/** Names that a preset may have. */
+/** Valid names of a preset. */
 const PRESET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const ENDING = '.yaml';
 export const presetFolder = (configDir: string): string => join(configDir, 'presets');
 
-/** @throws UsageError for a name that cannot name a preset */
+/**
+ * Path of a preset's file.
+ * @throws UsageError for a name that no preset can have
+ */
 export function presetFile(configDir: string, name: string): string {
   if (!PRESET_NAME.test(name))
     throw new UsageError(`${JSON.stringify(name)} cannot name a preset.`, {
@@ -19,7 +22,7 @@ export function presetFile(configDir: string, name: string): string {
   return join(presetFolder(configDir), `${name}${ENDING}`);
 }
 
-/** Names of all presets, sorted. The wizard asks before it has loaded anything else, so no file is opened. */
+/** Names of all presets, sorted. The wizard calls this before it has loaded anything else, so no file is opened. */
 export function presetNames(configDir: string): readonly string[] {
   try {
     return readdirSync(presetFolder(configDir))
@@ -33,7 +36,7 @@ export function presetNames(configDir: string): readonly string[] {
   }
 }
 
-/** The error that names the presets there are. */
+/** The error for a missing preset, which lists the existing ones. */
 export function noPreset(configDir: string, name: string): UsageError {
   const names = presetNames(configDir);
   const near = nearest(name, names);

@@ -1,4 +1,4 @@
-/** The files of the person's own presets: read, written, removed. */
+/** Reads, writes and removes the files of the person's own presets. */
 import { existsSync, rmSync } from 'node:fs';
 import { ConfigError, UsageError, VisiontrainError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -8,7 +8,10 @@ import { type OwnPreset, readPreset, renderPreset } from '../../spec/own-preset.
 import { readTextFile } from '../../spec/read-text.ts';
 import { noPreset, presetFile, presetFolder } from './names.ts';
 
-/** @throws UsageError when there is none of that name; ConfigError with the lines of what is wrong in it */
+/**
+ * Reads a preset.
+ * @throws UsageError when there is none of that name; ConfigError with the lines of its mistakes
+ */
 export function loadPreset(configDir: string, name: string): OwnPreset {
   const file = presetFile(configDir, name);
   if (!existsSync(file)) throw noPreset(configDir, name);
@@ -24,7 +27,7 @@ export function loadPreset(configDir: string, name: string): OwnPreset {
   return found.preset;
 }
 
-/** The presets by name for `loadSpec`; undefined for one that is gone or has mistakes, of which nothing can be told. */
+/** The presets by name for `loadSpec`; undefined for one that is gone or has mistakes. */
 export const presetsOf =
   (configDir: string) =>
   (name: string): OwnPreset | undefined => {
@@ -36,7 +39,10 @@ export const presetsOf =
     }
   };
 
-/** Writes a preset. One that is there is not replaced without `replace`. @throws UsageError, EnvironmentError */
+/**
+ * Writes a preset. An existing one is replaced only with `replace`.
+ * @throws UsageError, EnvironmentError
+ */
 export function savePreset(configDir: string, preset: OwnPreset, replace: boolean): string {
   const file = presetFile(configDir, preset.name);
   if (existsSync(file) && !replace)
@@ -53,7 +59,10 @@ export function savePreset(configDir: string, preset: OwnPreset, replace: boolea
   return file;
 }
 
-/** @throws UsageError when there is none of that name */
+/**
+ * Removes a preset; returns the path of its file.
+ * @throws UsageError when there is none of that name
+ */
 export function removePreset(configDir: string, name: string): string {
   const file = presetFile(configDir, name);
   if (!existsSync(file)) throw noPreset(configDir, name);

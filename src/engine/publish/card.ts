@@ -1,11 +1,13 @@
-/** The model card of a LoRA as the hub reads it: facts between dashes, then words in Markdown. Pure. */
+/** Writes the model card of a LoRA in the hub's format: metadata between dashes, then text in Markdown. Pure. */
 import { basename } from 'node:path';
 import { formatBytes } from '../../base/text.ts';
 import type { Plan } from '../plan/schema.ts';
 import { diffusersCode, embeddingFile } from '../report/usage.ts';
 import { type Material, settingWords } from './material.ts';
 
-/** Licences by the name that the registry gives them, as the hub calls them. Any other is `other`, with its name and address. */
+/**
+ * The hub's names of licences, by the names in the registry. Any other licence is `other`, with its name and address.
+ */
 const HUB_LICENCES: Readonly<Record<string, string>> = {
   'CreativeML-OpenRAIL-M': 'creativeml-openrail-m',
   'CreativeML-OpenRAIL++-M': 'openrail++',
@@ -17,7 +19,10 @@ const HUB_LICENCES: Readonly<Record<string, string>> = {
 /** Path in the repository of the cover with this number. */
 export const coverPath = (i: number): string => `images/${String(i).padStart(2, '0')}.png`;
 
-/** @param repo `owner/name` */
+/**
+ * The text of the card.
+ * @param repo `owner/name`
+ */
 export function modelCard(material: Material, repo: string): string {
   const { name, trigger, covers, report, plan, sha256, bytes, licence, lora } = material;
   const file = basename(lora);
@@ -75,7 +80,7 @@ export function modelCard(material: Material, repo: string): string {
   ].join('\n');
 }
 
-/** How the embedding that lies beside the LoRA is used; nothing where none was trained. */
+/** Lines on how to use the embedding that lies beside the LoRA; none where none was trained. */
 function embeddingLines({ training: { pivotal } }: Plan, lora: string, repo: string): readonly string[] {
   if (pivotal === null) return [];
   const [name, word] = [embeddingFile(lora), code(pivotal.word)];
@@ -85,7 +90,7 @@ function embeddingLines({ training: { pivotal } }: Plan, lora: string, repo: str
   ];
 }
 
-/** JSON is YAML too, and its strings are the same to every reader. */
+/** A string in JSON, which is YAML too, and which every reader of YAML understands in the same way. */
 const quoted = (value: string): string => JSON.stringify(value);
 
 function facts({ trigger, covers, licence, plan, baseRepo }: Material): string[] {
@@ -127,10 +132,10 @@ export function licenceLines({ licence }: Pick<Material, 'licence'>): string[] {
   ];
 }
 
-/** Text of the run on one line of Markdown, in which nothing of it is markup. */
+/** A text of the run on one line of Markdown, with its markup escaped. */
 function inline(text: string): string {
   return text.replaceAll(/[\r\n]+/gu, ' ').replaceAll(/[\\`*_{}[\]<>#|~&]/gu, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-/** Text between backticks. */
+/** A text that can stand between backticks. */
 const code = (text: string): string => text.replaceAll(/[`\r\n<>]/gu, ' ');

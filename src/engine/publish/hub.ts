@@ -1,6 +1,6 @@
 /**
- * Puts a LoRA on a Hugging Face hub, through the hub's own client. What was sent is known to the hub by its hash, so that
- * the same command goes on where it was cut off.
+ * Uploads a LoRA to a Hugging Face hub through the hub's own client. The hub recognises uploaded files by their
+ * hashes, so the same command continues an upload that was interrupted.
  */
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
@@ -11,15 +11,15 @@ import { coverPath, modelCard } from './card.ts';
 import type { Material } from './material.ts';
 
 export interface HubTarget {
-  /** `owner/name`, or undefined for the person's own with the name of the run. */
+  /** `owner/name`; undefined for a repository of the person named after the run. */
   readonly repo: string | undefined;
   readonly isPublic: boolean;
   /** Address of the hub. */
   readonly hub: string;
-  /** Sends the token, and tries again. */
+  /** A fetch that adds the token, and tries again. */
   readonly fetch: typeof fetch;
   readonly signal: AbortSignal;
-  /** Called with the path of a file and the share that was sent. */
+  /** Called with the path of a file and the share of it that was sent. */
   readonly onProgress: (path: string, share: number) => void;
 }
 
@@ -31,10 +31,16 @@ export interface Published {
   readonly files: readonly string[];
 }
 
-/** The client refuses tokens of other hubs by their form, and may name the token in errors: `fetch` puts the true one in. */
+/**
+ * Placeholder for the token. The client refuses tokens of other hubs by their form, and may name the token in errors,
+ * so `fetch` inserts the real one.
+ */
 const PLACEHOLDER = 'hf_sent_by_fetch';
 
-/** @throws UsageError, DownloadError that say what the hub answered and what to type */
+/**
+ * Uploads the LoRA.
+ * @throws UsageError, DownloadError with the hub's answer and what to type
+ */
 export async function publishToHub(material: Material, target: HubTarget): Promise<Published> {
   const common = { hubUrl: target.hub, fetch: target.fetch, accessToken: PLACEHOLDER };
   const repo = target.repo ?? `${await withHubErrors(target, '', () => owner(common))}/${material.name}`;
@@ -52,7 +58,7 @@ async function owner(common: Common): Promise<string> {
   return me.name;
 }
 
-/** Makes the repository, private unless the person said otherwise. One that is there stays as it is. */
+/** Makes the repository, private unless the person said otherwise. An existing one keeps its visibility. */
 async function makeRepo(repo: string, { isPublic }: HubTarget, common: Common): Promise<void> {
   try {
     await createRepo({ ...common, repo: { type: 'model', name: repo }, visibility: isPublic ? 'public' : 'private' });
@@ -61,7 +67,10 @@ async function makeRepo(repo: string, { isPublic }: HubTarget, common: Common): 
   }
 }
 
-/** Whether it is private. @throws UsageError where all would see what the person did not say to show */
+/**
+ * Whether the repository is private.
+ * @throws UsageError when it is public and the person did not ask for that
+ */
 async function privacyOf(repo: string, { isPublic, hub }: HubTarget, common: Common): Promise<boolean> {
   const found = await modelInfo({ ...common, name: repo });
   if (!found.private && !isPublic)
@@ -108,14 +117,15 @@ async function send(repo: string, { material, files, target, common }: Sending):
     title: `${material.name}, SHA-256 ${material.sha256.slice(0, 12)}`,
     operations: files.map((file) => ({ operation: 'addOrUpdate', ...file })),
     abortSignal: target.signal,
-    // The hub's other way needs a program of its own for cutting files, and saves nothing for a file sent once.
+    // The hub's other protocol needs a program of its own for splitting files, and saves nothing for a file that is
+    // sent once.
     useXet: false,
   });
   for (;;) {
     const { done, value } = await steps.next();
     if (done) {
       const oid: unknown = value?.commit.oid;
-      // Only the commit makes files visible, so one that is not named was perhaps never made.
+      // Only the commit makes files visible. Without the name of the commit it may never have been made.
       if (typeof oid !== 'string' || oid === '') throw new Error('it did not confirm the commit');
       return oid;
     }
@@ -123,7 +133,7 @@ async function send(repo: string, { material, files, target, common }: Sending):
   }
 }
 
-/** Does something at the hub; what it refuses is told in words. */
+/** Calls the hub, and turns its refusals into sentences. */
 async function withHubErrors<T>({ hub, signal }: HubTarget, repo: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();

@@ -1,4 +1,7 @@
-/** A folder with all that Civitai asks for when a LoRA is uploaded by hand: the site takes none from programs. */
+/**
+ * Makes a folder with everything that Civitai asks for when a LoRA is uploaded by hand, since the site accepts no
+ * uploads by programs.
+ */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
@@ -11,7 +14,7 @@ export interface KitFile {
   readonly what: string;
 }
 
-/** Samplers as A1111 calls them, which Civitai reads. */
+/** A1111's names of samplers, which Civitai reads. */
 const SAMPLERS: Readonly<Record<Cover['sampler'], string>> = {
   ddim: 'DDIM',
   euler: 'Euler',
@@ -21,8 +24,9 @@ const SAMPLERS: Readonly<Record<Cover['sampler'], string>> = {
 const MOST_COVER = 64 << 20;
 
 /**
- * @param dir a folder that is not there yet
- * @param weightsHash SHA-256 of what stands behind the header of the LoRA, by which A1111 and Civitai know it
+ * Writes the kit.
+ * @param dir a folder that does not exist yet
+ * @param weightsHash SHA-256 of everything behind the header of the LoRA, by which A1111 and Civitai identify it
  */
 export function writeKit(material: Material, dir: string, weightsHash: string | null): KitFile[] {
   mkdirSync(dir, { mode: 0o755 });
@@ -51,7 +55,7 @@ export function writeKit(material: Material, dir: string, weightsHash: string | 
   return written;
 }
 
-/** What a cover was drawn by, in the form that A1111 writes into its images. */
+/** The generation settings of a cover, in the form that A1111 writes into its images. */
 function coverText(cover: Cover, { lora, plan }: Material, weightsHash: string | null): string {
   const { prompt, negative, steps, sampler, guidance, seed, size, strength } = cover;
   const stem = basename(lora).replace(/\.safetensors$/u, '');
@@ -71,7 +75,7 @@ function coverText(cover: Cover, { lora, plan }: Material, weightsHash: string |
   return [...lines, facts.join(', ')].join('\n');
 }
 
-/** The base as the site's list has it. */
+/** The base model's name in the site's list. */
 export function civitaiBase({ plan }: Pick<Material, 'plan'>): string {
   const { name, family } = plan.model;
   const known = [

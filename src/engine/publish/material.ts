@@ -1,4 +1,4 @@
-/** What is said of a run when it is given to others: to the hub, or to a site that takes files by hand. */
+/** Collects what is published about a run: on the hub, or on a site with uploads by hand. */
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { findBase } from '../../registry/catalogue/find.ts';
@@ -12,7 +12,7 @@ import { readExit } from '../run-folder/run-files.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import type { RunSummary } from '../runs/summary.ts';
 
-/** A sample with the LoRA, and what it was drawn by. */
+/** A sample with the LoRA, and its generation settings. */
 export interface Cover {
   /** Absolute path of a PNG file. */
   readonly path: string;
@@ -34,18 +34,21 @@ export interface Material {
   readonly bytes: number;
   readonly report: RunReport;
   readonly plan: Plan;
-  /** The word that calls it; empty for none. */
+  /** The trigger word; empty for none. */
   readonly trigger: string;
   readonly covers: readonly Cover[];
   readonly licence: BaseLicence;
-  /** Repository of the base on the hub; null where it is not known. */
+  /** Repository of the base model on the hub; null when unknown. */
   readonly baseRepo: string | null;
 }
 
-/** Most samples that are shown to others. */
+/** Most samples that are published. */
 const MOST_COVERS = 12;
 
-/** @throws UsageError for a run that is not finished, ForeignFileError for one whose files are not inside it */
+/**
+ * Collects the material.
+ * @throws UsageError for a run that is not finished, ForeignFileError for one whose files are not inside its folder
+ */
 export function materialOf(summary: RunSummary, registry: Registry): Material {
   const { dir, name } = summary;
   const exit = readExit(dir);
@@ -90,7 +93,7 @@ function coverOf(dir: string, { samples: s }: Plan, { index, prompt, seed, steps
   };
 }
 
-/** The settings that people ask for, as words. */
+/** The settings that people usually ask for, in words. */
 export function settingWords({ plan }: Material): readonly (readonly [string, string])[] {
   const { training: t, data } = plan;
   const trained = data.images.filter(({ validation, regularisation }) => !validation && !regularisation);

@@ -1,10 +1,14 @@
 /** Puts a text into a PNG image, as A1111 does with the prompt. Pure. */
 import { crc32 } from 'node:zlib';
 
-/** Bytes of the signature and of the first chunk, which has to stay the first. */
+/** Bytes of the signature and of the first chunk, which must stay the first. */
 const HEAD = 8 + 4 + 4 + 13 + 4;
 
-/** @param png a whole PNG file @param key at most 79 letters */
+/**
+ * The image with the text.
+ * @param png a whole PNG file
+ * @param key at most 79 letters
+ */
 export function withText(png: Buffer, key: string, text: string): Buffer {
   // Most readers know `tEXt` best, which has the letters of Latin-1 alone. `iTXt` has all, uncompressed and in no language.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the letters of Latin-1

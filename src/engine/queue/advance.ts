@@ -1,7 +1,7 @@
 /**
- * Starts what can be started of a queue. There is no daemon: a supervisor whose run is over does this, and so does `queue
- * run`. All of them may do it at once, and any of them may be killed in between: who starts a run holds a lock, and a
- * run that was started once is known by its own folder.
+ * Starts the runs of a queue that can be started. There is no daemon: a supervisor whose run is over does this, and so
+ * does `queue run`. Several may do it at the same time, and any of them may be killed in between: whoever starts a run
+ * holds a lock, and the run's own folder shows that it was started.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,23 +23,26 @@ import {
   queueFolder,
 } from './entries.ts';
 
-/** Milliseconds between two tries for the lock, which is held for the start of a run: a second or two. */
+/** Milliseconds between two tries for the lock, which is held while a run is started: a second or two. */
 const LOCK_MS = 50;
 
 export interface Advance {
   /** Names of the runs that were started now. */
   readonly started: readonly string[];
-  /** What still waits. */
+  /** The entries that still wait. */
   readonly waiting: readonly QueueEntry[];
 }
 
-/** @param start starts a run and returns when its supervisor owns it; it throws when it cannot */
+/**
+ * Starts what can be started.
+ * @param start starts a run and returns when its supervisor owns it; it throws when it cannot
+ */
 export async function advanceQueue(runs: string, start: (run: RunRef) => Promise<void>): Promise<Advance> {
   if (queueEntries(runs).length === 0) return { started: [], waiting: [] };
   return withQueue(runs, () => startFree(runs, start));
 }
 
-/** Does something while nobody else changes the queue. */
+/** Runs `job` while no other process changes the queue. */
 export async function withQueue<T>(runs: string, job: () => T | Promise<T>): Promise<T> {
   const lock = join(queueFolder(runs), 'lock');
   for (;;) {
@@ -55,7 +58,7 @@ export async function withQueue<T>(runs: string, job: () => T | Promise<T>): Pro
   }
 }
 
-/** What keeps an entry from being started though its card is free; undefined when nothing does. */
+/** What prevents an entry from being started although its card is free; undefined when nothing does. */
 export function heldBy(runs: string, { held, after, problem }: QueueEntry): string | undefined {
   if (held === true) return 'held back';
   if (problem !== undefined) return `cannot start: ${problem}`;
@@ -67,7 +70,10 @@ export function heldBy(runs: string, { held, after, problem }: QueueEntry): stri
   return state === 'live' || state === 'created' ? `waits for ${after}` : `waits for ${after}, which is ${state}`;
 }
 
-/** @throws UsageError for a run whose pictures are gone: it would take the card only to fail */
+/**
+ * Refuses a run whose images are gone, since it would take the card only to fail.
+ * @throws UsageError
+ */
 function refuseGoneData(dir: string): void {
   const plan = glanceAtPlan(dir) as { data?: { root?: unknown } } | undefined;
   const root = plan?.data?.root;
@@ -79,7 +85,7 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
   const busy = busyCards(runs);
   const started: string[] = [];
   for (const entry of queueEntries(runs)) {
-    // Whoever started it was killed before the entry was removed.
+    // The process that started the run was killed before it removed the entry.
     if (isTaken(runs, entry)) {
       dropEntry(runs, entry);
       continue;
@@ -87,7 +93,8 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
     if (heldBy(runs, entry) !== undefined) continue;
     const cards = cardsOf(entry.device);
     const waits = cards.some((card) => busy.has(card));
-    // The cards of a run that must wait for several are kept for it: others would take them one by one for ever.
+    // The cards of a run that needs several are kept free for it: otherwise other runs would take them one by one for
+    // ever.
     for (const card of cards) busy.add(card);
     if (waits) continue;
     try {
@@ -104,7 +111,7 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
   return { started, waiting: queueEntries(runs) };
 }
 
-/** The cards that live runs of this folder train on. */
+/** The cards that live runs of this folder use. */
 function busyCards(runs: string): Set<string> {
   const live = runNames(runs).filter((name) => runCondition(join(runs, name)).state === 'live');
   return new Set(

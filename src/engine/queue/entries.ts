@@ -1,6 +1,6 @@
 /**
- * The queue of a folder of runs: one small file for each run that waits. The run itself is made when it is queued, so
- * that later changes of its run.yaml do not reach it.
+ * The queue of a folder of runs: one small file for each waiting run. The run itself is made when it is queued, so
+ * that later changes of its run.yaml do not affect it.
  */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -14,20 +14,20 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { glanceAtPlan } from '../run-folder/run-files.ts';
 import { isRun } from '../runs/summary.ts';
 
-/** A run that waits. */
+/** A waiting run. */
 export interface QueueEntry {
-  /** Counts up; a lower number is started first. */
+  /** Position in the queue: a lower number is started first. */
   readonly number: number;
   readonly run: string;
-  /** Card that its plan is made for: `cuda:0`, `cpu`, `cuda:0+cuda:1`. */
+  /** Card of its plan: `cuda:0`, `cpu`, `cuda:0+cuda:1`. */
   readonly device: string;
-  /** Starts that the run had when it was queued. One more means that it was taken from the queue. */
+  /** Number of starts of the run when it was queued. If the run has more by now, it was taken from the queue. */
   readonly attempts: number;
-  /** Why it could not be started; undefined while nothing is wrong. */
+  /** Why the run could not be started; undefined while nothing is wrong. */
   readonly problem?: string;
-  /** Whether the person holds it back. */
+  /** Whether the person holds the entry back. */
   readonly held?: true;
-  /** Name of the run that must be finished before. */
+  /** Name of the run that must finish first. */
   readonly after?: string;
 }
 
@@ -38,13 +38,13 @@ const MOST_BYTES = 1 << 14;
 const FILE = /^\d{6,9}\.json$/;
 const fileOf = (runs: string, number: number) => join(queueFolder(runs), `${String(number).padStart(6, '0')}.json`);
 
-/** `cuda` is the first card. */
+/** The name of a card in one form: `cuda` is the first card. */
 export const canonicalCard = (device: string): string => (device === 'cuda' ? 'cuda:0' : device);
 
-/** How often a run was started. */
+/** Number of times that a run was started. */
 export const startsOf = (dir: string): number => lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
 
-/** The card that a run was planned for; of several that train together all, as `cuda:0+cuda:2`. */
+/** The card for which a run was planned; if several train together, all of them, as in `cuda:0+cuda:2`. */
 export function plannedCard(dir: string): string {
   const plan = glanceAtPlan(dir) as { resources?: { device?: unknown; cards?: unknown } } | undefined;
   const { device, cards } = plan?.resources ?? {};
@@ -52,10 +52,10 @@ export function plannedCard(dir: string): string {
   return canonicalCard(typeof device === 'string' ? device : 'cpu');
 }
 
-/** The single cards of an entry's or a run's `device`. */
+/** The single cards in the `device` of an entry or a run. */
 export const cardsOf = (device: string): readonly string[] => device.split('+');
 
-/** All entries in the order in which they are started. A file that is no entry is passed over. */
+/** All entries in the order in which they are started. A file that is no entry is skipped. */
 export function queueEntries(runs: string): QueueEntry[] {
   let numbers: number[];
   try {
@@ -67,7 +67,7 @@ export function queueEntries(runs: string): QueueEntry[] {
   return numbers.flatMap((number) => readEntry(runs, number) ?? []);
 }
 
-/** The name becomes a path. */
+/** Whether a text can be the name of a run. The name becomes a path. */
 const isName = (text: unknown): text is string =>
   typeof text === 'string' && text !== '' && basename(text) === text && !text.startsWith('.');
 
@@ -87,7 +87,10 @@ function readEntry(runs: string, number: number): QueueEntry | undefined {
   }
 }
 
-/** Puts a run at the end of the queue, to wait for another where `after` names one. @throws UsageError when it waits already */
+/**
+ * Puts a run at the end of the queue; if `after` names a run, it waits for that one.
+ * @throws UsageError when it is already in the queue
+ */
 export function enqueue(runs: string, run: string, after?: string): QueueEntry {
   if (queueEntries(runs).some((entry) => entry.run === run))
     throw new UsageError(`${run} is in the queue already.`, {
@@ -116,7 +119,7 @@ export function dropEntry(runs: string, { number }: QueueEntry): void {
   rmSync(fileOf(runs, number), { force: true });
 }
 
-/** Notes why an entry could not be started, so that those behind it are not held up. */
+/** Notes why an entry could not be started, so that it does not hold up the entries behind it. */
 export const markEntry = (runs: string, entry: QueueEntry, problem: string): void =>
   rewrite(runs, { ...entry, problem });
 
@@ -124,14 +127,14 @@ function rewrite(runs: string, { number, ...entry }: QueueEntry): void {
   writeFileAtomic(fileOf(runs, number), `${JSON.stringify(entry)}\n`, 0o600);
 }
 
-/** Holds an entry back, or lets it go on; a problem that kept it from starting is forgotten then. */
+/** Holds an entry back, or releases it; releasing also clears the problem that prevented its start. */
 export function holdEntry(runs: string, { held: _, problem, ...entry }: QueueEntry, hold: boolean): void {
   rewrite(runs, hold ? { ...entry, ...(problem === undefined ? {} : { problem }), held: true } : entry);
 }
 
 /**
- * Gives the entries this order. They get new numbers behind all that were used, and the old files go last: whoever is
- * killed in between leaves a run twice, and each run is started once.
+ * Puts the entries into this order. They get new numbers above all used ones, and the old files are removed last: if
+ * the process is killed in between, a run has two entries, and each run is started once.
  */
 export function orderEntries(runs: string, ordered: readonly QueueEntry[]): void {
   const first = (queueNumbers(runs).at(-1) ?? 0) + 1;
@@ -139,7 +142,7 @@ export function orderEntries(runs: string, ordered: readonly QueueEntry[]): void
   for (const entry of ordered) dropEntry(runs, entry);
 }
 
-/** Whether an entry was taken: its run was started since, or is gone. */
+/** Whether an entry is done: its run was started since, or is gone. */
 export function isTaken(runs: string, { run, attempts }: QueueEntry): boolean {
   const dir = join(runs, run);
   return !isRun(dir) || startsOf(dir) > attempts;

@@ -1,4 +1,4 @@
-/** The runs of a sweep: which values each of them has, and what it is called. Pure. */
+/** Lists the runs of a sweep: the values and the name of each. Pure. */
 import { createHash } from 'node:crypto';
 import { UsageError } from '../../base/errors.ts';
 import { findKey } from '../../spec/keys.ts';
@@ -10,14 +10,14 @@ export interface SweepRun {
   /** Texts for `--set`. */
   readonly overrides: readonly string[];
   readonly values: Readonly<Record<string, unknown>>;
-  /** What is put behind the name of the run: `rank8-lr1e-4`. */
+  /** Suffix of the run's name: `rank8-lr1e-4`. */
   readonly suffix: string;
 }
 
-/** Most runs of one sweep. More is a mistake of typing, or work for a program that searches. */
+/** Most runs of one sweep. A larger number is a typing mistake, or a case for a search. */
 const MOST_RUNS = 1000;
 
-/** What `--sweep` says of one key: values to choose from, or a range to draw from. */
+/** One key of `--sweep`: values to choose from, or a range to draw from. */
 export interface SweepAxis {
   readonly key: string;
   readonly values: readonly unknown[];
@@ -29,8 +29,8 @@ export interface SweepAxis {
 }
 
 /**
- * The runs that `--sweep key=a,b` (every combination), or with `random` so many draws of `key=a,b` or `key=low..high`,
- * stand for. The draws depend on `seed` alone.
+ * The runs for the texts of `--sweep`: every combination of `key=a,b`, or with `random` so many draws of `key=a,b` or
+ * `key=low..high`. The draws depend on `seed` alone.
  * @throws UsageError when a text cannot be understood
  */
 export function sweepRuns(
@@ -50,7 +50,10 @@ export function sweepRuns(
   return namedRuns(all.map((pairs) => Object.fromEntries(pairs)));
 }
 
-/** The keys of `--sweep`, each once. @throws UsageError */
+/**
+ * The keys of `--sweep`, each once.
+ * @throws UsageError for a text that cannot be understood
+ */
 export function sweepAxes(texts: readonly string[]): SweepAxis[] {
   const axes = texts.map(readAxis);
   const doubled = axes.find(({ key }, i) => axes.findIndex((other) => other.key === key) !== i);
@@ -58,7 +61,10 @@ export function sweepAxes(texts: readonly string[]): SweepAxis[] {
   return axes;
 }
 
-/** The runs of a file: a list of groups of keys, each group one run. @throws UsageError */
+/**
+ * The runs in a file: a list of groups of keys, each group one run.
+ * @throws UsageError for a file in another form
+ */
 export function listedRuns(text: string, file: string): SweepRun[] {
   const { value, problems } = parseYaml(text);
   const [first] = problems;
@@ -89,7 +95,7 @@ function checkKey(key: string): void {
   if (findKey(whole) === undefined) throw wrongSweep(`run.yaml has no key ${key}.`);
 }
 
-/** A range over more than one power of ten is drawn by its logarithm, as learning rates are compared. */
+/** A range over more than one power of ten is drawn on a logarithmic scale, on which learning rates are compared. */
 const rangeOf = ([low, high]: readonly [number, number]) => ({
   range: [low, high] as const,
   log: low > 0 && high / low > 10,
@@ -131,7 +137,7 @@ function drawn({ key, values, range, log, whole }: SweepAxis, draw: string): unk
   return whole ? Math.round(value) : Number(value.toPrecision(3));
 }
 
-/** Short words for the keys that are swept most. */
+/** Short names for the keys that are swept most often. */
 const SHORT: Readonly<Record<string, string>> = {
   learning_rate: 'lr',
   text_encoder_learning_rate: 'telr',
@@ -140,7 +146,7 @@ const SHORT: Readonly<Record<string, string>> = {
   resolution: 'res',
 };
 
-/** Each group of values as a run, with a name of its own. */
+/** The runs for groups of values, each with a name of its own. */
 export function namedRuns(all: readonly Readonly<Record<string, unknown>>[]): SweepRun[] {
   const seen = new Map<string, number>();
   return all.map((values) => {

@@ -1,4 +1,7 @@
-/** Reads a run folder into a `RunReport`. The folder may be a stranger's: no link is followed, all texts are harmless. */
+/**
+ * Reads a run folder into a `RunReport`. The folder may be a stranger's: no link is followed, and all texts are made
+ * harmless.
+ */
 import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { neutralise } from '../../base/text.ts';
@@ -22,7 +25,10 @@ import { verdictOf } from './verdict.ts';
 /** Most bytes of env.json. */
 const MOST_FACTS = 1 << 20;
 
-/** @throws ForeignFileError when a file of the run is no plain file */
+/**
+ * Collects a report.
+ * @throws ForeignFileError when a file of the run is no plain file
+ */
 export function collectReport(summary: RunSummary): RunReport {
   const { dir } = summary;
   const { state, validation } = readAll(dir);
@@ -69,7 +75,7 @@ function readAll(dir: string): { readonly state: RunState; readonly validation: 
   return { state, validation };
 }
 
-/** A resume at a step makes void what was told of later steps. */
+/** The validations with one more event. A resume at a step drops the validations of later steps. */
 function withValidation(points: ValidationPoint[], event: RunEvent): ValidationPoint[] {
   if (event.type === 'start') return points.filter(({ step }) => step <= event.step);
   if (event.type !== 'validation') return points;
@@ -81,7 +87,7 @@ function planOf(dir: string): Plan | undefined {
   try {
     return readPlan(dir);
   } catch {
-    // The plan is another version's, or damaged: the report says the rest.
+    // The plan is another version's, or damaged. The rest of the report does not need it.
     return undefined;
   }
 }
@@ -115,7 +121,7 @@ function curve(series: Series): StepCurve {
   return { steps: points.map(({ x }) => x), values: points.map(({ y }) => y) };
 }
 
-/** The samples by prompt and seed. A prompt that changed on the way counts as another. */
+/** The samples by prompt and seed. A prompt that was changed during the run counts as another prompt. */
 function prompts({ samples }: RunState): readonly ReportPrompt[] {
   const groups = new Map<string, ReportPrompt>();
   for (const { index, prompt, seed, adapter, step, path } of samples) {
@@ -137,10 +143,10 @@ function machineOf(dir: string, state: RunState): RunReport['machine'] {
     const bytes = readOurs(join(dir, RUN_FILES.environment), MOST_FACTS);
     if (bytes !== undefined) add(JSON.parse(bytes.toString('utf8')) as Record<string, unknown>);
   } catch {
-    // A damaged env.json tells nothing.
+    // env.json is damaged, so its facts are left out.
   }
   add(state.active);
-  // A report is shown to others, and the name of the machine is nobody's business.
+  // A report is shown to others, so the name of the machine is left out.
   delete facts.host;
   return facts;
 }
@@ -151,7 +157,7 @@ function filesOf({ exit }: RunSummary, state: RunState): RunReport['files'] {
   return [...outputs.map((file) => ({ ...file, step: null })), ...saved];
 }
 
-/** The value with every text in it made one harmless line. */
+/** The value with every text in it made a single harmless line. */
 function harmless<T>(value: T): T {
   if (typeof value === 'string') return neutralise(value) as T;
   if (Array.isArray(value)) return value.map(harmless) as T;

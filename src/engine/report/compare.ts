@@ -1,4 +1,4 @@
-/** Several runs beside each other: what was set otherwise, and what came of it. Pure. */
+/** Compares several runs: settings that differ, and the results. Pure. */
 import { WITHOUT_EFFECT } from '../runs/compare.ts';
 import type { JudgedRow, RunReport, ValidationPoint } from './types.ts';
 
@@ -15,18 +15,18 @@ export interface ComparedRun {
   readonly validation: ValidationPoint | null;
   readonly best: ValidationPoint | null;
   readonly sha256: string | null;
-  /** What `judge` advises of this run; null where it was not asked, or advises nothing. */
+  /** The checkpoint that `judge` advises; null where the run was not judged, or there is no advice. */
   readonly judged: { readonly measure: string; readonly row: JudgedRow } | null;
 }
 
-/** A setting, or a fact of the machine, that is not the same in all runs. The values are in the order of the runs. */
+/** A setting, or a fact about the machine, that differs between runs. The values are in the order of the runs. */
 export interface Difference {
   readonly key: string;
-  /** Null where a run has no such setting. */
+  /** One value for each run; null where a run has no such setting. */
   readonly values: readonly unknown[];
 }
 
-/** One prompt and seed with the newest sample of each run, in their order. */
+/** One prompt and seed with the newest sample of each run, in the order of the runs. */
 export interface ComparedSample {
   readonly prompt: string;
   readonly seed: number;
@@ -52,8 +52,8 @@ export function compareReports(reports: readonly RunReport[]): RunsCompared {
 }
 
 /**
- * Whether a setting came with a newer version than one of the runs, and nobody has set it: what the older run did is
- * what the newer one does.
+ * Whether a key is newer than one of the runs and has its default everywhere. The older run then did what the default
+ * means, so the runs do not differ.
  */
 function isNewer(key: string, reports: readonly RunReport[]): boolean {
   const there = reports.flatMap(({ settings }) => settings.filter((setting) => setting.key === key));
@@ -61,7 +61,7 @@ function isNewer(key: string, reports: readonly RunReport[]): boolean {
   return there.length < reports.length && values.size === 1 && there.every(({ by }) => by !== 'you');
 }
 
-/** Facts that follow from settings, or from the moment. */
+/** Facts that depend on settings, or on the moment. */
 const PER_RUN: ReadonlySet<string> = new Set(['memory_bytes', 'kernel']);
 /** Share of the loss curve whose mean is shown as the newest loss. */
 const NEWEST = 0.05;

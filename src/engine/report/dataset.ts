@@ -1,4 +1,4 @@
-/** The data set of a run in figures, from its plan. Pure. */
+/** Figures about the data set of a run, from its plan. Pure. */
 import { looksLikeTags, tagsOf } from '../plan/captions.ts';
 import type { Plan } from '../plan/schema.ts';
 import { summarizePlan } from '../plan/summarize.ts';
@@ -29,7 +29,10 @@ export function datasetOf(plan: Plan, trigger: string): ReportDataset {
   };
 }
 
-/** The most frequent tags; the most frequent words where most captions are sentences, of which hardly one comes twice. */
+/**
+ * The most frequent tags; or the most frequent words, where most captions are sentences, of which hardly any occurs
+ * twice.
+ */
 function frequentTags(captions: readonly string[]): ReportDataset['tags'] {
   const counts = new Map<string, number>();
   const written = captions.filter((caption) => caption.trim() !== '');
@@ -43,7 +46,7 @@ function frequentTags(captions: readonly string[]): ReportDataset['tags'] {
     .slice(0, MOST_TAGS);
 }
 
-/** Words that say nothing of a picture. */
+/** Words that say nothing about an image. */
 const SMALL = new Set(['the', 'and', 'with', 'for', 'from', 'that', 'this', 'its', 'his', 'her', 'has', 'are', 'was']);
 
 const wordsOf = (caption: string): readonly string[] =>

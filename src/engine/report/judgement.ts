@@ -1,9 +1,9 @@
-/** What `judge` found of a run, as its report shows it. */
+/** The judgement of a run, in the form of its report. */
 import { readJudgement } from '../judge/judgement.ts';
 import type { JudgeRow } from '../judge/schema.ts';
 import type { JudgedRow, ReportJudgement, Scored } from './types.ts';
 
-/** The table of judge.json; null where there is none that this version understands, and before its first row. */
+/** The table of judge.json; null where there is none of a known version, and before its first row. */
 export function judgementOf(dir: string): ReportJudgement | null {
   const found = readJudgement(dir);
   if (found === undefined || found.rows.length === 0) return null;

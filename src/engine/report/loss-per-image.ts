@@ -1,14 +1,14 @@
-/** The loss of each picture, from image-losses.json of a run folder. */
+/** Reads the loss of each image from image-losses.json of a run folder. */
 import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { imageLossesSchema } from '../events/image-losses.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import type { ImageLoss } from './types.ts';
 
-/** Most bytes of the file: some hundred thousand pictures. */
+/** Most bytes of the file: some hundred thousand images. */
 const MOST_BYTES = 64 << 20;
 
-/** The highest loss after training first; null where there is no such file, or a damaged one. */
+/** The losses, the highest one after training first; null where there is no such file, or a damaged one. */
 export function readImageLosses(dir: string): readonly ImageLoss[] | null {
   const bytes = readOurs(join(dir, RUN_FILES.imageLosses), MOST_BYTES);
   if (bytes === undefined) return null;

@@ -1,11 +1,11 @@
-/** Takes folders out of what a report shows, since it is made to be shown to others. Pure. */
+/** Removes folders from the texts of a report, since it is made to be shown to others. Pure. */
 
-/** An absolute path with at least two parts, as it stands in a sentence or as a whole value. */
+/** Matches an absolute path with at least two parts, within a sentence or as a whole value. */
 const ABSOLUTE = /(?<![\p{L}\p{N}.:/<…])(?:\/[\p{L}\p{N}_.@+~-]+){2,}\/?/gu;
-/** A whole value that is a path may hold blanks. */
+/** Matches a whole value that is a path, which may contain blanks. */
 const WHOLE = /^(?:\/|~\/)[^\n]*$/u;
 
-/** `/home/ann/art/fox` → `…/fox`, as a whole text and within one. */
+/** Replaces the folders of paths: `/home/ann/art/fox` → `…/fox`, as a whole text and within one. */
 function withoutFolders(text: string): string {
   if (WHOLE.test(text)) return `…/${lastPart(text)}`;
   return text.replaceAll(ABSOLUTE, (path) => `…/${lastPart(path)}`);
@@ -13,7 +13,7 @@ function withoutFolders(text: string): string {
 
 const lastPart = (path: string): string => path.replace(/\/+$/u, '').split('/').at(-1) ?? '';
 
-/** The value with the folders taken out of every text in it. */
+/** The value with the folders removed from every text in it. */
 export function shareable<T>(value: T): T {
   if (typeof value === 'string') return withoutFolders(value) as T;
   if (Array.isArray(value)) return value.map(shareable) as T;

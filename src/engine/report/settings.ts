@@ -1,4 +1,7 @@
-/** The settings of a run with who chose each, from its run.yaml alone: no registry is asked, which may have changed since. */
+/**
+ * Reads the settings of a run, with who chose each, from its run.yaml alone. The registry is not used, since it may
+ * have changed since the run.
+ */
 import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { chosenBy } from '../../spec/chosen.ts';

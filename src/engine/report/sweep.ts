@@ -1,19 +1,21 @@
-/** The runs of a sweep as one: the best first, and what each swept value came to over all runs that had it. Pure. */
+/**
+ * Compares the runs of a sweep: the best first, and for each swept value the results of all runs that have it. Pure.
+ */
 import type { ComparedRun } from './compare.ts';
 
-/** What the runs with one value of a swept key came to. */
+/** The results of the runs with one value of a swept key. */
 export interface ValueEffect {
   readonly value: unknown;
-  /** Number of runs that have the value and were measured. */
+  /** Number of runs that have the value and a score. */
   readonly runs: number;
-  /** Mean of their scores; null while none was measured. */
+  /** Mean of their scores; null while there is none. */
   readonly mean: number | null;
   readonly lowest: number | null;
 }
 
 export interface KeyEffect {
   readonly key: string;
-  /** The lowest mean first. */
+  /** The value with the lowest mean comes first. */
   readonly values: readonly ValueEffect[];
 }
 
@@ -21,16 +23,15 @@ export interface KeyEffect {
 const scoreOf = ({ best }: ComparedRun): number | null => best?.loss ?? null;
 
 /**
- * Order of two runs: the lower validation loss first. A run without one comes after those, and a run without any loss
- * comes last. The loss of training is no score between runs with different settings, but orders those that have nothing
- * else.
+ * Order of two runs by validation loss, the lower first. Runs without one come after those, and runs without any loss
+ * last. The training loss is no score between runs with different settings, but it orders runs that have nothing else.
  */
 export function betterFirst(a: ComparedRun, b: ComparedRun): number {
   const by = (x: number | null, y: number | null) => (x ?? Number.POSITIVE_INFINITY) - (y ?? Number.POSITIVE_INFINITY);
   return by(scoreOf(a), scoreOf(b)) || by(a.loss, b.loss) || 0;
 }
 
-/** What each value of each swept key came to, the keys in the order in which runs name them. */
+/** The results for each value of each swept key. Keys are in the order in which runs name them. */
 export function sweepEffects(
   runs: readonly { readonly compared: ComparedRun; readonly values: Readonly<Record<string, unknown>> }[],
 ): KeyEffect[] {

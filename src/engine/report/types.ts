@@ -1,9 +1,9 @@
-/** What a run came to, as one document: what the page, `report --json` and `compare` show. */
+/** The result of a run as one document, which the page, `report --json` and `compare` show. */
 import type { Chooser } from '../../spec/schema.ts';
 import type { RunOutput } from '../run-folder/layout.ts';
 import type { RunCondition } from '../runs/summary.ts';
 
-/** Steps and their values; both lists are equally long. */
+/** Steps with their values; both lists are equally long. */
 export interface StepCurve {
   readonly steps: readonly number[];
   readonly values: readonly number[];
@@ -48,10 +48,10 @@ export interface ReportDataset {
   readonly epochs: number;
   readonly buckets: readonly { readonly size: readonly [number, number]; readonly images: number }[];
   readonly trigger: string;
-  /** The most frequent tags; words where the captions are sentences. */
+  /** The most frequent tags, or words where the captions are sentences. */
   readonly tags: readonly { readonly tag: string; readonly images: number }[];
   readonly uncaptioned: number;
-  /** Some captions as they are trained on. */
+  /** Some captions as they are trained. */
   readonly captions: readonly { readonly path: string; readonly caption: string }[];
 }
 
@@ -66,15 +66,15 @@ export interface ReportModel {
   readonly name: string;
   readonly family: 'sd15' | 'sdxl';
   readonly prediction: string;
-  /** By how much a base of rectified flow moves its noise levels; absent for other bases. */
+  /** The shift of noise levels of a base model of rectified flow; absent for other base models. */
   readonly flow_shift?: number;
-  /** The word that an embedding was trained for, which lies in a file of its own; absent without one. */
+  /** The trigger word of a trained embedding, which has a file of its own; absent without one. */
   readonly embedding?: string;
   readonly clip_skip: number;
   readonly sha256: string | null;
 }
 
-/** The loss of one picture before and after training. */
+/** The loss of one image before and after training. */
 export interface ImageLoss {
   readonly path: string;
   /** `held_out`: kept out of training. */
@@ -89,7 +89,7 @@ export interface Scored {
   readonly stderr: number;
 }
 
-/** What `judge` measured of the base model (step 0) or of a checkpoint. */
+/** The measurements of `judge` for the base model (step 0) or a checkpoint. */
 export interface JudgedRow {
   readonly step: number;
   readonly strength: number;
@@ -101,10 +101,10 @@ export interface JudgedRow {
 }
 
 export interface ReportJudgement {
-  /** What compared the pictures. */
+  /** Name of the model that compared the images. */
   readonly measure: string;
   readonly rows: readonly JudgedRow[];
-  /** Null while rows are missing; its step is null where no row can be advised. */
+  /** Null while rows are missing; the step is null where no row can be advised. */
   readonly advice: {
     readonly step: number | null;
     readonly strength: number | null;
@@ -139,13 +139,13 @@ export interface RunReport {
   readonly dataset: ReportDataset | null;
   /** The highest loss after training first; null where the run did not measure it. */
   readonly image_losses: readonly ImageLoss[] | null;
-  /** Null where `judge` was not asked. */
+  /** Null when the run was not judged. */
   readonly judgement: ReportJudgement | null;
   readonly model: ReportModel | null;
   readonly settings: readonly ChosenSetting[];
-  /** What the run really used, and the machine it was made on. */
+  /** Facts about what the run really used, and the machine it ran on. */
   readonly machine: Readonly<Record<string, string | number | boolean | null>>;
-  /** The final LoRA first; then LoRA files of steps on the way. */
+  /** The final LoRA first, then the intermediate LoRA files. */
   readonly files: readonly (RunOutput & { readonly step: number | null })[];
   readonly spec_sha256: string | null;
   readonly notes: readonly { readonly level: 'info' | 'warn'; readonly text: string }[];

@@ -1,24 +1,24 @@
-/** The code with which a LoRA is used in diffusers. Pure. */
+/** Writes the code with which a LoRA is used in diffusers. Pure. */
 export interface Usage {
-  /** Name of the file. */
+  /** File name of the LoRA. */
   readonly file: string;
   readonly prompt: string;
   readonly sdxl: boolean;
-  /** Whether the base predicts v. */
+  /** Whether the base model predicts v. */
   readonly v: boolean;
-  /** By how much a base of rectified flow moves its noise levels; undefined for other bases. */
+  /** The shift of noise levels of a base model of rectified flow; undefined for other base models. */
   readonly flowShift?: number | undefined;
-  /** The word of an embedding that lies beside the LoRA; undefined where there is none. */
+  /** The trigger word of the embedding that lies beside the LoRA; undefined where there is none. */
   readonly embedding?: string | undefined;
-  /** Repository of the LoRA on the hub, and of its base; without them files beside the program are named. */
+  /** Repositories of the LoRA and of its base model on the hub; without them the code names local files. */
   readonly repo?: string;
   readonly baseRepo?: string;
 }
 
-/** Name of the file with a LoRA's embedding, which lies beside it. */
+/** Name of the file with a LoRA's embedding. */
 export const embeddingFile = (lora: string): string => lora.replace(/(?:\.safetensors)?$/u, '.embedding.safetensors');
 
-/** The lines that load an embedding. SDXL has one for each of its text encoders. */
+/** The lines that load an embedding. SDXL has one vector set for each of its text encoders. */
 function wordLines({ file, sdxl, embedding, repo = '.' }: Usage): readonly string[] {
   if (embedding === undefined) return [];
   const [name, word] = [JSON.stringify(embeddingFile(file)), JSON.stringify(embedding)];

@@ -1,4 +1,4 @@
-/** The answer that a person wants first: did it work? Pure. */
+/** The answer that a person wants first: did the training work? Pure. */
 import { formatDuration } from '../../base/text.ts';
 import { type RunState, workedSeconds } from '../events/run-state.ts';
 import { phaseWords } from '../events/words.ts';

@@ -1,11 +1,14 @@
-/** Which samples are drawn, and where each stands on the sheet: every strength or step with every prompt and seed. Pure. */
+/**
+ * Decides which samples are drawn, and where each stands on the sheet: every strength or step with every prompt and
+ * seed. Pure.
+ */
 import { UsageError } from '../../base/errors.ts';
 import { shorten } from '../../base/text.ts';
 
 export const sampleAxes = ['strength', 'step', 'prompt', 'seed'] as const;
 export type SampleAxis = (typeof sampleAxes)[number];
 
-/** A prompt with all that decides its samples; `seed` is its own where it has one. */
+/** A prompt with all settings of its samples; `seed` is set when the prompt has a seed of its own. */
 export interface SampleShot {
   readonly prompt: string;
   readonly negative: string;
@@ -17,7 +20,7 @@ export interface SampleShot {
   readonly clip_skip: number | null;
 }
 
-/** What is drawn with: a checkpoint (null for files), and the strength of each LoRA. */
+/** The weights a sample is drawn with: a checkpoint (null for files), and the strength of each LoRA. */
 export interface SampleLook {
   readonly step: number | null;
   readonly strengths: readonly number[];
@@ -26,7 +29,7 @@ export interface SampleLook {
 export interface SampleCell {
   readonly look: number;
   readonly shot: number;
-  /** Name of its file. */
+  /** Name of the sample's file. */
   readonly file: string;
 }
 
@@ -41,26 +44,29 @@ export interface SampleGrid {
 }
 
 export interface GridInput {
-  /** Names of the LoRAs, each with the strengths that it is drawn at. */
+  /** Names of the LoRAs, each with the strengths at which it is drawn. */
   readonly loras: readonly { readonly name: string; readonly strengths: readonly number[] }[];
   /** Steps of checkpoints; `[null]` for files. */
   readonly steps: readonly (number | null)[];
   /** The shots of each prompt, one for each of its seeds. */
   readonly prompts: readonly (readonly SampleShot[])[];
-  /** What the columns are, and the first of the rows. */
+  /** The axis of the columns, then the axes of the rows, the outermost first. */
   readonly axes: readonly SampleAxis[];
 }
 
 /** Most samples of one command. */
 const MOST = 1000;
-/** Characters of a prompt beside the sheet, and of a LoRA's name in a file's. */
+/** Most characters of a prompt beside the sheet, and of a LoRA's name in a file name. */
 const LONGEST_PROMPT = 120;
 const LONGEST_NAME = 40;
 
-/** Where a sample stands on each axis, by number. */
+/** Index of a sample on each axis. */
 type Place = Readonly<Record<SampleAxis, number>>;
 
-/** @throws UsageError when there would be too many samples */
+/**
+ * Makes the grid.
+ * @throws UsageError when there would be too many samples
+ */
 export function sampleGrid(input: GridInput): SampleGrid {
   const { loras, steps, prompts, axes } = input;
   const mixes = product(loras.map(({ strengths }) => strengths));
@@ -113,7 +119,7 @@ export function sampleGrid(input: GridInput): SampleGrid {
 
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
 
-/** All ways to take one of each list; the last list changes fastest. */
+/** All combinations of one element of each list; the last list changes fastest. */
 function product<T>(lists: readonly (readonly T[])[]): readonly (readonly T[])[] {
   return lists.reduce<readonly (readonly T[])[]>(
     (all, list) => all.flatMap((each) => list.map((value) => [...each, value])),
@@ -129,7 +135,7 @@ const placeOf = (axes: readonly SampleAxis[], at: readonly number[]): Place => (
   ...Object.fromEntries(axes.map((axis, i) => [axis, at[i] ?? 0])),
 });
 
-/** What is written beside a row or above a column: what changes along its axes, and the prompt. */
+/** The labels of rows and columns: the values that change along their axes, and the prompt. */
 function labeller(
   { loras, steps, prompts }: GridInput,
   mixes: readonly (readonly number[])[],
@@ -151,14 +157,14 @@ function labeller(
       .join(', ');
 }
 
-/** The part of a file's name that tells the look. */
+/** The part of a file name that tells checkpoint and strengths. */
 function lookName({ step, strengths }: SampleLook, loras: GridInput['loras']): string {
   if (step !== null) return `step-${String(step).padStart(6, '0')}-x${strengths[0] ?? 1}`;
   const parts = strengths.map((strength, i) => `${plain(loras[i]?.name ?? '')}-x${strength}`);
   return parts.join('+').slice(0, 150);
 }
 
-/** A name made of what every file system takes. */
+/** A name with only characters that every file system accepts. */
 function plain(name: string): string {
   const safe = name.normalize('NFKD').replaceAll(/[^A-Za-z0-9._-]+/gu, '-');
   return safe.replace(/^[^A-Za-z0-9]+/u, '').slice(0, LONGEST_NAME) || 'lora';

@@ -1,4 +1,4 @@
-/** The base model that LoRA files are drawn on, found by what they tell of it, and a plan to draw by. */
+/** Finds the base model for LoRA files from their metadata, and makes a plan for drawing with it. */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -17,19 +17,22 @@ import { fillSpec } from '../prepare/fill.ts';
 import { loadSpec } from '../prepare/load.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 
-/** What a LoRA file tells of the base that it is for. */
+/** The base model of a LoRA file, according to the file. */
 interface LoraBase {
   readonly path: string;
   readonly family: 'sd15' | 'sdxl' | null;
-  /** The entry that it was trained on; undefined where that is none of ours. */
+  /** The registry's entry of that base model; undefined where there is none. */
   readonly entry: ModelEntry | undefined;
-  /** What the file calls its base. */
+  /** Name of the base model in the file. */
   readonly name: string;
 }
 
 const FAMILIES = { 'SD 1.5': 'sd15', SDXL: 'sdxl' } as const;
 
-/** @throws UsageError when it is no LoRA of a family that is drawn here */
+/**
+ * Reads the base model from a file.
+ * @throws UsageError when it is no LoRA of a family that can be drawn here
+ */
 function loraBaseOf(path: string, registry: Registry): LoraBase {
   const header = readSafetensorsHeader(path);
   const { metadata } = header;
@@ -57,7 +60,10 @@ function loraBaseOf(path: string, registry: Registry): LoraBase {
   };
 }
 
-/** The id of the base that the files tell. @throws UsageError when they tell none that is known, or not the same */
+/**
+ * The id of the base model of the files.
+ * @throws UsageError when they name no known one, or different ones
+ */
 export function baseOfLoras(paths: readonly string[], registry: Registry): string {
   const bases = paths.map((path) => loraBaseOf(path, registry));
   refuseMixed(bases);
@@ -90,7 +96,10 @@ interface Here {
   readonly places: Places;
 }
 
-/** Where the files of a base are. @throws UsageError when they are not all here */
+/**
+ * The files of a base model.
+ * @throws UsageError when they are not all on this machine
+ */
 async function basesFiles(model: RunSpec['model'], here: Here): Promise<LocatedBase> {
   const { base, needs } = await resolveBase({ model, ...here });
   const [need] = needs;
@@ -101,7 +110,7 @@ async function basesFiles(model: RunSpec['model'], here: Here): Promise<LocatedB
   });
 }
 
-/** The plan of a run with the files of its base where they are now: they may have been moved since it was trained. */
+/** The plan of a run with the present paths of its base model's files, which may have moved since the training. */
 export async function runGround(dir: string, plan: Plan, here: Omit<Here, 'dir'>): Promise<Plan> {
   const { path, config_dir, vae_path } = plan.model;
   if ([path, config_dir, vae_path].every((each) => each === null || existsSync(each))) return plan;
@@ -115,14 +124,14 @@ export interface GroundInput {
   /** Id of a base, or a path. */
   readonly base: string;
   readonly loras: readonly string[];
-  /** Values of run.yaml for what is drawn: `samples.*`, `resources.*`, `model.*`. */
+  /** Values of run.yaml for drawing: `samples.*`, `resources.*`, `model.*`. */
   readonly values: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly registry: Registry;
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A plan is made of images, and for one of these. It is left out again, since nothing is trained. */
+/** A stand-in image: a plan needs at least one. It is removed again, since nothing is trained. */
 const STAND_IN = {
   path: 'none.png',
   size: [512, 512],
@@ -132,10 +141,14 @@ const STAND_IN = {
   sha256: '0'.repeat(64),
 } as const;
 
-/** Prompts of any length that the encoders take are read whole. */
+/** Tokens that a prompt may have: the most that the encoders read. */
 const MOST_TOKENS = 225;
 
-/** @throws UsageError when the base is not here or of another family, EnvironmentError when the machine cannot */
+/**
+ * Makes the plan.
+ * @throws UsageError when the base model is not here or of another family, EnvironmentError when the machine cannot
+ *   draw
+ */
 export async function groundPlan(input: GroundInput): Promise<Plan> {
   const { base, loras, values, registry, places, env } = input;
   const cwd = process.cwd();

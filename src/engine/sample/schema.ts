@@ -1,4 +1,4 @@
-/** sample.json, which lies beside samples that `visiontrain sample` draws: what each was made with. */
+/** sample.json, which lies beside the samples of `visiontrain sample` and records how each was made. */
 import { z } from 'zod';
 
 export const SAMPLE_VERSION = 1;

@@ -1,4 +1,7 @@
-/** Has the trainer's Python draw samples into a folder, and keeps the list of them there as they are done. */
+/**
+ * Calls the trainer's Python to draw samples into a folder, and updates the list of samples there as they are
+ * finished.
+ */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -16,7 +19,7 @@ import { trainerEnv } from '../supervisor/command.ts';
 import type { SampleGrid } from './grid.ts';
 import { SAMPLE_FILES, SAMPLE_VERSION, type SampleList, sampleListSchema } from './schema.ts';
 
-/** What is drawn with: the checkpoints of a run, or files. */
+/** The source of the weights: the checkpoints of a run, or files. */
 export interface SampleSource {
   /** Folder of the run; null for files. */
   readonly run: string | null;
@@ -54,7 +57,8 @@ const PROGRAM = {
 const MOST_BYTES = 1 << 26;
 
 /**
- * Draws what the folder lacks, and returns the list of all. Samples that the same command drew before are kept.
+ * Draws the samples that the folder lacks, and returns the list of all. Samples that the same command drew before are
+ * kept.
  * @throws UsageError when the folder holds something else, the program's own error, or the signal's reason
  */
 export async function drawSamples(work: SampleWork): Promise<SampleList> {
@@ -118,7 +122,10 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
   }
 }
 
-/** Makes the folder, and returns whether it holds samples of the same command. @throws UsageError when it holds others */
+/**
+ * Makes the folder, and returns whether it holds samples of the same command.
+ * @throws UsageError when it holds others
+ */
 function settleFolder(to: string, key: string): boolean {
   if (statOf(to)?.isDirectory() === false)
     throw new UsageError(`${to} is there already, and is no folder.`, {

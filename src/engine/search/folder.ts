@@ -1,6 +1,6 @@
 /**
- * Folders of sweeps beside the runs: what belongs to all runs of a sweep. Each has what was asked for, and the comparison
- * once the runs are over; that of a search has its study and what is known of its trials, too.
+ * Folders of sweeps beside the runs, for what belongs to all runs of a sweep: the request, and the comparison when the
+ * runs are over. The folder of a search also has its study and the progress of its trials.
  */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,24 +18,24 @@ const axisSchema = z.object({
 });
 
 const searchSchema = z.object({
-  /** run.yaml as it was when the search was asked for, and the path that it has, which relative paths start from. */
+  /** The text of run.yaml when the search was requested, and its path, from which relative paths start. */
   file: z.string(),
   text: z.string(),
-  /** Texts for `--set` that all runs have. */
+  /** Texts for `--set` that apply to all runs. */
   sets: z.array(z.string()),
   axes: z.array(axisSchema),
   count: z.number().int().min(1),
   measure: z.string(),
-  /** Whether a run is ended early that is worse than half of those before it. */
+  /** Whether a run that is worse than half of the earlier ones is ended early. */
   prunes: z.boolean(),
   seed: z.number().int(),
-  /** Which questions the person has answered with yes. */
+  /** Questions that the person has answered with yes. */
   consents: z.object({ acceptLicense: z.boolean(), sendPictures: z.boolean(), allowHooks: z.boolean() }),
 });
 
 const sweepSchema = z.object({
   version: z.literal(1),
-  /** Beginning of the names of its runs. */
+  /** Prefix of the names of its runs. */
   name: z.string(),
   search: searchSchema.nullable(),
 });
@@ -49,7 +49,7 @@ const trialSchema = z.object({
 
 const progressSchema = z.object({
   trials: z.array(trialSchema),
-  /** Whether no run is added any more. */
+  /** Whether no further run is added. */
   over: z.boolean(),
   /** Why the next run could not be made. */
   problem: z.string().nullable(),
@@ -60,7 +60,7 @@ export type SearchTrial = z.infer<typeof trialSchema>;
 export type SearchProgress = z.infer<typeof progressSchema>;
 export type SweepAsked = z.infer<typeof sweepSchema>;
 
-/** Most bytes of a file; a run.yaml is part of one. */
+/** Most bytes of a file; a run.yaml is part of it. */
 const MOST_BYTES = 8 << 20;
 
 const sweepsFolder = (runs: string): string => join(runs, '.sweeps');
@@ -79,10 +79,10 @@ export const SWEEP_FILES = {
 
 const GROUP = /^sweep-[a-z0-9-]{1,40}$/;
 
-/** Whether a text can be the name of a sweep; it becomes a path. */
+/** Whether a text can be the name of a sweep. The name becomes a path. */
 export const isSweepName = (text: string): boolean => GROUP.test(text);
 
-/** A name for a new sweep that none has. */
+/** A free name for a new sweep. */
 export function sweepGroup(runs: string): string {
   for (let time = Date.now(); ; time += 1) {
     const group = `sweep-${time.toString(36)}`;
@@ -100,17 +100,17 @@ export function sweepNames(runs: string): string[] {
   }
 }
 
-/** Makes the folder of a sweep. */
+/** Makes the folder of a sweep, and stores the request. */
 export function keepSweep(runs: string, group: string, asked: SweepAsked): void {
   mkdirSync(sweepFolder(runs, group), { recursive: true, mode: 0o700 });
   write(join(sweepFolder(runs, group), SWEEP_FILES.asked), asked);
 }
 
-/** What was asked for; undefined where the folder tells nothing that is understood. */
+/** The request of a sweep; undefined where the folder has none that is understood. */
 export const readSweep = (runs: string, group: string): SweepAsked | undefined =>
   read(join(sweepFolder(runs, group), SWEEP_FILES.asked), sweepSchema);
 
-/** How far a search is; undefined before its first run, and for a sweep that is none. */
+/** The progress of a search; undefined before its first run, and for a sweep that is no search. */
 export const readProgress = (runs: string, group: string): SearchProgress | undefined =>
   read(join(sweepFolder(runs, group), SWEEP_FILES.progress), progressSchema);
 

@@ -1,4 +1,7 @@
-/** What a search goes by: the loss on images kept out of training, a number of a hook, or one that `judge` measures. */
+/**
+ * The value that a search optimises: the loss on images kept out of training, a number of a hook, or one that `judge`
+ * measures.
+ */
 import { UsageError } from '../../base/errors.ts';
 import { readEvents } from '../events/tail.ts';
 
@@ -10,7 +13,10 @@ export type SearchMeasure =
   | { readonly kind: 'metric'; readonly name: string; readonly higher: boolean }
   | { readonly kind: 'judged'; readonly name: JudgedMeasure };
 
-/** @throws UsageError */
+/**
+ * Reads the name of a measure.
+ * @throws UsageError for an unknown one
+ */
 export function searchMeasure(text: string): SearchMeasure {
   if (text === 'validation') return { kind: 'validation' };
   const metric = /^metric:(-?)([A-Za-z][\w./-]{0,63})$/.exec(text);
@@ -26,12 +32,12 @@ export function searchMeasure(text: string): SearchMeasure {
   });
 }
 
-/** Whether a higher value is a better one. */
+/** Whether a higher value is better. */
 export const higherIsBetter = (measure: SearchMeasure): boolean =>
   measure.kind === 'metric' ? measure.higher : measure.kind === 'judged' && measure.name !== 'bleeding';
 
 /**
- * The best value that the events of a run have: the lowest validation loss behind the first step, or the best number of a
+ * The best value in the events of a run: the lowest validation loss after the first step, or the best number of a
  * hook. Undefined where there is none.
  */
 export function bestInEvents(dir: string, measure: SearchMeasure): number | undefined {
@@ -45,7 +51,7 @@ export function bestInEvents(dir: string, measure: SearchMeasure): number | unde
   return best;
 }
 
-/** The value that one event has; undefined where it has none. */
+/** The value in one event; undefined where it has none. */
 export function valueOn(event: { readonly type: string }, measure: SearchMeasure): number | undefined {
   const { type, step, loss, values } = event as {
     type: string;

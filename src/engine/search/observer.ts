@@ -1,4 +1,4 @@
-/** Tells a search how a run of it is on the way, and stops a run that is worse than half of those before it. */
+/** Reports the progress of a run to its search, and stops a run that is worse than half of the earlier ones. */
 import { dirname } from 'node:path';
 import type { Places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
@@ -34,7 +34,7 @@ interface Watched extends SearchObserverInput {
   readonly study: string;
 }
 
-/** Milliseconds that the last question gets when the run is over. */
+/** Milliseconds for the last call when the run is over. */
 const LAST_MS = 30_000;
 
 class SearchObserver {

@@ -1,4 +1,4 @@
-/** Asks Optuna, in a program of its own: which settings the next run has, and whether a run is worth its time. */
+/** Calls Optuna, in a program of its own: which settings the next run gets, and whether a run is worth its time. */
 import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
 import { askPython } from '../environment/programs/ask-python.ts';
@@ -6,11 +6,11 @@ import { ourPython } from '../environment/variables.ts';
 import { type SearchAsked, type SearchTrial, SWEEP_FILES } from './folder.ts';
 import { higherIsBetter, searchMeasure } from './measure.ts';
 
-/** The Python that has Optuna. */
+/** The Python in which Optuna is installed. */
 export interface StudyPython {
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Folders with packages beside those of the environment. */
+  /** Folders with further packages. */
   readonly extras: readonly string[];
 }
 
@@ -21,23 +21,23 @@ export interface Study {
   readonly python: StudyPython;
 }
 
-/** What a trial came to. */
+/** The result of a trial. */
 export interface TrialTold {
   readonly trial: number;
   readonly state: 'complete' | 'failed';
   readonly value?: number;
 }
 
-/** Runs with settings drawn at random, before Optuna has enough to go by. */
+/** Number of runs with random settings, before Optuna has enough results. */
 const startup = (count: number): number => Math.min(10, Math.max(3, Math.floor(count / 3)));
 
-/** Writes down what is told, and returns all trials: one of them is open unless the count is reached. */
+/** Stores the results, and returns all trials; one of them is open unless the count is reached. */
 export async function nextTrials(study: Study, told: readonly TrialTold[]): Promise<readonly SearchTrial[]> {
   const { axes, count } = study.search;
   return (await ask<{ trials: SearchTrial[] }>(study, { action: 'next', axes, count, told })).trials;
 }
 
-/** Tells a value on the way. Whether the run is worse than half of those before it were at this step. */
+/** Reports an intermediate value. Returns whether the run is worse than half of the earlier ones were at this step. */
 export async function isHopeless(study: Study, trial: number, step: number, value: number): Promise<boolean> {
   return (await ask<{ prune: boolean }>(study, { action: 'report', trial, step, value })).prune;
 }

@@ -1,4 +1,4 @@
-/** Captions as lines of one text that a person edits: the path of the picture, a tab, its caption. Pure. */
+/** Captions as the lines of a text that a person edits: the path of the image, a tab, its caption. Pure. */
 import { plural } from '../../../base/text.ts';
 import { oneLine } from '../../dataset/captions.ts';
 
@@ -14,20 +14,20 @@ const HEAD = [
   '',
 ];
 
-/** Whether a path can stand in a line. */
+/** Whether a path can be written in a line. */
 export const canStand = (path: string): boolean => !/[\t\n\r]/u.test(path) && !path.startsWith('#');
 
 export const editText = (lines: readonly CaptionLine[]): string =>
   [...HEAD, ...lines.map(({ path, caption }) => `${path}\t${oneLine(caption)}`), ''].join('\n');
 
 export interface Edited {
-  /** The lines whose caption is another one now. */
+  /** The lines whose caption was changed. */
   readonly changed: readonly CaptionLine[];
-  /** What cannot be understood, each with the number of its line. */
+  /** Lines that cannot be understood, each with its number. */
   readonly problems: readonly string[];
 }
 
-/** What a person made of the text. Nothing of it is to be taken where there are problems. */
+/** Reads the edited text. When there are problems, no change must be applied. */
 export function readEdits(text: string, before: readonly CaptionLine[]): Edited {
   const known = new Map(before.map(({ path, caption }) => [path, oneLine(caption)]));
   const changed = new Map<string, string>();

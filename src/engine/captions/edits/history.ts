@@ -1,6 +1,6 @@
 /**
- * Captions that a person edited: every version of each, in our own folder, named by the image's content. The files of a
- * data set stay as they are, and a version that is taken back is kept.
+ * Stores captions that a person edited: every version of each, in our own folder, named by the image's content. The
+ * files of a data set are not changed, and an undone version is kept.
  */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ import { readOurs } from '../../../base/files/regular-file.ts';
 const versionSchema = z.strictObject({
   /** When the edit was made, as ISO 8601. All versions of one edit have the same time. */
   at: z.string().max(40),
-  /** The caption that the files of the image gave it then; null for none. */
+  /** The caption from the image's files at that time; null for none. */
   over: z.string().nullable(),
   /** The caption as edited; empty for none. */
   text: z.string().max(20_000),
@@ -20,7 +20,7 @@ export type CaptionVersion = z.output<typeof versionSchema>;
 
 const historySchema = z.strictObject({
   version: z.literal(1),
-  /** Number of versions that count, from the first one: fewer than there are once some were taken back. */
+  /** Number of versions that count, from the first one: fewer than all when some were undone. */
   current: z.number().int().min(0),
   versions: z.array(versionSchema),
 });
@@ -48,33 +48,33 @@ function writeHistory(store: string, sha256: string, history: CaptionHistory): v
   writeFileAtomic(path, JSON.stringify(history), 0o600);
 }
 
-/** The version that counts; undefined when none does. */
+/** The version that counts; undefined when there is none. */
 export const currentVersion = (history: CaptionHistory | undefined): CaptionVersion | undefined =>
   history === undefined || history.current === 0 ? undefined : history.versions[history.current - 1];
 
 /**
- * The caption as a person edited it; undefined where there is no edit, or where the image's own caption is another one
- * by now: a file that was changed since is the later wish.
- * @param own the caption that the image's files give it
+ * The caption as a person edited it; undefined where there is no edit, or where the caption in the image's files was
+ * changed after the edit, since the later change counts.
+ * @param own the caption from the image's files
  */
 export function editedCaption(store: string, sha256: string, own: string | null): string | undefined {
   const history = readHistory(store, sha256);
   return originOf(history) === own ? currentVersion(history)?.text : undefined;
 }
 
-/** What the versions were made over; undefined where there are none. */
+/** The file caption that the versions replace; undefined where there are no versions. */
 const originOf = (history: CaptionHistory | undefined): string | null | undefined => history?.versions[0]?.over;
 
 export interface CaptionEdit {
   readonly sha256: string;
-  /** The caption that the image's files give it. */
+  /** The caption from the image's files. */
   readonly own: string | null;
   readonly text: string;
 }
 
 /**
- * Keeps an edit as the newest version of its image, in place of what the same edit kept before. Versions over another
- * caption of its own are let go.
+ * Stores an edit as the newest version of its image. It replaces what the same edit stored before. Versions that
+ * replace another file caption are dropped.
  */
 export function keepEdit(store: string, { sha256, own, text }: CaptionEdit, at: string): void {
   const history = readHistory(store, sha256);
@@ -85,7 +85,7 @@ export function keepEdit(store: string, { sha256, own, text }: CaptionEdit, at: 
 }
 
 /**
- * Takes the newest version of an image back, if it was made by the edit of this time.
+ * Undoes the newest version of an image, if it was made by the edit of this time.
  * @returns whether there was one
  */
 export function takeBack(store: string, sha256: string, at: string): boolean {
