@@ -6,8 +6,19 @@ import { dirname, join } from 'node:path';
  * bundle.
  */
 export function packageRoot(): string {
+  root ??= foundRoot();
+  return root;
+}
+
+/** Kept, because the file that shows it is gone for a moment while the package is updated. */
+let root: string | undefined;
+
+function foundRoot(): string {
   let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  while (!existsSync(join(folder, 'package.json'))) {
+    if (folder === dirname(folder)) return dirname(import.meta.dirname);
+    folder = dirname(folder);
+  }
   return folder;
 }
 

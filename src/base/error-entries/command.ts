@@ -163,6 +163,11 @@ export const commandErrors = {
     cause: 'Each is right by itself, but not with the others.',
     cure: 'The message names the keys and what each may be beside the others.',
   },
+  'package/updated': {
+    what: 'visiontrain was updated or built anew while a command ran.',
+    cause: 'The parts that a command loads later are then gone, or of another version.',
+    cure: 'Type the same command again.',
+  },
   'package/incomplete': {
     what: 'A file of visiontrain is missing.',
     cause: 'The package was not installed whole.',

@@ -58,9 +58,9 @@ export const fileErrors = {
     cure: 'Remove what stands in the way, connect the disk, or name another folder.',
   },
   'disk/write-failed': {
-    what: 'A download could not be written to the disk.',
-    cause: 'The disk is full, read-only or broken, or the folder was removed meanwhile.',
-    cure: 'Mend it and type the same command: it goes on from what is there.',
+    what: 'A file could not be written to the disk.',
+    cause: 'The disk is full, read-only or broken, its file system refuses it, or the folder was removed meanwhile.',
+    cure: 'Mend it, or name another place, and type the same command: a download goes on from what is there.',
   },
   'disk/other-user': {
     what: 'A folder of visiontrain belongs to another user.',

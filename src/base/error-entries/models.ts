@@ -106,7 +106,7 @@ export const modelErrors = {
   },
   'lora/unusable': {
     what: 'The LoRA of training.init_lora cannot be gone on from.',
-    cause: 'It is not there, damaged, of another family, or of a kind that is not read.',
+    cause: 'It is not there, damaged, of another family, or of another kind than the run trains.',
     cure: 'Check the path; it starts at the folder of run.yaml.',
   },
   'download/failed': {

@@ -16,6 +16,18 @@ const WORDS: Readonly<Record<string, string>> = {
   ESTALE: 'the network disk has lost it',
   EFBIG: 'the file system cannot hold a file of this size',
   ENAMETOOLONG: 'the name is too long',
+  EINVAL: 'its file system refuses it',
+  ENOTSUP: 'its file system cannot do that',
+  EOPNOTSUPP: 'its file system cannot do that',
+  ENOSYS: 'its file system cannot do that',
+  ENXIO: 'there is no device behind it',
+  ENODEV: 'there is no device behind it',
+  EBUSY: 'another program holds it',
+  ETXTBSY: 'it is a program that runs',
+  ENOLCK: 'its file system gives no locks',
+  EREMOTEIO: 'the network disk reports an error',
+  ETIMEDOUT: 'the network disk does not answer',
+  EHOSTDOWN: 'the network disk does not answer',
 };
 
 /** What is wrong with the disk or with the rights on it; undefined for any other error. */

@@ -37,6 +37,13 @@ export function explainWriteError(error: unknown, place: string, cure: string = 
     });
   if (isFull(error)) return diskFull(place, error, cure);
   const why = PARTS[code];
+  const problem = diskProblem(error);
+  if (why === undefined && problem !== undefined)
+    return new EnvironmentError(`${place} cannot be written: ${problem}.`, {
+      id: 'disk/write-failed',
+      nextSteps,
+      cause: error,
+    });
   if (why === undefined) return error;
   return new EnvironmentError(`${place} cannot be made: ${why}.`, {
     id: 'disk/no-folder',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EXIT, UsageError } from '../../base/errors.ts';
+import { EXIT } from '../../base/errors.ts';
 import type { Plan } from '../../engine/plan/schema.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
 import { prepareRun } from '../../engine/prepare/prepare.ts';
@@ -8,6 +8,7 @@ import { readExit } from '../../engine/run-folder/run-files.ts';
 import { type Comparison, compareRuns, usedFacts } from '../../engine/runs/compare.ts';
 import { createRun } from '../../engine/runs/create.ts';
 import { findRun } from '../../engine/runs/find.ts';
+import { finishedFiles } from '../../engine/runs/finished.ts';
 import { readPlan } from '../../engine/runs/read-plan.ts';
 import { startRun } from '../../engine/runs/start.ts';
 import { loadRegistry } from '../../registry/catalogue/load.ts';
@@ -22,11 +23,7 @@ import { watchRun } from './shared/watch.ts';
 export const run: CommandRun = async ([query = ''], _options, context) => {
   const { out, places, env, flags } = context;
   const original = findRun(query, places.runs);
-  if (readExit(original.dir)?.status !== 'finished')
-    throw new UsageError(`${original.name} is not finished: there are no bytes to compare with.`, {
-      id: 'run/not-finished',
-      nextSteps: [`visiontrain resume ${original.name}`],
-    });
+  finishedFiles(original, 'there are no bytes to compare with');
   const registry = loadRegistry({ configDir: places.config });
   const loaded = await withFolders(loadSpec(join(original.dir, RUN_FILES.spec), { registry }), context);
   const planned = readPlan(original.dir);

@@ -2,6 +2,7 @@ import { sep } from 'node:path';
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { diskProblem } from '../../base/files/fs-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
+import { programProblem } from '../../base/program-files.ts';
 import { columns, width } from '../../terminal/columns.ts';
 import { stepLines } from '../../terminal/next-steps.ts';
 import type { Output } from './output.ts';
@@ -15,7 +16,7 @@ export interface ReportOptions {
 
 /** Prints what went wrong to stderr and returns the exit code. With `json` it prints one JSON document to stdout. */
 export function reportError(error: unknown, out: Output, { json, debug, own = [] }: ReportOptions): number {
-  const known = error instanceof VisiontrainError ? error : systemError(error, own);
+  const known = error instanceof VisiontrainError ? error : (systemError(error, own) ?? programProblem(error));
   const code = known?.exitCode ?? EXIT.bug;
   if (json) {
     out.json({ error: errorDocument(known ?? error, code) });

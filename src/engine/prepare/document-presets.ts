@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ModelFacts } from '../../registry/checkpoints/identify.ts';
-import { ranksOfLora } from '../../registry/checkpoints/lora-uses.ts';
+import { factsOfLora } from '../../registry/checkpoints/lora-uses.ts';
 import { type LengthRule, stepsFor } from '../../spec/length.ts';
 import { goals, predictions } from '../../spec/schema.ts';
 import { ARCHIVE_ENDING } from '../dataset/names.ts';
@@ -49,15 +49,22 @@ export function presetsFor(
   return presets;
 }
 
-/** Takes rank and alpha from the LoRA that the run continues from, where the document gives neither. */
+/** Kind, rank and alpha that are not given are those of the LoRA that is gone on from. */
 function followLora(presets: Map<string, Preset>, document: Mapping, dir = '.'): void {
   const path = textAt(document, 'training', 'init_lora');
-  if (path === undefined || path === '') return;
-  // If the person gives one of the numbers, none is taken from the LoRA: rank and alpha have a meaning only together.
-  const given = (key: string) => valueAt(document, ['training', key]) !== undefined;
-  if (['rank', 'alpha', 'conv_rank', 'conv_alpha'].some(given)) return;
-  const found = Object.entries(ranksOfLora(resolve(dir, path)) ?? {});
-  for (const [key, value] of found) if (value !== undefined) presets.set(`training.${key}`, { value, by: 'detected' });
+  const facts = path === undefined || path === '' ? undefined : factsOfLora(resolve(dir, path));
+  if (facts === undefined) return;
+  const given = (...keys: readonly string[]) => keys.some((key) => valueAt(document, ['training', key]) !== undefined);
+  const set = (values: object) => {
+    for (const [key, value] of Object.entries(values))
+      if (value !== undefined) presets.set(`training.${key}`, { value, by: 'detected' });
+  };
+  if (!given('adapter', 'dora')) set(facts.kind);
+  const isSplit =
+    facts.lokr !== undefined && (facts.lokr.factor !== -1 || facts.lokr.decompose_both || facts.lokr.full);
+  if (isSplit && !given('lokr')) set({ lokr: facts.lokr });
+  // One number of a person's own decides about all: rank and alpha mean something only together.
+  if (!given('rank', 'alpha', 'conv_rank', 'conv_alpha')) set(facts.ranks);
 }
 
 /** A mark in the presets that is no key of run.yaml: no length is given, so it follows the number of images. */

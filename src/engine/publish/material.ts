@@ -1,6 +1,5 @@
 /** Collects what is published about a run: on the hub, or on a site with uploads by hand. */
 import { basename } from 'node:path';
-import { UsageError } from '../../base/errors.ts';
 import { findBase } from '../../registry/catalogue/find.ts';
 import { type BaseLicence, baseLicence } from '../../registry/catalogue/licence-text.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
@@ -8,7 +7,7 @@ import type { Plan } from '../plan/schema.ts';
 import { collectReport } from '../report/collect.ts';
 import type { ReportPrompt, RunReport } from '../report/types.ts';
 import { insideRun } from '../run-folder/inside.ts';
-import { readExit } from '../run-folder/run-files.ts';
+import { finishedFiles } from '../runs/finished.ts';
 import { readPlan } from '../runs/read-plan.ts';
 import type { RunSummary } from '../runs/summary.ts';
 
@@ -50,14 +49,8 @@ const MOST_COVERS = 12;
  * @throws UsageError for a run that is not finished, ForeignFileError for one whose files are not inside its folder
  */
 export function materialOf(summary: RunSummary, registry: Registry): Material {
-  const { dir, name } = summary;
-  const exit = readExit(dir);
-  const [final] = exit?.outputs ?? [];
-  if (exit?.status !== 'finished' || final === undefined)
-    throw new UsageError(`${name} is not finished: there is nothing yet to give to others.`, {
-      id: 'run/not-finished',
-      nextSteps: [`visiontrain resume ${name}`],
-    });
+  const { dir } = summary;
+  const [final] = finishedFiles(summary, 'there is nothing yet to give to others');
   const plan = readPlan(dir);
   const report = collectReport(summary);
   const base = findBase(registry, plan.model.name);

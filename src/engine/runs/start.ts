@@ -9,6 +9,7 @@ import { ForeignFileError, openOurs } from '../../base/files/regular-file.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { lastHolder } from '../../base/process/claim.ts';
+import { packageIncomplete } from '../../base/program-files.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { readSupervisor } from '../run-folder/run-files.ts';
 import type { RunRef } from './create.ts';
@@ -51,12 +52,6 @@ export const startFailed = ({ dir, name }: RunRef): EnvironmentError =>
     id: 'run/start-failed',
     details: lastLogLines(join(dir, RUN_FILES.supervisorLog), 10),
     nextSteps: [`The whole story is in ${join(dir, RUN_FILES.supervisorLog)}`],
-  });
-
-export const packageIncomplete = (file: string): EnvironmentError =>
-  new EnvironmentError(`${file} is missing: the package is not complete.`, {
-    id: 'package/incomplete',
-    nextSteps: ['npm install -g visiontrain   installs it anew', 'In a clone:  npm install; npm run build'],
   });
 
 function spawnSupervisor(dir: string, env: NodeJS.ProcessEnv): ChildProcess {

@@ -8,6 +8,7 @@ import { sha256OfOpen } from '../../base/files/hash.ts';
 import { lastLogLines } from '../../base/files/log-lines.ts';
 import { openOursLater } from '../../base/files/regular-file.ts';
 import { diskFull } from '../../base/files/write-errors.ts';
+import { programProblem } from '../../base/program-files.ts';
 import { renewal } from '../environment/tools/failure.ts';
 import type { RunState } from '../events/run-state.ts';
 import type { Plan } from '../plan/schema.ts';
@@ -88,8 +89,9 @@ const NO_ROOM = 1 << 20;
  * The outcome when the trainer wrote no result. A run that failed because of the network or the machine can be resumed
  * once those are mended.
  */
-export function errorOutcome(folder: LiveFolder, error: unknown, step: number): RunExit {
+export function errorOutcome(folder: LiveFolder, thrown: unknown, step: number): RunExit {
   const named = (text: string) => text.replaceAll(folder.dir, folder.path());
+  const error = thrown instanceof VisiontrainError ? thrown : (programProblem(thrown) ?? thrown);
   if (!(error instanceof VisiontrainError)) {
     const message = String((error as Error)?.message ?? error);
     return failed(EXIT.bug, 'bug/unexpected', `visiontrain hit a bug: ${named(message)}`, step);

@@ -1,6 +1,7 @@
 /** Checks LoRA files that are merged into the base model, and reads rank and alpha of a LoRA file. */
 import { basename } from 'node:path';
-import { checkLoraBase, loraModules, otherLoraKinds, readLora, refusedLora } from './lora.ts';
+import { checkLoraBase, readLora, refusedLora } from './lora.ts';
+import { isTrainedKind, lokrForm, loraKind, loraModules, otherLoraKinds, trainedKinds } from './lora-modules.ts';
 import { readOneNumber, readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
 /** Kinds of LoRA files whose weight change the trainer cannot compute. Its `roles.py` has the same table. */
@@ -40,29 +41,38 @@ export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
   checkLoraBase(name, header, family, key);
 }
 
-/**
- * Rank and alpha of a LoRA file, those of its convolutions apart: the defaults of a run that continues from the file.
- * Undefined when the file cannot be read or is no plain LoRA, which `checkInitLora` reports.
- */
-export function ranksOfLora(
-  path: string,
-): Readonly<Record<'rank' | 'alpha' | 'conv_rank' | 'conv_alpha', number | undefined>> | undefined {
+/** What a run that goes on from a file trains where it is told nothing else. */
+export interface LoraFacts {
+  readonly kind: (typeof trainedKinds)[keyof typeof trainedKinds];
+  /** How a LoKr is split; undefined for other kinds. */
+  readonly lokr: ReturnType<typeof lokrForm>;
+  /** Rank and alpha, those of its convolutions apart. */
+  readonly ranks: Readonly<Record<'rank' | 'alpha' | 'conv_rank' | 'conv_alpha', number | undefined>>;
+}
+
+/** Undefined when the file cannot be read or is of a kind that is not trained, which `checkInitLora` tells. */
+export function factsOfLora(path: string): LoraFacts | undefined {
   try {
     const header = readSafetensorsHeader(path);
+    const kind = loraKind([...header.tensors.keys()]);
+    if (!isTrainedKind(kind)) return undefined;
     const modules = [...loraModules(header)];
     const most = (isConvolution: boolean) =>
       modules
-        .filter(([, { layer }]) => layer !== 'text' && (layer === 'convolution') === isConvolution)
+        .filter(([, { layer, rank }]) => rank > 0 && layer !== 'text' && (layer === 'convolution') === isConvolution)
         .toSorted(([, a], [, b]) => b.rank - a.rank)[0];
     const [plain, convolution] = [most(false), most(true)];
-    if (plain === undefined) return undefined;
     const alphaOf = (found: typeof plain | undefined) =>
       found === undefined ? undefined : (alphaInFile(path, header, found[0]) ?? found[1].rank);
     return {
-      rank: plain[1].rank,
-      alpha: alphaOf(plain),
-      conv_rank: convolution?.[1].rank,
-      conv_alpha: alphaOf(convolution),
+      kind: trainedKinds[kind],
+      lokr: kind === 'a LoKr' ? lokrForm(header) : undefined,
+      ranks: {
+        rank: plain?.[1].rank,
+        alpha: alphaOf(plain),
+        conv_rank: plain === undefined ? undefined : convolution?.[1].rank,
+        conv_alpha: plain === undefined ? undefined : alphaOf(convolution),
+      },
     };
   } catch {
     return undefined;

@@ -9,42 +9,29 @@ import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { readConfig } from './complete.ts';
 import { fileError } from './identify.ts';
+import {
+  DOWN,
+  isTrainedKind,
+  type LoraLayer,
+  type LoraModule,
+  layerOf,
+  lokrForm,
+  loraKind,
+  loraModules,
+  trainedKinds,
+} from './lora-modules.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 import { unetWeights } from './topology.ts';
 
-/** Kinds of adapters that compute something else than a LoRA, recognised by the names of their tensors. */
-export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
-  [/hada_/u, 'a LoHa'],
-  [/lokr_/u, 'a LoKr'],
-  [/lora_mid/u, 'a LoCon with a Tucker core'],
-  [/dora_scale|lora_magnitude_vector/u, 'a DoRA'],
-  [/oft_/u, 'an OFT'],
-  [/\.on_input$|\.ia3_l/u, 'an (IA)³'],
-  [/\.[ab][12]\.weight$/u, 'a GLoRA'],
-  [/\.[wb]_norm$/u, 'a file of full differences'],
-  [/\.set_weight$/u, 'a file of whole weights'],
-  [/\.diff(_b)?$/u, 'a file of full differences'],
-];
 const otherBases: readonly (readonly [RegExp, string])[] = [
   [/double_blocks|single_blocks|single_transformer_blocks/u, 'FLUX'],
   [/joint_blocks|transformer_blocks[._]\d+[._]attn[._]add_[qkv]_proj/u, 'Stable Diffusion 3'],
   [/lora_prior_unet/u, 'Stable Cascade'],
 ];
-const ENDING =
-  /(\.processor)?(\.|_)(?:lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|lora_linear_layer\.down|lora_linear_layer\.up)(\.default)?\.weight$/u;
-const DOWN = /lora_down|lora_A|lora\.down|layer\.down/u;
-const TEXT = /^(lora_te\d?_|text_encoder|te\d?_|clip_[lg]_|lycoris_te)/u;
 const PREFIX = /^(lora_unet_|unet_|base_model_model_|lycoris_unet_|lycoris_|diffusion_model_)/u;
 
 /** The key of run.yaml that messages name by default. */
 const KEY = 'training.init_lora';
-
-type Layer = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
-
-interface Module {
-  readonly layer: Layer;
-  readonly rank: number;
-}
 
 /**
  * Checks the LoRA before anything is fetched for the run. Returns what the person should know, as sentences.
@@ -58,11 +45,7 @@ export function checkInitLora(
   const header = readLora(path);
   const name = basename(path);
   const names = [...header.tensors.keys()];
-  const kind = otherLoraKinds.find(([pattern]) => names.some((each) => pattern.test(each)));
-  if (kind !== undefined)
-    throw refusedLora(`${name} is ${kind[1]}; only plain LoRA files can be trained further.`, [
-      'Choose a LoRA, or leave training.init_lora empty.',
-    ]);
+  checkKind(name, names, header, spec.training);
   const modules = loraModules(header);
   if (modules.size === 0)
     throw refusedLora(`${name} is no LoRA: it holds no layer of one.`, [
@@ -71,6 +54,38 @@ export function checkInitLora(
   checkLoraBase(name, header, spec.model.family);
   checkRanks(name, modules, spec.training);
   return [...embeddings(name, names), ...ranks(name, modules, spec.training), ...layers(name, modules, spec, configs)];
+}
+
+/** @throws UsageError when the file is of another kind than the run trains, or a LoKr that is split another way */
+function checkKind(
+  name: string,
+  names: readonly string[],
+  header: SafetensorsHeader,
+  { adapter, dora, lokr }: RunSpec['training'],
+): void {
+  const kinds = Object.keys(trainedKinds).filter(isTrainedKind);
+  const ours = kinds.find((each) => trainedKinds[each].adapter === adapter && trainedKinds[each].dora === dora);
+  const kind = loraKind(names);
+  if (kind !== ours) {
+    const its = isTrainedKind(kind) ? trainedKinds[kind] : undefined;
+    throw refusedLora(
+      its === undefined
+        ? `${name} is ${kind}, which cannot be trained further here.`
+        : `${name} is ${kind}, and this run trains ${ours}.`,
+      [
+        'Choose another file, or leave training.init_lora empty.',
+        ...(its === undefined
+          ? []
+          : [`Or train what it is:  --set training.adapter=${its.adapter} --set training.dora=${its.dora}`]),
+      ],
+    );
+  }
+  const form = lokrForm(header);
+  const run = { factor: lokr?.factor ?? -1, decompose_both: lokr?.decompose_both ?? false, full: lokr?.full ?? false };
+  if (form === undefined || form.factor === run.factor) return;
+  throw refusedLora(`${name} splits its layers by the factor ${form.factor}; that of the run is ${run.factor}.`, [
+    `Set it to that of the file:  --set training.lokr.factor=${form.factor}`,
+  ]);
 }
 
 export function readLora(path: string, key = KEY): SafetensorsHeader {
@@ -90,24 +105,8 @@ export function readLora(path: string, key = KEY): SafetensorsHeader {
 export const refusedLora = (message: string, nextSteps: readonly string[], key = KEY) =>
   new UsageError(`${key}: ${message}`, { id: 'lora/unusable', nextSteps });
 
-/** Modules by their kohya names. */
-export function loraModules({ tensors }: SafetensorsHeader): Map<string, Module> {
-  const modules = new Map<string, Module>();
-  for (const [name, { shape }] of tensors) {
-    if (!ENDING.test(name) || !DOWN.test(name)) continue;
-    const plain = name.replace(ENDING, '').replace('.processor.', '.').replaceAll('.', '_');
-    const module = plain.endsWith('_to_out') ? `${plain}_0` : plain;
-    modules.set(module, { layer: layerOf(module, shape), rank: shape[0] ?? 0 });
-  }
-  return modules;
-}
-
-function layerOf(module: string, shape: readonly number[]): Layer {
-  if (TEXT.test(module)) return 'text';
-  if (/attn[12]_to_(q|k|v|out_0)$/u.test(module)) return 'attention';
-  if (/transformer_blocks|proj_in$|proj_out$/u.test(module)) return 'transformer';
-  return shape.length > 2 && Math.max(...shape.slice(2)) > 1 ? 'convolution' : 'residual';
-}
+/** Tensors whose second side is the width that a layer reads. */
+const INWARD = new RegExp(`${DOWN.source}|hada_w1_b`, 'u');
 
 /** Width of the text embeddings that cross attention reads, by family. SD2 has 1024. */
 const WIDTHS = new Map([
@@ -118,7 +117,7 @@ const WIDTHS = new Map([
 
 export function checkLoraBase(name: string, { tensors }: SafetensorsHeader, family: 'sd15' | 'sdxl', key = KEY): void {
   const other = otherBases.find(([pattern]) => [...tensors.keys()].some((each) => pattern.test(each)));
-  const cross = [...tensors].find(([each]) => /attn2[._]to_k/u.test(each) && DOWN.test(each));
+  const cross = [...tensors].find(([each]) => /attn2[._]to_k/u.test(each) && INWARD.test(each));
   const of = other?.[1] ?? WIDTHS.get(cross?.[1].shape[1] ?? 0);
   const ours = family === 'sdxl' ? 'SDXL' : 'Stable Diffusion 1.5';
   if (of !== undefined && of !== ours)
@@ -136,21 +135,18 @@ const listed = (ranks: ReadonlySet<number>) => {
     : `the ranks ${sorted.slice(0, -1).join(', ')} and ${sorted.at(-1)} by layer`;
 };
 
-const trained = (layer: Layer, { training: t }: Pick<RunSpec, 'training'>): boolean => {
+const trained = (layer: LoraLayer, { training: t }: Pick<RunSpec, 'training'>): boolean => {
   if (layer === 'text') return [t.text_encoder_learning_rate].flat().some((rate) => Number(rate) > 0);
   if (layer === 'attention') return true;
   if (layer === 'transformer') return t.targets === 'all';
   return t.conv_rank > 0;
 };
 
-const roomOf = (layer: Layer, { rank, conv_rank: convRank }: RunSpec['training']) =>
+const roomOf = (layer: LoraLayer, { rank, conv_rank: convRank }: RunSpec['training']) =>
   layer === 'convolution' ? convRank : rank;
 
-/**
- * Checks the ranks of the trained layers.
- * @throws UsageError when one has a higher rank in the file than the run gives it
- */
-function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): void {
+/** @throws UsageError when a trained layer has a higher rank in the file than the run gives it */
+function checkRanks(name: string, modules: ReadonlyMap<string, LoraModule>, training: RunSpec['training']): void {
   for (const key of ['rank', 'conv_rank'] as const) {
     const group = [...modules.values()].filter(
       ({ layer }) => (layer === 'convolution') === (key === 'conv_rank') && trained(layer, { training }),
@@ -167,9 +163,9 @@ function checkRanks(name: string, modules: ReadonlyMap<string, Module>, training
   }
 }
 
-function ranks(name: string, modules: ReadonlyMap<string, Module>, training: RunSpec['training']): string[] {
+function ranks(name: string, modules: ReadonlyMap<string, LoraModule>, training: RunSpec['training']): string[] {
   const here = [...modules.values()].filter(({ layer }) => trained(layer, { training }));
-  const lower = here.filter(({ layer, rank }) => rank < roomOf(layer, training));
+  const lower = here.filter(({ layer, rank }) => rank > 0 && rank < roomOf(layer, training));
   return lower.length === 0
     ? []
     : [
@@ -186,7 +182,7 @@ function embeddings(name: string, names: readonly string[]): string[] {
       ];
 }
 
-const words: Readonly<Record<Layer, string>> = {
+const words: Readonly<Record<LoraLayer, string>> = {
   text: 'of text encoders (training.text_encoder_learning_rate is 0)',
   transformer: 'beside attention (training.targets is attention)',
   convolution: 'of convolutions (training.conv_rank is 0)',
@@ -196,7 +192,7 @@ const words: Readonly<Record<Layer, string>> = {
 
 function layers(
   name: string,
-  modules: ReadonlyMap<string, Module>,
+  modules: ReadonlyMap<string, LoraModule>,
   spec: Pick<RunSpec, 'model' | 'training'>,
   configs: string | null,
 ): string[] {
@@ -223,7 +219,7 @@ function layers(
  * Layers of the U-Net's transformers that the run trains and the file lacks; undefined when the base model is not here.
  */
 function lackingLayers(
-  modules: ReadonlyMap<string, Module>,
+  modules: ReadonlyMap<string, LoraModule>,
   spec: Pick<RunSpec, 'model' | 'training'>,
   configs: string | null,
 ): { missing: string[]; all: number } | undefined {

@@ -87,7 +87,7 @@ export const lostWords: readonly LostWord[] = [
   },
   {
     names: ['dim_from_weights'],
-    say: 'rank and alpha of training.init_lora are taken where neither is given: remove the line',
+    say: 'kind, rank and alpha of training.init_lora are taken where none is given: remove the line',
   },
   {
     names: ['base_weights', 'base_weights_multiplier'],

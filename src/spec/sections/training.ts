@@ -110,7 +110,7 @@ export const trainingSchema = z.strictObject({
   ...pivotalKeys,
   init_lora: doc(
     line(4096).min(1).nullable().default(null),
-    'Go on from this LoRA file. null: start new. Rank and alpha that are not given are the file’s.',
+    'Go on from this file: a LoRA, LoCon, DoRA, LoHa or LoKr. null: start new. Its kind, rank and alpha are taken where none is given.',
     'To teach an existing LoRA more.',
   ),
 });

@@ -6,7 +6,6 @@ import { type Rule as RuleOf, when } from './rule.ts';
 interface Ruled {
   readonly training: z.output<z.ZodObject<typeof adapterKeys>> & {
     readonly optimizer: string;
-    readonly init_lora: string | null;
     readonly rank: number;
     readonly learning_rate: number;
   };
@@ -40,15 +39,6 @@ export const adapterRules: readonly Rule[] = [
       when(
         o.diffusers && isOther(t),
         `diffusers reads no ${kindOf(t)} of these models: write false, or train adapter: lora`,
-      ),
-  },
-  {
-    key: 'training.init_lora',
-    level: 'error',
-    check: ({ training: t }) =>
-      when(
-        t.init_lora !== null && isOther(t),
-        `a plain LoRA is what can be gone on from, not a ${kindOf(t)}: write null`,
       ),
   },
   {

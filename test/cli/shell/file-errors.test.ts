@@ -15,6 +15,6 @@ it('VISIONTRAIN_HOME is named for what it moves alone', () => {
   expect(said('EACCES', '/home/p/vt/models/a')).toMatch(/permission denied.*VISIONTRAIN_HOME/s);
   expect(said('EACCES', '/home/p/vt-pictures/run.yaml')).toMatch(/permission denied.*the right to it/s);
   expect(said('ENOSPC', '/data/run.yaml')).toMatch(/the disk is full.*Make room/s);
-  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'ESTALE'])
+  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'ESTALE', 'EINVAL', 'ENOTSUP', 'EBUSY'])
     expect(said(code, '/data/run.yaml')).not.toContain('VISIONTRAIN_HOME');
 });

@@ -197,12 +197,6 @@ const table: Readonly<Record<string, Row>> = {
     other: ['output.diffusers=true'],
     says: /^output\.diffusers diffusers reads no dora/u,
   },
-  'LoKr × a LoRA to go on from': {
-    level: 'error',
-    one: [t('adapter', 'lokr')],
-    other: [t('init_lora', 'old.safetensors')],
-    says: /^training\.init_lora a plain LoRA is what can be gone on from, not a lokr/u,
-  },
   'LoHa × DoRA': {
     level: 'error',
     one: [t('adapter', 'loha')],

@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { commandErrors } from '../../../src/base/error-entries/command.ts';
 import { CancelledError, TerminatedError } from '../../../src/base/errors.ts';
+import { packageIncomplete, programProblem } from '../../../src/base/program-files.ts';
 import { currentFolder } from '../../../src/cli/main.ts';
 import { outputLost } from '../../../src/cli/shell/output.ts';
 import { settleHooks } from '../../../src/engine/hooks/consent.ts';
 import { enqueue } from '../../../src/engine/queue/entries.ts';
-import { packageIncomplete } from '../../../src/engine/runs/start.ts';
 import { readSettings } from '../../../src/engine/settings/settings.ts';
 import { hookFailed } from '../../../src/engine/supervisor/hooks-observer.ts';
 import { requirePerson } from '../../../src/terminal/terminal.ts';
@@ -120,6 +120,7 @@ export const commandSamples: Readonly<Record<Exclude<keyof typeof commandErrors,
     scene.folder('foxes');
     return scene.type(['dataset', 'caption', 'foxes', '--threshold', '7']);
   },
+  'package/updated': () => programProblem(new TypeError('m7.start is not a function'), () => true),
   'package/incomplete': () => packageIncomplete('/usr/lib/node_modules/visiontrain/dist/supervisor.js'),
   'report/port': async (scene) => {
     const server = createServer();

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { readConfig } from '../../../src/registry/checkpoints/complete.ts';
 import { checkInitLora } from '../../../src/registry/checkpoints/lora.ts';
+import { factsOfLora } from '../../../src/registry/checkpoints/lora-uses.ts';
 import { unetWeights } from '../../../src/registry/checkpoints/topology.ts';
 import type { RunSpec } from '../../../src/spec/schema.ts';
 import { safetensors } from '../../helpers/safetensors.ts';
@@ -21,7 +22,16 @@ type Training = Partial<RunSpec['training']>;
 const spec = (training: Training = {}, family: 'sd15' | 'sdxl' = 'sd15') =>
   ({
     model: { family },
-    training: { rank: 16, conv_rank: 0, targets: 'all', text_encoder_learning_rate: 0, ...training },
+    training: {
+      adapter: 'lora',
+      dora: false,
+      lokr: null,
+      rank: 16,
+      conv_rank: 0,
+      targets: 'all',
+      text_encoder_learning_rate: 0,
+      ...training,
+    },
   }) as unknown as Pick<RunSpec, 'model' | 'training'>;
 const refused = (path: string, training?: Training, family?: 'sd15' | 'sdxl') => {
   try {
@@ -51,6 +61,18 @@ function whole(rankOf: (name: string, index: number) => number | undefined = () 
   return safetensors({ ...Object.fromEntries(shapes), ...more });
 }
 
+/** The same tensors for every layer of attention of the embedded model. */
+const layersOf = (shapes: Record<string, readonly number[]>) =>
+  safetensors(
+    Object.fromEntries(
+      unetWeights(readConfig(join(tiny, 'unet', 'config.json')))
+        .filter(({ diffusers }) => diffusers.includes('.attentions.') && !/norm\d?$/u.test(diffusers))
+        .flatMap(({ diffusers }) =>
+          Object.entries(shapes).map(([role, shape]) => [`lora_unet_${diffusers.replaceAll('.', '_')}.${role}`, shape]),
+        ),
+    ),
+  );
+
 describe('a LoRA to go on from', () => {
   it('is refused by name and cure before the run where it is no file to read', () => {
     expect(refused(file(whole()))).toBeUndefined();
@@ -63,16 +85,55 @@ describe('a LoRA to go on from', () => {
   });
 
   it.each([
-    ['hada_w1_a', 'a LoHa'],
-    ['lokr_w1', 'a LoKr'],
-    ['lora_mid.weight', 'a Tucker core'],
-    ['dora_scale', 'a DoRA'],
-    ['oft_blocks', 'an OFT'],
-    ['on_input', 'an (IA)³'],
-    ['diff', 'full differences'],
-  ])('is refused by its kind: %s', (ending, kind) => {
+    ['hada_w1_a', 'is a LoHa, and this run trains a LoRA.', 'adapter=loha'],
+    ['hada_t1', 'is a LoHa with a Tucker core, which cannot'],
+    ['lokr_w1', 'is a LoKr, and this run trains a LoRA.', 'adapter=lokr'],
+    ['dora_scale', 'is a DoRA, and this run trains a LoRA.', 'dora=true'],
+    ['oft_blocks', 'is an OFT, which cannot'],
+    ['a1.weight', 'is a GLoRA, which cannot'],
+    ['on_input', 'is an (IA)³, which cannot'],
+    ['diff', 'is a file of full differences, which cannot'],
+  ])('is refused by its kind: %s', (ending, kind, cure = 'Choose another file') => {
     const said = refused(file(safetensors({ [`lora_unet_mid_block_attentions_0_proj_in.${ending}`]: [4, 4] })));
     expect(said).toContain(kind);
+    expect(said).toContain(cure);
+  });
+
+  it.each<[string, Training, Record<string, readonly number[]>]>([
+    ['a DoRA', { dora: true }, { 'lora_down.weight': [4, 8], 'lora_up.weight': [8, 4], dora_scale: [1, 8] }],
+    ['a LoHa', { adapter: 'loha' }, { hada_w1_a: [8, 4], hada_w1_b: [4, 8], hada_w2_a: [8, 4], hada_w2_b: [4, 8] }],
+    ['a LoKr', { adapter: 'lokr' }, { lokr_w1: [2, 2], lokr_w2_a: [4, 4], lokr_w2_b: [4, 4] }],
+    [
+      'a LoCon with a Tucker core',
+      {},
+      { 'lora_down.weight': [4, 8], 'lora_up.weight': [8, 4], 'lora_mid.weight': [4, 4] },
+    ],
+  ])('may be %s where the run trains one', (_kind, training, shapes) => {
+    const path = file(layersOf(shapes));
+    expect(checkInitLora(path, spec(training), tiny).join()).toMatch(
+      /has the rank 4: .* have a lower rank than the run/,
+    );
+    expect(refused(path, { ...training, rank: 2 })).toMatch(/has the rank 4; training\.rank is 2/);
+    const other: Training = training.adapter === 'loha' ? { adapter: 'lokr' } : { adapter: 'loha' };
+    expect(refused(path, other)).toMatch(/and this run trains a Lo/);
+  });
+
+  it('tells kind, form, rank and alpha of a file to a run that gives none', () => {
+    const form = (shapes: Record<string, readonly number[]>) => factsOfLora(file(layersOf(shapes)));
+    expect(form({ lokr_w1: [2, 2], lokr_w2_a: [4, 4], lokr_w2_b: [4, 4] })).toEqual({
+      kind: { adapter: 'lokr', dora: false },
+      lokr: { factor: -1, decompose_both: false, full: false },
+      ranks: { rank: 4, alpha: 4, conv_rank: undefined, conv_alpha: undefined },
+    });
+    // 8 = 1 × 8 is a factor of its own, and nothing of it is low-rank.
+    expect(form({ lokr_w1: [1, 1], lokr_w2: [8, 8] })).toMatchObject({
+      lokr: { factor: 1, full: true },
+      ranks: { rank: undefined, alpha: undefined },
+    });
+    expect(form({ oft_blocks: [2, 2, 2] })).toBeUndefined();
+    expect(refused(file(layersOf({ lokr_w1: [1, 1], lokr_w2: [8, 8] })), { adapter: 'lokr' })).toMatch(
+      /splits its layers by the factor 1; that of the run is -1\. .*--set training\.lokr\.factor=1/,
+    );
   });
 
   it.each<[string, string, readonly number[], RegExp]>([

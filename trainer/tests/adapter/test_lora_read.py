@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import prepare_run, read_events
 from visiontrain_trainer.__main__ import main
 from visiontrain_trainer.adapter.adapter import Adapter
+from visiontrain_trainer.adapter.lora_format import to_kohya
 from visiontrain_trainer.adapter.lora_read import Wanted, from_file
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
@@ -111,23 +112,158 @@ def test_names_of_other_trainers(trainer: str, plan_for: Any) -> None:
         assert torch.equal(read.tensors[f"unet.{module}.up"], up)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("lora_unet_x.hada_w1_a", "a LoHa"),
-        ("lora_unet_x.lokr_w1", "a LoKr"),
-        ("lora_unet_x.lora_mid.weight", "Tucker"),
-        ("lora_unet_x.dora_scale", "a DoRA"),
-        ("unet.x.lora_magnitude_vector", "a DoRA"),
-        ("lora_unet_x.oft_blocks", "an OFT"),
-        ("lora_unet_x.on_input", "(IA)³"),
-        ("lora_unet_x.diff", "full differences"),
-    ],
-)
+#: Tensors of a layer of every kind of file, and what a run calls it that does not train this kind.
+OTHERS = [
+    ("lora_unet_x.hada_w1_a", "a LoHa,"),
+    ("lora_unet_x.hada_t1", "a LoHa with a Tucker core,"),
+    ("lora_unet_x.lokr_w1", "a LoKr,"),
+    ("lora_unet_x.dora_scale", "a DoRA,"),
+    ("unet.x.lora_magnitude_vector", "a DoRA,"),
+    ("lora_unet_x.oft_blocks", "an OFT,"),
+    ("lora_unet_x.a1.weight", "a GLoRA,"),
+    ("lora_unet_x.on_input", "(IA)³"),
+    ("lora_unet_x.diff", "full differences"),
+    ("lora_unet_x.oft_diag", "an OFT of an early LyCORIS,"),
+]
+ADAPTERS: dict[str, dict[str, Any]] = {
+    "a LoRA": {},
+    "a DoRA": {"dora": True},
+    "a LoHa": {"adapter": "loha"},
+    "a LoKr": {"adapter": "lokr", "lokr": {"factor": 4, "decompose_both": False, "full": False}},
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), OTHERS)
 def test_other_kinds_are_refused_by_name(name: str, kind: str) -> None:
     with pytest.raises(TrainingError) as caught:
         from_file({name: torch.zeros(1)}, {}, Wanted({}, {}, "sd15", {}), "x.safetensors")
-    assert kind in caught.value.reason
+    assert kind in caught.value.reason and caught.value.reason.endswith("this run trains a LoRA.")
+
+
+def drawn(tensors: Tensors, key: str) -> Tensors:
+    return {name: rng.uniform(tuple(tensor.shape), 7, key, name) - 0.4 for name, tensor in tensors.items()}
+
+
+def changes(adapter: Adapter, tensors: Tensors) -> dict[str, torch.Tensor]:
+    """The weight change of each layer, from the adapter's tensors in fp64."""
+    made = {}
+    for name, layer in adapter.layers["unet"].items():
+        weights = {kind: tensors[f"unet.{name}.{kind}"].double() for kind in layer.weights()}
+        made[name] = layer.change(weights)
+    return made
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_each_kind_goes_on_from_its_own_file_bit_by_bit(kind: str, plan_for: Any) -> None:
+    case = Case(plan_for(training={"rank": 3, "alpha": 2, "conv_rank": 2, "conv_alpha": 1.5, **ADAPTERS[kind]}))
+    tensors = drawn(case.adapter.tensors(), "a")
+    stored = to_kohya(tensors, case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+    read = from_file(stored, {}, case.wanted, "x")
+    assert not read.unused and not read.lacking and not read.padded
+    assert read.tensors.keys() == tensors.keys()
+    assert all(torch.equal(read.tensors[name], tensor) for name, tensor in tensors.items())
+    # Any other kind of run refuses it, and says what it is and how to train it.
+    other = next(each for each in ADAPTERS if each != kind)
+    with pytest.raises(TrainingError) as caught:
+        from_file(stored, {}, Case(plan_for(training=ADAPTERS[other])).wanted, "x")
+    assert caught.value.reason == f"x is {kind}, and this run trains {other}."
+    assert "--set training." in caught.value.next_steps[1]
+
+
+LOKR = {"decompose_both": False, "full": False}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"dora": True}, {"dora": True}),
+        ({"adapter": "loha"}, {"adapter": "loha"}),
+        ({"adapter": "lokr", "lokr": {"factor": 8, **LOKR}}, {"adapter": "lokr", "lokr": {"factor": 8, **LOKR}}),
+        # Factors that the run keeps whole are multiplied.
+        (
+            {"adapter": "lokr", "lokr": {**LOKR, "factor": 8, "decompose_both": True}},
+            {"adapter": "lokr", "lokr": {**LOKR, "factor": 8, "full": True}},
+        ),
+        (
+            {"adapter": "lokr", "lokr": {**LOKR, "factor": 8, "decompose_both": True}},
+            {"adapter": "lokr", "lokr": {**LOKR, "factor": 8, "decompose_both": True}},
+        ),
+    ],
+)
+def test_a_lower_rank_and_another_alpha_compute_what_they_did(theirs: Any, ours: Any, plan_for: Any) -> None:
+    low = Case(plan_for(training={"rank": 1, "alpha": 2.5, "conv_rank": 1, "conv_alpha": 1.5, **theirs}))
+    tensors = drawn(low.adapter.tensors(), "a")
+    stored = to_kohya(tensors, low.wanted.scales, "sd15", low.wanted.unet_config, torch.float32)
+    case = Case(plan_for(training={"rank": 3, "alpha": 0.7, "conv_rank": 2, "conv_alpha": 1, **ours}))
+    read = from_file(stored, {}, case.wanted, "x")
+    assert not read.unused and not read.lacking
+    # A DoRA's own change counts its base in.
+    expected, found = changes(low.adapter, tensors), changes(case.adapter, read.tensors)
+    for name, change in expected.items():
+        torch.testing.assert_close(found[name], change, rtol=1e-5, atol=1e-6)
+        assert change.abs().max() > 1e-4
+    case.adapter.load(read.tensors)
+    for name, layer in case.adapter.layers["unet"].items():
+        layer.change(dict(layer.weights())).square().sum().backward()
+        for kind, weight in layer.weights().items():
+            # What is added to a LoHa, or to half of another, gets a gradient from the other half.
+            grads = weight.grad.flatten(1).abs()
+            assert bool((grads.sum() > 0).all()), f"{name}.{kind}"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "said", "cure"),
+    [
+        ({"factor": 4}, {"factor": 8}, "is split into parts of", "training.lokr.factor"),
+        ({"full": True}, {}, "lokr_w2 is whole", "training.lokr.full to true"),
+        ({}, {"decompose_both": True, "factor": 16}, "is whole", "training.lokr.decompose_both to false"),
+    ],
+)
+def test_a_lokr_of_another_form_is_refused(theirs: Any, ours: Any, said: str, cure: str, plan_for: Any) -> None:
+    def case(lokr: Any) -> Case:
+        return Case(plan_for(training={"rank": 1, "adapter": "lokr", "lokr": {"factor": 16, **LOKR, **lokr}}))
+
+    low = case(theirs)
+    stored = to_kohya(low.adapter.tensors(), low.wanted.scales, "sd15", low.wanted.unet_config, torch.float32)
+    with pytest.raises(TrainingError) as caught:
+        from_file(stored, {}, case(ours).wanted, "x")
+    assert said in caught.value.reason and cure in " ".join(caught.value.next_steps)
+
+
+def test_a_dora_by_outputs_and_ranks_that_differ_in_a_layer_are_refused(plan_for: Any) -> None:
+    for training, name, value, said in (
+        ({"dora": True}, "dora_scale", lambda t: t.reshape(-1, 1), "the lengths of"),
+        ({"adapter": "loha"}, "hada_w2_b", lambda t: t[:1], "the file is damaged"),
+        ({"adapter": "loha"}, "hada_w1_b", lambda t: t[:, :-1], "has the shape"),
+    ):
+        case = Case(plan_for(training={"rank": 2, "alpha": 1, **training}))
+        stored = to_kohya(case.adapter.tensors(), case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+        key = next(each for each in stored if each.endswith(name))
+        stored[key] = value(stored[key])
+        with pytest.raises(TrainingError) as caught:
+            from_file(stored, {}, case.wanted, "x")
+        assert said in caught.value.reason
+
+
+def test_a_tucker_core_becomes_part_of_a_plain_locon(plan_for: Any) -> None:
+    case = Case(plan_for(training={"rank": 2, "alpha": 2, "conv_rank": 3, "conv_alpha": 2}))
+    tensors = drawn(case.adapter.tensors(), "a")
+    stored = to_kohya(tensors, case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+    expected = changes(case.adapter, tensors)
+    count = 0
+    for name, layer in case.adapter.layers["unet"].items():
+        if not layer.kernel or max(layer.kernel) == 1:
+            continue
+        stem, inputs, count = "lora_unet_" + name.replace(".", "_"), layer.sides[1], count + 1
+        core = rng.uniform((3, 3, *layer.kernel), 1, "core", name) - 0.5
+        down = rng.uniform((3, inputs, 1, 1), 1, "down", name) - 0.5
+        stored |= {f"{stem}.lora_mid.weight": core, f"{stem}.lora_down.weight": down}
+        up = tensors[f"unet.{name}.up"].double().flatten(1)
+        expected[name] = torch.einsum("om,mnkl,ni->oikl", up, core.double(), down.double().flatten(1)) * (2 / 3)
+    read = from_file(stored, {}, case.wanted, "x")
+    assert count > 0 and not read.unused and not read.lacking and not read.padded
+    for name, change in changes(case.adapter, read.tensors).items():
+        torch.testing.assert_close(change, expected[name], rtol=1e-5, atol=1e-6)
 
 
 def test_what_does_not_come_from_the_file_is_said(train_here: Any, plan_for: Any, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Module names are compared in kohya's spelling (underscores for dots), so that on
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +14,12 @@ import torch
 
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.lora_tools.alphas import Alphas
+from visiontrain_trainer.lora_tools.changes import rank_of
 from visiontrain_trainer.lora_tools.layers import grouped, kind_of
 from visiontrain_trainer.lora_tools.roles import PREFIXES, flat_name, unread_kind
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
+
+from .lora_fit import fit, kind_of_run, is_whole
 
 Tensors = dict[str, torch.Tensor]
 
@@ -48,47 +50,38 @@ class Read:
 def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, source: str) -> Read:
     """Read a LoRA of any trainer into the adapter's tensors, so that the adapter computes what the LoRA did.
 
-    A layer of a lower rank is filled up: `up` with zeros, which add nothing to the output, and `down` with the run's
-    initial values, so that the added rank can learn. A layer that the file lacks keeps the run's initial values. `up`
-    is scaled from the file's alpha to the adapter's. The file's alpha comes from its `.alpha` tensors or from peft's
-    `metadata`; without either, alpha is the rank. Raises TrainingError when a rank is higher than the run's, when no
-    layer fits, or when the file holds another kind of adapter.
+    The file must be of the kind that the run trains: LoRA or LoCon, DoRA, LoHa or LoKr. A layer of a lower rank is
+    filled up (`lora_fit.py`). A layer that the file lacks keeps the run's initial values. The weights are scaled from
+    the file's alpha to the adapter's. The file's alpha comes from its `.alpha` tensors or from peft's `metadata`;
+    without either, alpha is the rank. Raises TrainingError when a rank is higher than the run's, when no layer fits, or
+    when the file holds another kind of adapter.
     """
+    own: dict[str, Tensors] = {layer: {} for layer in wanted.scales}
+    for name, tensor in wanted.own.items():
+        layer, _, weight = name.rpartition(".")
+        if layer in own:
+            own[layer][weight] = tensor
     modules = modules_of(stored)
-    kind = unread_kind(stored) or next((kind for roles in modules.values() if (kind := _other_kind(roles))), None)
-    if kind:
-        raise TrainingError(
-            f"{source} is {kind}; only plain LoRA files can be trained further.",
-            next_steps=["Leave training.init_lora empty, or choose a LoRA file."],
-            id="lora/unusable",
-        )
+    kind = kind_of_run(next(iter(own.values()), {"down": torch.empty(0)}))
+    _refuse_others(stored, modules, kind, source)
     alphas, read, used = Alphas(metadata, source), Read(), set()
     for layer, alpha in wanted.scales.items():
         part, module = layer.split(".", 1)
         names = aliases(part, module, wanted.family, wanted.unet_config)
-        keys = next((modules[name] for name in names if {"down", "up"} <= modules.get(name, {}).keys()), None)
-        own = {kind: wanted.own[f"{layer}.{kind}"] for kind in ("down", "up")}
+        keys = next((modules[name] for name in names if is_whole(kind, modules.get(name, {}))), None)
         if keys is None:
             read.lacking.append(layer)
-            read.tensors |= {f"{layer}.{kind}": tensor for kind, tensor in own.items()}
+            read.tensors |= {f"{layer}.{name}": tensor for name, tensor in own[layer].items()}
             continue
         used |= set(keys.values())
-        down, up = (_fitted(stored[keys[kind]], own, kind, f"{source}: {keys[kind]}") for kind in ("down", "up"))
-        rank, room = len(down), len(own["down"])
-        if up.shape[1] != rank:
-            raise TrainingError(
-                f"{source}: {layer} has the ranks {rank} and {up.shape[1]}: the file is damaged.", id="lora/unusable"
-            )
-        alpha_here = alpha_in({"alpha": stored[keys["alpha"]]} if "alpha" in keys else {}, f"{source}: {layer}")
-        its = alphas.of(part, module, rank) if alpha_here is None else alpha_here
-        its = rank if its is None else its
-        if rank < room:
+        given = {role: stored[key].float() for role, key in keys.items()}
+        where = f"{source}: {layer}"
+        its, rank = alpha_in(given, where), rank_of(given)
+        its = alphas.of(part, module, rank) if its is None and rank > 0 else its
+        fitted, is_padded = fit(given, own[layer], (float(rank) if its is None else its, alpha), where)
+        if is_padded:
             read.padded.append(layer)
-            down = torch.cat([down, own["down"][rank:]])
-            up = torch.cat([up, torch.zeros_like(own["up"][:, rank:])], dim=1)
-        read.tensors[f"{layer}.down"] = down
-        # For equal ranks the rank cancels out, and leaving it out avoids its rounding.
-        read.tensors[f"{layer}.up"] = up * (its / alpha if rank == room else its / rank * room / alpha)
+        read.tensors |= {f"{layer}.{name}": tensor for name, tensor in fitted.items()}
     if len(read.lacking) == len(wanted.scales):
         raise TrainingError(
             f"{source}: none of its layers is one that this run trains.",
@@ -97,6 +90,40 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
         )
     read.unused = sorted(set(stored) - used)
     return read
+
+
+def _refuse_others(stored: Tensors, modules: Mapping[str, Mapping[str, str]], kind: str, source: str) -> None:
+    """Raises TrainingError when the file holds another kind of adapter than the run's."""
+    found = unread_kind(stored) or next((its for roles in modules.values() if (its := _kind_in(roles)) not in (kind, None)), kind)
+    if found == kind:
+        return
+    settings = None if found is None else _SETTINGS.get(found)
+    raise TrainingError(
+        f"{source} is {found}, and this run trains {kind}.",
+        next_steps=[
+            "Leave training.init_lora empty, or choose a file of that kind.",
+            *([] if settings is None else [f"Or train what it is:  {settings}"]),
+        ],
+        id="lora/unusable",
+    )
+
+
+#: What makes a run train the kind that a file is.
+_SETTINGS = {
+    "a LoRA": "--set training.adapter=lora --set training.dora=false",
+    "a DoRA": "--set training.dora=true",
+    "a LoHa": "--set training.adapter=loha",
+    "a LoKr": "--set training.adapter=lokr",
+}
+
+
+def _kind_in(roles: Iterable[str]) -> str | None:
+    """What a layer with these roles is; None for what goes with layers of every kind. Lengths make another kind."""
+    known = set(roles)
+    kind = kind_of(known) or ("a LoRA" if {"down", "up", "mid"} & known else None)
+    if "hada_t1" in known:
+        return "a LoHa with a Tucker core"
+    return f"{kind} with DoRA" if "magnitude" in known and kind != "a DoRA" else kind
 
 
 def alpha_in(pieces: Mapping[str, torch.Tensor], where: str) -> float | None:
@@ -111,10 +138,6 @@ def alpha_in(pieces: Mapping[str, torch.Tensor], where: str) -> float | None:
             id="lora/unusable",
         )
     return float(alpha.reshape(-1)[0])
-
-
-def _other_kind(roles: Iterable[str]) -> str | None:
-    return "a LoCon with a Tucker core" if "mid" in roles else kind_of(roles)
 
 
 def modules_of(stored: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -138,28 +161,3 @@ def aliases(part: str, module: str, family: str, unet_config: Mapping[str, Any])
         short = module.removeprefix("text_model.")
         names = [f"text_model.{short}", short]
     return [prefix + name.replace(".", "_") for prefix in PREFIXES[part] for name in names]
-
-
-def _fitted(value: torch.Tensor, own: Tensors, kind: str, where: str) -> torch.Tensor:
-    """A stored weight as fp32, reshaped to the number of axes that the run's weight has.
-
-    Raises TrainingError when the shape does not fit the layer, or the rank is higher than the run's.
-    """
-    given, shape = value.float(), own[kind].shape
-    axis = 0 if kind == "down" else 1
-    rank = given.shape[axis] if given.dim() > axis else 0
-    ours = [*shape[:axis], rank, *shape[axis + 1 :]]
-    if rank == 0 or given.numel() != math.prod(ours):
-        raise TrainingError(
-            f"{where} has the shape {list(value.shape)}, the layer of this run {list(shape)}.",
-            next_steps=["Choose a LoRA of the same base model."],
-            id="lora/unusable",
-        )
-    if rank > shape[axis]:
-        setting = "training.conv_rank" if own["down"].dim() > 2 and max(own["down"].shape[2:]) > 1 else "training.rank"
-        raise TrainingError(
-            f"{where} has the rank {rank}, the layer of this run {shape[axis]}.",
-            next_steps=[f"Set {setting} to {rank} or more."],
-            id="lora/unusable",
-        )
-    return given.reshape(ours)

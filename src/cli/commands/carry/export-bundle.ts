@@ -18,9 +18,9 @@ import { collectReport } from '../../../engine/report/collect.ts';
 import { shareable } from '../../../engine/report/private.ts';
 import { insideRun } from '../../../engine/run-folder/inside.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
-import { readExit } from '../../../engine/run-folder/run-files.ts';
 import { usedFacts } from '../../../engine/runs/compare.ts';
 import { findRun } from '../../../engine/runs/find.ts';
+import { finishedFiles } from '../../../engine/runs/finished.ts';
 import { readPlan } from '../../../engine/runs/read-plan.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { findAsset, findBase } from '../../../registry/catalogue/find.ts';
@@ -37,7 +37,7 @@ import { refuseChangedData } from '../shared/unchanged-data.ts';
 export async function exportBundle(query: string, options: Options, context: Context): Promise<ExitCode> {
   const { out, places, env, flags } = context;
   const summary = findRun(query, places.runs);
-  const loras = finishedFiles(summary);
+  const loras = pathsOf(summary);
   const given = text(options.bundle);
   const path = absolute(given ?? `${summary.name}.zip`, { cwd: process.cwd() });
   if (existsSync(path))
@@ -77,21 +77,17 @@ function isListed(registry: Registry, name: string): boolean {
 }
 
 /** Absolute paths of the LoRA files of a finished run, the final one first. @throws UsageError, ForeignFileError */
-function finishedFiles({ name, dir }: RunSummary): string[] {
-  const exit = readExit(dir);
-  if (exit?.status !== 'finished' || exit.outputs.length === 0)
-    throw new UsageError(`${name} is not finished: there are no bytes that another training could give again.`, {
-      id: 'run/not-finished',
-      nextSteps: [`visiontrain resume ${name}`],
-    });
-  const paths = exit.outputs.map(({ path }) => join(dir, path));
+function pathsOf(summary: RunSummary): string[] {
+  const { name, dir } = summary;
+  const files = finishedFiles(summary, 'there are no bytes that another training could give again');
+  const paths = files.map(({ path }) => join(dir, path));
   const gone = paths.find((path) => !existsSync(path));
   if (gone !== undefined)
     throw new UsageError(`${gone} is gone: the LoRA of ${name} was moved or removed.`, {
       id: 'run/no-export',
       nextSteps: [`visiontrain export ${name}   writes it again`],
     });
-  return exit.outputs.map(({ path }) => insideRun(dir, path));
+  return files.map(({ path }) => insideRun(dir, path));
 }
 
 function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
