@@ -24,10 +24,10 @@ const TEXT = /^(lora_te\d?_|text_encoder|te\d?_|clip_[lg]_|lycoris_te)/u;
 /** Convolutions by name, for kinds that store them as matrices. Names of diffusers, and of the original layout. */
 const WIDE = /_(conv[12]?|conv_in|conv_out|in_layers_2|out_layers_3|op|input_blocks_0_0|out_2)$/u;
 
-export type LoraLayer = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
+export type LayerKind = 'attention' | 'transformer' | 'convolution' | 'residual' | 'text';
 
 export interface LoraModule {
-  readonly layer: LoraLayer;
+  readonly layer: LayerKind;
   /** 0 for a layer of a LoKr that is whole, and so fits every rank. */
   readonly rank: number;
 }
@@ -65,7 +65,7 @@ export function loraModules({ tensors }: SafetensorsHeader): Map<string, LoraMod
   return modules;
 }
 
-export function layerOf(module: string, shape: readonly number[]): LoraLayer {
+export function layerOf(module: string, shape: readonly number[]): LayerKind {
   if (TEXT.test(module)) return 'text';
   if (/attn[12]_to_(q|k|v|out_0)$/u.test(module)) return 'attention';
   if (/transformer_blocks|proj_in$|proj_out$/u.test(module)) return 'transformer';

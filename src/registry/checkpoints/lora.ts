@@ -12,7 +12,7 @@ import { fileError } from './identify.ts';
 import {
   DOWN,
   isTrainedKind,
-  type LoraLayer,
+  type LayerKind,
   type LoraModule,
   layerOf,
   lokrForm,
@@ -135,14 +135,14 @@ const listed = (ranks: ReadonlySet<number>) => {
     : `the ranks ${sorted.slice(0, -1).join(', ')} and ${sorted.at(-1)} by layer`;
 };
 
-const trained = (layer: LoraLayer, { training: t }: Pick<RunSpec, 'training'>): boolean => {
+const trained = (layer: LayerKind, { training: t }: Pick<RunSpec, 'training'>): boolean => {
   if (layer === 'text') return [t.text_encoder_learning_rate].flat().some((rate) => Number(rate) > 0);
   if (layer === 'attention') return true;
   if (layer === 'transformer') return t.targets === 'all';
   return t.conv_rank > 0;
 };
 
-const roomOf = (layer: LoraLayer, { rank, conv_rank: convRank }: RunSpec['training']) =>
+const roomOf = (layer: LayerKind, { rank, conv_rank: convRank }: RunSpec['training']) =>
   layer === 'convolution' ? convRank : rank;
 
 /** @throws UsageError when a trained layer has a higher rank in the file than the run gives it */
@@ -182,7 +182,7 @@ function embeddings(name: string, names: readonly string[]): string[] {
       ];
 }
 
-const words: Readonly<Record<LoraLayer, string>> = {
+const words: Readonly<Record<LayerKind, string>> = {
   text: 'of text encoders (training.text_encoder_learning_rate is 0)',
   transformer: 'beside attention (training.targets is attention)',
   convolution: 'of convolutions (training.conv_rank is 0)',

@@ -198,7 +198,7 @@ describe('publish hub', () => {
   it('publishes no run that is not finished', async () => {
     const open = tellRun(home, { name: 'open', side: 16, alike: true, exit: null });
     const result = await cli(['publish', 'hub', open.name, '--plain'], home.env);
-    expect([result.code, result.stderr]).toEqual([2, expect.stringContaining('is not finished')]);
+    expect([result.code, result.stderr]).toEqual([2, expect.stringContaining('is still running')]);
   });
 });
 
