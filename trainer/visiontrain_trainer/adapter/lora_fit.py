@@ -63,7 +63,9 @@ def _dora(given: Tensors, own: Tensors, alphas: tuple[float, float], where: str)
         raise TrainingError(
             f"{where} has the lengths of {lengths.numel()} outputs, and this run trains those of {ours.numel()} "
             "inputs.",
-            next_steps=["Choose a DoRA with a length for each input (LyCORIS' own), or leave training.init_lora empty."],
+            next_steps=[
+                "Choose a DoRA with a length for each input (LyCORIS' own), or leave training.init_lora empty."
+            ],
             id="lora/unusable",
         )
     weights, is_padded = _lora(given, own, alphas, where)
@@ -89,7 +91,7 @@ def _loha(given: Tensors, own: Tensors, alphas: tuple[float, float], where: str)
 def _lokr(given: Tensors, own: Tensors, alphas: tuple[float, float], where: str) -> Fitted:
     weights: dict[str, torch.Tensor] = {}
     is_padded = False
-    for part, setting in (("lokr_w1", "training.lokr.decompose_both to false"), ("lokr_w2", "training.lokr.full to true")):
+    for part, setting in (("lokr_w1", "decompose_both to false"), ("lokr_w2", "full to true")):
         a, b = f"{part}_a", f"{part}_b"
         if part in own:
             weights[part] = _split(given[part] if part in given else _whole(given, part), own[part], where)
@@ -97,7 +99,7 @@ def _lokr(given: Tensors, own: Tensors, alphas: tuple[float, float], where: str)
         if part in given or "lokr_t2" in given and part == "lokr_w2":
             raise TrainingError(
                 f"{where}.{part} is whole, and this run has it as a product of two.",
-                next_steps=[f"Set {setting}."],
+                next_steps=[f"Set training.lokr.{setting}."],
                 id="lora/unusable",
             )
         _split(given[a] @ given[b].flatten(1), own[a] @ own[b], where)

@@ -19,7 +19,7 @@ from visiontrain_trainer.lora_tools.layers import grouped, kind_of
 from visiontrain_trainer.lora_tools.roles import PREFIXES, flat_name, unread_kind
 from visiontrain_trainer.model.ldm_keys import unet_to_ldm
 
-from .lora_fit import fit, kind_of_run, is_whole
+from .lora_fit import fit, is_whole, kind_of_run
 
 Tensors = dict[str, torch.Tensor]
 
@@ -94,7 +94,8 @@ def from_file(stored: Tensors, metadata: Mapping[str, str], wanted: Wanted, sour
 
 def _refuse_others(stored: Tensors, modules: Mapping[str, Mapping[str, str]], kind: str, source: str) -> None:
     """Raises TrainingError when the file holds another kind of adapter than the run's."""
-    found = unread_kind(stored) or next((its for roles in modules.values() if (its := _kind_in(roles)) not in (kind, None)), kind)
+    kinds = map(_kind_in, modules.values())
+    found = unread_kind(stored) or next((its for its in kinds if its not in (kind, None)), kind)
     if found == kind:
         return
     settings = None if found is None else _SETTINGS.get(found)
