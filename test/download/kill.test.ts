@@ -14,5 +14,5 @@ test.each([1, 4])(
     expect(result.violations).toEqual([]);
     expect(result.kills).toBeGreaterThan(1);
   },
-  300_000,
+  600_000,
 );

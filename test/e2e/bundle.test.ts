@@ -12,7 +12,7 @@ import { loadRegistry } from '../../src/registry/catalogue/load.ts';
 import { png } from '../helpers/images.ts';
 import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
-describe('a bundle', { timeout: 300_000 }, () => {
+describe('a bundle', { timeout: 600_000 }, () => {
   let there: Place;
   let here: Place;
   const lora = (place: Place) =>
@@ -25,7 +25,7 @@ describe('a bundle', { timeout: 300_000 }, () => {
     writeSpec(join(there.dir, 'run.yaml'), './my pictures', 3);
     const told = await there.visiontrain('run', 'run.yaml', '--plain');
     expect(told.code).toBe(0);
-  }, 300_000);
+  }, 600_000);
 
   afterAll(() => {
     there.remove();

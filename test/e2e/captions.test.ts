@@ -62,7 +62,7 @@ describe('captions by a tagger', () => {
       images.reduce((sum, { path, caption }) => sum + path.length + caption.length, 0),
     );
     expect(looks(dataset)).toEqual(before);
-  }, 120_000);
+  });
 
   it.each([
     [['--tagger', 'sdxl'], 'sdxl is a base model, not a tagger.'],
@@ -103,7 +103,7 @@ samples: { every: 0, prompts: [] }
     expect(captions['picture 0.jpg']).toMatch(/^zxball, /u);
     expect(captions['picture 0.jpg'].length).toBeGreaterThan('zxball, '.length);
     expect(looks(dataset)).toEqual(before);
-  }, 180_000);
+  });
 
   it('captions what a run finds new, before it trains, and the plan is the one that a later look makes', async () => {
     execFileSync(testPython(), [
@@ -125,7 +125,7 @@ samples: { every: 0, prompts: [] }
     expect(found.plan.data.images).toEqual(plan.data.images);
     expect(found.plan.output).toEqual(plan.output);
     expect(found.plan.spec_sha256).toBe(plan.spec_sha256);
-  }, 180_000);
+  });
 });
 
 /** A tiny Florence-2 on the hub, and an entry of the registry that pins its weights only, as the built-in one does. */
@@ -180,5 +180,5 @@ describe('captions by a captioner of the registry', () => {
     const asked = hub.asked.length;
     expect((await place.visiontrain(...args)).stdout).toBe(stdout);
     expect(hub.asked.length).toBe(asked);
-  }, 120_000);
+  });
 });

@@ -21,7 +21,7 @@ async function until(what: string, check: () => boolean): Promise<void> {
   throw new Error(`waited in vain: ${what}`);
 }
 
-describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
+describe('from a folder of pictures to a LoRA', { timeout: 600_000 }, () => {
   let place: Place;
   let first: string | undefined;
 
@@ -33,7 +33,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 300_000 }, () => {
     expect(told.stderr + told.stdout).toContain('finished');
     expect(told.code).toBe(0);
     first = hashOf(place, 'ball');
-  }, 300_000);
+  }, 600_000);
 
   afterAll(() => place.remove());
 

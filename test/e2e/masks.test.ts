@@ -77,7 +77,7 @@ it('makes masks once, outside of the folder, and a run is planned with them', as
   );
   expect(images.every(({ mask }) => mask !== null)).toBe(true);
   expect(looks()).toEqual(before);
-}, 120_000);
+});
 
 it('shows them on the contact sheet, and trains within them', async () => {
   const sheet = await place.visiontrain('dataset', 'check', 'pictures', '--from', 'run.yaml', '--html', 'sheet.html');
@@ -87,7 +87,7 @@ it('shows them on the contact sheet, and trains within them', async () => {
   expect(html).toContain('masks on and off');
   const run = await place.visiontrain('run', 'run.yaml', '--plain');
   expect(run.code, run.stderr).toBe(0);
-}, 180_000);
+});
 
 it('refuses what cannot be found, in words', async () => {
   const wrong = await place.visiontrain('dataset', 'mask', 'pictures', '--find', 'dogs');

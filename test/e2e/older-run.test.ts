@@ -63,7 +63,7 @@ const events = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-describe('a run of version 1', { timeout: 120_000 }, () => {
+describe('a run of version 1', { timeout: 600_000 }, () => {
   it('is listed, told and watched in the words of today', async () => {
     expect(JSON.stringify(await json('ps'))).toContain('"older"');
     expect(await json('status', 'older')).toMatchObject({

@@ -23,11 +23,11 @@ describe.skipIf(why !== undefined)('a run as a job of Slurm', () => {
     drawImages(join(place.dir, 'balls'));
     writeSpec(join(place.dir, 'run.yaml'), './balls', 36);
     await slurm.start();
-  }, 240_000);
+  });
   afterAll(async () => {
     await slurm.stop();
     place.remove();
-  }, 60_000);
+  });
 
   const job = ['--on', 'slurm', '--slurm', 'gres=null', '--slurm', 'cpus=1', '--detach', '--no-input'];
   const stateOf = (id: number) => slurm.run('squeue', '--noheader', '--jobs', String(id), '--format', '%T').trim();
@@ -76,5 +76,5 @@ describe.skipIf(why !== undefined)('a run as a job of Slurm', () => {
     expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('Slurm refuses the job.');
     expect(refused.stderr).toContain('invalid partition specified: nowhere');
-  }, 300_000);
+  }, 600_000);
 });

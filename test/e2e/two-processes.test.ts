@@ -43,4 +43,4 @@ it('two processes train one LoRA, and the loss of one ends the run with its name
   await until(() => readExit(dir) !== null);
   expect(readExit(dir)).toMatchObject({ status: 'failed', code: 5, id: 'training/lost-process' });
   expect(readExit(dir)?.details).toContain('Process 1 of 2 was ended by SIGKILL.');
-}, 120_000);
+});

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 let count = 0;
-const LONGEST_WAIT_MS = 120_000;
+const LONGEST_WAIT_MS = 200_000;
 
 export interface TerminalOptions {
   readonly columns?: number;

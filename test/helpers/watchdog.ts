@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { expect } from 'vitest';
 
-const LIMIT_MS = Number(process.env.VISIONTRAIN_TEST_HANG_MS ?? 600_000);
+const LIMIT_MS = Number(process.env.VISIONTRAIN_TEST_HANG_MS ?? 900_000);
 
 /**
  * Runs in a thread, which continues when the process's own thread does not. The program is text, so it imports nothing.

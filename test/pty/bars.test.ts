@@ -87,7 +87,7 @@ async function barsAt(t: Terminal, columns: number): Promise<string[]> {
   }
 }
 
-describe('progress bars in a terminal that changes its width', { timeout: 300_000 }, () => {
+describe('progress bars in a terminal that changes its width', { timeout: 600_000 }, () => {
   it.each([
     ['at the top of the screen', 0],
     ['in its middle', 9],
@@ -134,7 +134,7 @@ describe('progress bars in a terminal that changes its width', { timeout: 300_00
   });
 });
 
-describe('progress bars in a terminal', { timeout: 300_000 }, () => {
+describe('progress bars in a terminal', { timeout: 600_000 }, () => {
   it('fit 80 columns without a colour, and what changes is not cut', async () => {
     const t = start({ columns: 80, env: { NO_COLOR: '1' } });
     await t.shows(/^fetching +\d+ % {2}67\.1 MB {2}[\d.]+ .B\/s, .* left .*… {2}[█░]{15}$/m);
@@ -170,7 +170,7 @@ describe('progress bars in a terminal', { timeout: 300_000 }, () => {
   });
 });
 
-describe('the bar of the set-up', { timeout: 300_000 }, () => {
+describe('the bar of the set-up', { timeout: 600_000 }, () => {
   it('stands there once at every width', async () => {
     const index = await silentIndex();
     const env = { ...index.env, VISIONTRAIN_HOME: home, PATH: withoutUv() };

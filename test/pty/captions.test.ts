@@ -80,7 +80,7 @@ function ownEntries(): string {
   });
 }
 
-it('Enter on every question captions the pictures and trains on them', { timeout: 300_000 }, async () => {
+it('Enter on every question captions the pictures and trains on them', { timeout: 600_000 }, async () => {
   const before = looks(join(dir, 'photos'));
   const env = { VISIONTRAIN_HOME: join(dir, 'home'), VISIONTRAIN_PYTHON: testPython() };
   terminal = new Terminal([process.execPath, join(root, 'bin/visiontrain')], { cwd: dir, env });

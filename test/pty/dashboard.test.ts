@@ -41,7 +41,7 @@ function start(mode = '', options: Partial<TerminalOptions> = {}): Terminal {
 
 const asked = () => (existsSync(join(dir, 'asked')) ? readFileSync(join(dir, 'asked'), 'utf8').trim().split('\n') : []);
 
-describe('the dashboard in a terminal', { timeout: 300_000 }, () => {
+describe('the dashboard in a terminal', { timeout: 600_000 }, () => {
   it('shows the run on the alternate screen and leaves the terminal as it was', async () => {
     const t = start();
     const lines = await t.shows(/step 992 of 1600[\s\S]*\? help/);

@@ -51,7 +51,7 @@ async function moveTo(t: Terminal, row: RegExp): Promise<void> {
   throw new Error(`No row became ${row}; the terminal shows:\n${t.screen().join('\n')}`);
 }
 
-describe('the wizard in a terminal of 80×24', { timeout: 300_000 }, () => {
+describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
   it('takes Enter on every question to a run.yaml', async () => {
     const t = start([]);
     await t.shows('1/7  Mode');

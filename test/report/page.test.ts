@@ -374,12 +374,12 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     expect(await verdict()).toContain('step 400 of 800');
     const open = await served.locator('#settings').count();
     appendFileSync(events, lines.slice(half, more).join(''));
-    await expect.poll(verdict, { timeout: 20_000 }).toContain('step 600 of 800');
+    await expect.poll(verdict, { timeout: 120_000 }).toContain('step 600 of 800');
     expect([open, wrong]).toEqual([1, []]);
     if ('claim' in held) held.claim.release();
     child.kill('SIGINT');
     expect(await done).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   it('follows a live run where it is served, on this machine alone', async () => {
     const events = join(run.dir, 'events.jsonl');

@@ -10,7 +10,7 @@ import { png } from '../../helpers/png.ts';
 const home = new FixtureHome({ LC_ALL: 'C' });
 afterAll(() => home.remove());
 
-describe('a locale without Unicode', { timeout: 120_000 }, () => {
+describe('a locale without Unicode', { timeout: 600_000 }, () => {
   it('is given no sign beyond ASCII, in data, words and errors', async () => {
     const run = home.create(3);
     await startRun(run, home.env);

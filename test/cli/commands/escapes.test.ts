@@ -110,7 +110,7 @@ models:
     join(home.dir, 'bad.yaml'),
     `version: 1\nname: ${JSON.stringify(planted)}\n${JSON.stringify(planted)}: 1\n`,
   );
-}, 120_000);
+});
 
 afterAll(async () => {
   rmSync(run, { recursive: true, force: true });
@@ -118,7 +118,7 @@ afterAll(async () => {
   await home.remove();
 });
 
-describe('no command lets an escape sequence through', { timeout: 300_000 }, () => {
+describe('no command lets an escape sequence through', { timeout: 600_000 }, () => {
   const commands = (): (readonly string[])[] => [
     ['ps'],
     ['status', run],
@@ -163,7 +163,7 @@ describe('no command lets an escape sequence through', { timeout: 300_000 }, () 
   });
 });
 
-describe('no screen does', { timeout: 300_000 }, () => {
+describe('no screen does', { timeout: 600_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'vt-escapes-'));
   const record = join(dir, 'sent');
   let terminal: Terminal | undefined;

@@ -53,7 +53,7 @@ describe('jobs as files', () => {
     expect(wordsOf(script).slice(2)).toEqual(['slurm', 'job', join(runs, 'job')]);
     expect(existsSync(join(dir, 'submitted'))).toBe(false);
     expect((await cli(['export', 'job', 'more'], env, dir)).stderr).toContain('more is one word too many');
-  }, 30_000);
+  });
 
   it('export skypilot writes a task that begins the run, or goes on with it, with everything at its place there', async () => {
     const { code, stderr } = await cli(['export', 'skypilot', 'run.yaml', '--set', 'resources.devices=2'], env, dir);
@@ -83,7 +83,7 @@ describe('jobs as files', () => {
     expect(wordsOf(task.run, { HOME: dir })[1]).toBe('resume');
     const again = await cli(['export', 'skypilot', 'run.yaml'], env, dir);
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
-  }, 30_000);
+  });
 
   it('a sweep is one array of jobs, each of which trains its own run', async () => {
     const sweep = ['--sweep', 'training.rank=2,4,8', '--on', 'slurm', '--slurm', 'gres=null', '--slurm', 'at_once=2'];
@@ -98,5 +98,5 @@ describe('jobs as files', () => {
     expect(readJob(join(runs, 'fox-rank8'))).toEqual({ job: 4711, task: 2 });
     const after = await cli(['queue', 'add', 'run.yaml', '--on', 'slurm', '--after', 'job'], env, dir);
     expect([after.code, after.stderr]).toEqual([2, expect.stringContaining('--after is for the queue')]);
-  }, 30_000);
+  });
 });

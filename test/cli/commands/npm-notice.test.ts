@@ -63,7 +63,7 @@ async function npmRun(): Promise<string> {
   return stdout + stderr;
 }
 
-it('npm says nothing below the end of a script of this repository', { timeout: 60_000 }, async () => {
+it('npm says nothing below the end of a script of this repository', { timeout: 600_000 }, async () => {
   expect(await npmRun()).toMatch(/the end of the demo[\s\S]*999\.0\.0/);
   asked = false;
   copyFileSync(join(import.meta.dirname, '../../../.npmrc'), join(dir, '.npmrc'));

@@ -20,7 +20,7 @@ function onDisk(options: string, words: readonly string[]) {
     cwd: dir,
     env: { ...env, HOME: disk, XDG_RUNTIME_DIR: dir },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 600_000,
   });
 }
 

@@ -86,7 +86,7 @@ describe('stop and resume', () => {
     expect(refused.stderr).toContain('fox is finished');
   });
 
-  it('stop --now ends a trainer that does not listen', { timeout: 90_000 }, async () => {
+  it('stop --now ends a trainer that does not listen', { timeout: 600_000 }, async () => {
     const run = await started(100_000, { FIXTURE: 'stubborn' });
     const { code, stderr } = await cli(['stop', 'f', '--now'], home.env);
     expect(stderr).toContain('fox is stopped');

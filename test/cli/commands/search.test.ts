@@ -33,7 +33,7 @@ beforeAll(async () => {
     },
   );
   home = await homeWithOptuna(packages ?? undefined);
-}, 120_000);
+});
 afterAll(async () => home.remove());
 
 /** A home whose trainer is the stand-in, and whose Optuna is real. */
@@ -112,7 +112,7 @@ describe('a search', () => {
     expect(table).toMatch(new RegExp(`^${group}: 4 runs, the best first`));
     expect((await go('queue')).stderr).toContain(`${group} is over: `);
     expect(queueEntries(home.runs)).toEqual([]);
-  }, 300_000);
+  }, 600_000);
 
   it('is ended by its name, and nothing of it waits any more', async (context) => {
     if (packages === undefined) return context.skip();
@@ -133,7 +133,7 @@ describe('a search', () => {
     const removed = await go('queue', 'remove', group);
     expect([removed.code, removed.stderr]).toEqual([0, expect.stringContaining(`The search ${group} is ended`)]);
     expect([queueEntries(home.runs), readProgress(home.runs, group)?.over]).toEqual([[], true]);
-  }, 60_000);
+  });
 
   it.each<[Readonly<Record<string, unknown>>, RegExp]>([
     [{ search: '5', sweep: [] }, /told what it may change/],

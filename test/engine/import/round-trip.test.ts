@@ -194,7 +194,7 @@ describe.skipIf(python === undefined)('run.yaml → metadata of the LoRA → run
       cases.push({ key, spec: loaded.spec, plan });
     }
     metadata = metadataOf(cases.map(({ plan }) => plan));
-  }, 60_000);
+  });
 
   it.each(keys.map(({ key }) => key))('%s comes back', (key) => {
     const i = cases.findIndex((one) => one.key === key);

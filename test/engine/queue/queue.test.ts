@@ -52,7 +52,7 @@ describe('a queue', () => {
     for (const one of workers) one.kill('SIGKILL');
     const starts = names.map((name) => readdirSync(join(runs, name, 'attempts')));
     expect(starts.filter((files) => files.join() !== '1.json')).toEqual([]);
-  }, 60_000);
+  });
 
   it('starts one run for each card, in order, and passes by what cannot be started', async () => {
     folder();
@@ -114,7 +114,7 @@ describe('a queue', () => {
     await queue('release', 'b', 'c');
     await advanceQueue(home.runs, start);
     expect(started).toEqual(['a', 'c']);
-  }, 30_000);
+  });
 
   it('names a run whose pictures are gone, passes it by, and starts it when they are back and it is released', async () => {
     folder();
@@ -194,5 +194,5 @@ describe('a queue', () => {
       started: [],
       sweeps: [],
     });
-  }, 60_000);
+  });
 });

@@ -188,7 +188,7 @@ describe('the command', () => {
 
   it.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)(
     'draws on the embedded model, goes on where it was stopped, and replaces nothing',
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async () => {
       const python = { ...env, VISIONTRAIN_PYTHON: process.env.VISIONTRAIN_TEST_PYTHON };
       const file = join(dir, 'zero.safetensors');

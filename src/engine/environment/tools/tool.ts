@@ -1,6 +1,5 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { execa } from 'execa';
-import { writeFileAtomic } from '../../../base/files/atomic.ts';
 import { cleanLogLine } from '../../../base/files/log-lines.ts';
 import { readOurs } from '../../../base/files/regular-file.ts';
 import { packageRoot } from '../../../base/package-root.ts';
@@ -30,6 +29,11 @@ export interface ToolResult {
   readonly tail: readonly string[];
 }
 
+/**
+ * Starts a program once a line has come on stdin, and not at all when stdin ends before it. A process that is killed
+ * before it could write down what it started so leaves nothing at work.
+ */
+const AFTER_A_LINE = ['/bin/sh', '-c', 'read -r _ && exec "$@"', 'sh'] as const;
 const TAIL = 40;
 const OUTPUT_LIMIT = 8 << 20;
 
@@ -40,7 +44,7 @@ const OUTPUT_LIMIT = 8 << 20;
 export async function runTool({ argv, env, input }: ToolRun, options: ToolOptions): Promise<ToolResult> {
   const { log, signal, onLine, owner } = options;
   signal.throwIfAborted();
-  const [program, ...args] = argv;
+  const [program = '', ...args] = owner === undefined ? argv : [...AFTER_A_LINE, ...argv];
   const file = openSync(log, 'a');
   const write = (text: string) => {
     try {
@@ -56,13 +60,16 @@ export async function runTool({ argv, env, input }: ToolRun, options: ToolOption
     cwd: packageRoot(),
     env,
     extendEnv: false,
-    input: input ?? '',
+    ...(owner === undefined ? { input: input ?? '' } : { stdin: 'pipe' }),
     detached: true,
     reject: false,
     buffer: false,
   });
-  const identity = running.pid === undefined ? undefined : identify(running.pid);
-  if (owner !== undefined && identity !== undefined) writeFileAtomic(owner, JSON.stringify(identity));
+  if (owner !== undefined && running.pid !== undefined) {
+    rmSync(owner, { force: true });
+    writeFileSync(owner, JSON.stringify(identify(running.pid) ?? null), { flag: 'wx', mode: 0o600 });
+    running.stdin?.on('error', () => undefined).end(`\n${input ?? ''}`);
+  }
   const abort = () => {
     if (running.pid !== undefined) signalGroup(running.pid, 'SIGKILL');
   };
@@ -106,7 +113,7 @@ export async function endLeftTool(owner: string): Promise<void> {
     const identity: unknown = JSON.parse(text);
     if (isIdentity(identity) && isAlive(identity) === true) await endGroup(identity.pid, 2);
   } catch (error) {
-    // The file is incomplete, because its process was killed while it wrote.
+    // The file is incomplete: its process was killed while it wrote, before the tool began.
     if (!(error instanceof SyntaxError)) throw error;
   }
   rmSync(owner, { force: true });

@@ -32,7 +32,7 @@ beforeAll(async () => {
       'model: { base: tiny }\ntraining: { steps: 5 }\nsamples: { every: 0, prompts: [zx] }\n',
   );
   await cli(['hosts', 'add', 'gpu1', box.target, '-p', `${box.port}`], desk.env, desk.dir);
-}, 60_000);
+});
 afterAll(async () => {
   await desk?.remove();
   await far?.remove();
@@ -60,7 +60,7 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     const fetched = await go('fetch', 'gpu1:fox');
     expect([fetched.code, fetched.stderr]).toEqual([0, expect.stringContaining('every SHA-256 right')]);
     expect(readFileSync(join(desk.dir, 'home/runs/fox/trainer.log')).equals(log)).toBe(true);
-  }, 90_000);
+  });
 
   it('whose start is killed in its answer has started the run once', async () => {
     const { child, done } = startCli(
@@ -73,7 +73,7 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     expect([(await done).code, (await done).stderr]).toEqual([0, expect.stringContaining('gpu1:owl is running.')]);
     expect(readdirSync(there('runs')).filter((name) => name.startsWith('owl'))).toEqual(['owl']);
     expect(readdirSync(there('runs/owl/attempts'))).toEqual(['1.json']);
-  }, 60_000);
+  });
 
   it('that stalls is given up, told, and gone on with', async () => {
     const { done } = startCli(['fetch', 'gpu1:owl', '--json'], desk.env, desk.dir);
@@ -89,11 +89,11 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     box.refuse(false);
     expect(lost.stderr).toContain('gpu1 cannot be reached.');
     expect(lost.stdout).toContain('owl');
-  }, 90_000);
+  });
 
   it('does not hide that a file was changed over there, or came home otherwise', async () => {
     writeFileSync(there('runs/owl/output/fox.safetensors'), 'evil');
     const { code, stderr } = await go('fetch', 'gpu1:owl');
     expect([code, stderr]).toEqual([3, expect.stringContaining('is not what the training wrote')]);
-  }, 30_000);
+  });
 });

@@ -139,7 +139,7 @@ describe('basePython', () => {
         nextSteps: expect.arrayContaining([expect.stringContaining('apt install python3')]),
       });
     },
-    60_000,
+    600_000,
   );
 
   it('brings nothing when it may not', async () => {
