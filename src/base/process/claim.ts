@@ -10,9 +10,9 @@ import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.
  * A claim from another machine counts as given up after this many milliseconds without a heartbeat. Holders send one
  * every HEARTBEAT_MS.
  */
-const SILENT_MS = 120_000;
+export const SILENT_MS = 120_000;
 const MOST_BYTES = 1 << 16;
-const HEARTBEAT_MS = 20_000;
+export const HEARTBEAT_MS = 20_000;
 
 export interface Claim {
   /** Number of the claim, counted from 1. */
@@ -106,7 +106,8 @@ export function lastHolder(folder: string, tries = 3): Holder | undefined {
   return { number, identity, live: alive === 'elsewhere' ? age < SILENT_MS : alive && !isEnded };
 }
 
-function stamp(path: string, time: Date): void {
+/** Sets the time of a file that tells others that this process is alive. */
+export function stamp(path: string, time: Date): void {
   try {
     utimesSync(path, time, time);
   } catch {

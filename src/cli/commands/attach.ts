@@ -11,7 +11,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   const found = findRun(query, context.places.runs);
   const judgement = readJudgement(found.dir);
   const can = terminal(context.env, context.flags);
-  if (judgement !== undefined && isJudging(judgement) && can.draw && !context.flags.json) {
+  if (judgement !== undefined && isJudging(found.dir, judgement) && can.draw && !context.flags.json) {
     await watchJudgement(found, judgement, context);
     return EXIT.ok;
   }

@@ -1,4 +1,5 @@
 import { EXIT } from '../../base/errors.ts';
+import { ForeignFileError } from '../../base/files/regular-file.ts';
 import { formatBytes, formatDuration } from '../../base/text.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { formatWhen } from '../../base/when.ts';
@@ -93,12 +94,23 @@ function savedText({ saved }: RunState): string | undefined {
   return saved.length === 1 ? newest.path : `${newest.path} and ${saved.length - 1} more`;
 }
 
+/** A file of judging that is not ours is told, and the rest of the run is shown all the same. */
+function readBoth(dir: string) {
+  try {
+    return { judgement: readJudgement(dir), waiting: readWaiting(dir) };
+  } catch (error) {
+    if (!(error instanceof ForeignFileError)) throw error;
+    return { problem: `cannot be told: ${error.message}` };
+  }
+}
+
 /** What judging found; before it was asked for, how to ask for it, where there are several checkpoints to choose from. */
 function judgeLines({ dir, name, state: condition }: RunSummary, { checkpoints }: RunState): [string, string][] {
-  const judgement = readJudgement(dir);
-  const waiting = readWaiting(dir);
+  const read = readBoth(dir);
+  if ('problem' in read) return [['Judged', read.problem]];
+  const { judgement, waiting } = read;
   if (waiting !== undefined) return [['Judged', `when the card is free: ${waiting.behind.join(', ')} has it`]];
-  if (isJudging(judgement)) return [['Judged', `${judgement?.rows.length} rows so far`]];
+  if (isJudging(dir, judgement)) return [['Judged', `${judgement?.rows.length} rows so far`]];
   if (judgement?.advice) return [['Judged', judgement.advice.text]];
   const several = checkpoints.filter(({ step }) => step > 0).length > 1;
   return several && condition !== 'live' ? [['Best one', `visiontrain judge ${shellWord(name)} compares them`]] : [];

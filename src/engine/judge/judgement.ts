@@ -7,10 +7,11 @@ import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { openOurs, readOurs } from '../../base/files/regular-file.ts';
 import { packageRoot } from '../../base/package-root.ts';
-import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
+import { identify } from '../../base/process/identity.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { advise } from './advice.ts';
+import { endHolder, holdJudging, holdsJudging } from './holder.ts';
 import { JUDGE_VERSION, type Judgement, type JudgeRequest, judgementSchema } from './schema.ts';
 import { type JudgeWork, runJudge } from './worker.ts';
 
@@ -29,8 +30,8 @@ export function readJudgement(dir: string): Judgement | undefined {
 }
 
 /** Whether a judgement goes on, in a process that lives. */
-export const isJudging = (found: Judgement | undefined): boolean =>
-  found?.status === 'running' && isIdentity(found.process) && isAlive(found.process) !== false;
+export const isJudging = (dir: string, found: Judgement | undefined): boolean =>
+  found?.status === 'running' && holdsJudging(dir, RUN_FILES.judgement, found.process);
 
 export interface JudgeInput extends Omit<JudgeWork, 'onRow'> {
   readonly plan: Plan;
@@ -45,7 +46,7 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
   const { dir, request, plan } = input;
   const before = readJudgement(dir);
   const same = before !== undefined && sameWork(before, request, plan);
-  if (isJudging(before)) throw beingJudged();
+  if (isJudging(dir, before)) throw beingJudged();
   if (same && before.status === 'done') return before;
   if (!same) rmSync(join(dir, RUN_FILES.judgeSamples), { recursive: true, force: true });
   let table: Judgement = {
@@ -62,8 +63,9 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
     table = { ...table, ...changes };
     writeFileAtomic(join(dir, RUN_FILES.judgement), `${JSON.stringify(table, null, 1)}\n`);
   };
-  put({});
+  const release = holdJudging(dir, RUN_FILES.judgement);
   try {
+    put({});
     await runJudge({
       ...input,
       onRow: (row) => put({ rows: [...table.rows, row] }),
@@ -71,6 +73,8 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
   } catch (error) {
     put({ status: input.signal.aborted ? 'stopped' : 'failed', process: null });
     throw error;
+  } finally {
+    release();
   }
   put({ status: 'done', process: null, advice: advise(table.rows, request) });
   return table;
@@ -88,7 +92,7 @@ export const beingJudged = () =>
 
 /** Starts the same command apart from this terminal; what it prints goes to judge.log. */
 export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.ProcessEnv): void {
-  if (isJudging(readJudgement(dir))) throw beingJudged();
+  if (isJudging(dir, readJudgement(dir))) throw beingJudged();
   const out = openOurs(join(dir, RUN_FILES.judgeLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   const program = [join(packageRoot(), 'bin', 'visiontrain'), 'judge', dir, '--plain', ...argv];
   const child = spawn(process.execPath, program, { detached: true, env, stdio: ['ignore', out, out] });
@@ -98,8 +102,5 @@ export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.Pro
 
 /** Ends the process that judges the run, and returns whether there was one. What it had drawn is kept. */
 export function stopJudging(dir: string): boolean {
-  const judging = readJudgement(dir)?.process;
-  if (!isIdentity(judging) || isAlive(judging) !== true) return false;
-  process.kill(judging.pid, 'SIGTERM');
-  return true;
+  return endHolder(dir, readJudgement(dir)?.process);
 }

@@ -1,7 +1,16 @@
 /** judge.json of a run folder, version 1: what judging measured of the base model and of each checkpoint. */
 import { z } from 'zod';
+import { leadsDown } from '../run-folder/inside.ts';
 
 export const JUDGE_VERSION = 1;
+
+/** Rows of a hundred steps at a hundred strengths, with that of the base model. */
+const MOST_ROWS = 10_001;
+const MOST_TEXT = 20_000;
+
+/** Below the run folder. The file may be a stranger's, and what it names is shown. */
+const below = z.string().max(4096).refine(leadsDown, 'must lead down from the run folder');
+const line = z.string().max(MOST_TEXT);
 
 const scored = z
   .object({
@@ -39,9 +48,9 @@ export const judgeRowSchema = z.object({
       nearest: z.object({ sample: z.string(), image: z.string(), alike: z.number() }),
     })
     .nullable(),
-  samples: z.array(z.array(z.string())).describe('Paths below the run folder, by prompt and seed.'),
+  samples: z.array(z.array(below)).describe('Paths below the run folder, by prompt and seed.'),
   neighbours: z
-    .array(z.array(z.object({ image: z.string(), alike: z.number(), shown: z.string() })))
+    .array(z.array(z.object({ image: z.string(), alike: z.number(), shown: below })))
     .nullable()
     .default(null)
     .describe('The training picture that each sample is nearest to, with a small copy of it below the run folder.'),
@@ -52,8 +61,8 @@ export const judgeRequestSchema = z.object({
   strengths: z.array(z.number()),
   prompts: z.array(
     z.object({
-      text: z.string(),
-      negative: z.string(),
+      text: line,
+      negative: line,
       trigger: z.boolean().nullable().describe('Whether it calls the LoRA; null where nobody knows.'),
       image: z.string().nullable().default(null).describe('The picture kept out of training whose caption it is.'),
     }),
@@ -70,17 +79,17 @@ export const processSchema = z
 export const judgementSchema = z.object({
   version: z.literal(JUDGE_VERSION),
   status: z.enum(['running', 'done', 'stopped', 'failed']),
-  measure: z.string().describe('What compared the pictures: pixels, or the name of a model.'),
+  measure: line.describe('What compared the pictures: pixels, or the name of a model.'),
   spec_sha256: z.string(),
   process: processSchema.describe('The process that judges; null once it is over.'),
   request: judgeRequestSchema,
-  rows: z.array(judgeRowSchema),
+  rows: z.array(judgeRowSchema).max(MOST_ROWS),
   advice: z
     .object({
       step: z.number().int().nullable().describe('null where no row can be advised.'),
       strength: z.number().nullable(),
-      text: z.string(),
-      doubt: z.string().describe('Why it may be wrong.'),
+      text: line,
+      doubt: line.describe('Why it may be wrong.'),
       copying: z
         .array(z.object({ step: z.number().int(), strength: z.number() }))
         .default([])

@@ -4,19 +4,22 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
-import { identify, isAlive, isIdentity } from '../../base/process/identity.ts';
+import { identify } from '../../base/process/identity.ts';
 import { pause } from '../../base/sleep.ts';
 import { plannedCard } from '../queue/entries.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from '../runs/list.ts';
+import { endHolder, holdJudging, holdsJudging } from './holder.ts';
 import { isJudging, readJudgement } from './judgement.ts';
 import { processSchema } from './schema.ts';
+
+const MOST_NAME = 255;
 
 const waitingSchema = z.object({
   process: processSchema,
   /** Seconds since 1970. */
   since: z.number(),
-  behind: z.array(z.string()).describe('Names of the runs that have the card.'),
+  behind: z.array(z.string().max(MOST_NAME)).describe('Names of the runs that have the card.'),
 });
 export type Waiting = z.infer<typeof waitingSchema>;
 
@@ -29,7 +32,7 @@ export function readWaiting(dir: string): Waiting | undefined {
   if (bytes === undefined) return undefined;
   try {
     const found = waitingSchema.safeParse(JSON.parse(bytes.toString('utf8'))).data;
-    return found !== undefined && isIdentity(found.process) && isAlive(found.process) !== false ? found : undefined;
+    return holdsJudging(dir, RUN_FILES.judgeWaiting, found?.process) ? found : undefined;
   } catch {
     return undefined;
   }
@@ -37,10 +40,7 @@ export function readWaiting(dir: string): Waiting | undefined {
 
 /** Ends the process that waits to judge the run, and returns whether there was one. */
 export function stopWaiting(dir: string): boolean {
-  const waiting = readWaiting(dir)?.process;
-  if (!isIdentity(waiting) || isAlive(waiting) !== true) return false;
-  process.kill(waiting.pid, 'SIGTERM');
-  return true;
+  return endHolder(dir, readWaiting(dir)?.process);
 }
 
 /**
@@ -55,10 +55,19 @@ export async function cardHolders(dir: string, runs: string, since: number): Pro
     .filter((run) => {
       if (run.state === 'live') return true;
       if (run.dir === dir) return false;
-      const waiting = readWaiting(run.dir);
-      return isJudging(readJudgement(run.dir)) || (waiting !== undefined && waiting.since < since);
+      return isAhead(run.dir, since);
     })
     .map(({ name }) => name);
+}
+
+/** Whether a run is judged, or waits to be since before `since`. A damaged folder holds up nobody. */
+function isAhead(dir: string, since: number): boolean {
+  try {
+    const waiting = readWaiting(dir);
+    return isJudging(dir, readJudgement(dir)) || (waiting !== undefined && waiting.since < since);
+  } catch {
+    return false;
+  }
 }
 
 export interface WaitInput {
@@ -77,6 +86,7 @@ export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }
   const path = join(dir, RUN_FILES.judgeWaiting);
   const since = Date.now() / 1000;
   let known = '';
+  const release = holdJudging(dir, RUN_FILES.judgeWaiting);
   try {
     for (;;) {
       const behind = await cardHolders(dir, runs, since);
@@ -92,6 +102,7 @@ export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }
       signal.throwIfAborted();
     }
   } finally {
+    release();
     if (known !== '') rmSync(path, { force: true });
   }
 }

@@ -2,14 +2,15 @@
  * Calls the trainer's Python to draw samples into a folder, and updates the list of samples there as they are
  * finished.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makeGivenFolder } from '../../base/files/given-place.ts';
 import { sha256OfText } from '../../base/files/hash.ts';
-import { readOurs } from '../../base/files/regular-file.ts';
+import { openOurs, readOurs } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
 import { packageRoot } from '../../base/package-root.ts';
@@ -53,6 +54,8 @@ const PROGRAM = {
   id: 'sample/failed',
   kept: 'What it had drawn is kept: the same command goes on.',
 } as const;
+/** Bytes of a PNG file up to the end of its size. */
+const PNG_HEAD = 24;
 /** Most bytes of a list. */
 const MOST_BYTES = 1 << 26;
 
@@ -65,7 +68,8 @@ export async function drawSamples(work: SampleWork): Promise<SampleList> {
   const { to, grid } = work;
   let list = listOf(work);
   const before = settleFolder(to, list.key);
-  const isThere = (file: string) => before && existsSync(join(to, file));
+  const sizes = new Map(grid.cells.map(({ file, shot }) => [file, grid.shots[shot]?.size]));
+  const isThere = (file: string) => before && isPng(join(to, file), sizes.get(file));
   const put = (samples: SampleList['samples']) => {
     list = { ...list, samples };
     writeFileAtomic(join(to, SAMPLE_FILES.list), `${JSON.stringify(list, null, 1)}\n`);
@@ -119,6 +123,23 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
     rmSync(log, { force: true });
   } finally {
     rmSync(job, { force: true });
+  }
+}
+
+/** Whether a plain PNG file lies there, of that size where one is named. A link, or another picture, is drawn over. */
+function isPng(path: string, size?: readonly [number, number]): boolean {
+  try {
+    const file = openOurs(path, constants.O_RDONLY);
+    try {
+      const head = Buffer.alloc(PNG_HEAD);
+      readSync(file, head, 0, PNG_HEAD, 0);
+      const found = [head.readUInt32BE(16), head.readUInt32BE(20)];
+      return head.toString('latin1', 1, 4) === 'PNG' && (size === undefined || isDeepStrictEqual(found, [...size]));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
   }
 }
 

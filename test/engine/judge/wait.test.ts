@@ -4,13 +4,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { identify } from '../../../src/base/process/identity.ts';
+import { holdJudging } from '../../../src/engine/judge/holder.ts';
 import { cardHolders, readWaiting, stopWaiting, waitForCard } from '../../../src/engine/judge/wait.ts';
 
 let runs: string;
+const releases: (() => void)[] = [];
 beforeEach(() => {
   runs = mkdtempSync(join(tmpdir(), 'judge-wait-'));
 });
-afterEach(() => rmSync(runs, { recursive: true }));
+afterEach(() => {
+  for (const release of releases.splice(0)) release();
+  rmSync(runs, { recursive: true });
+});
 
 function makeRun(name: string, device = 'cuda:0'): string {
   const dir = join(runs, name);
@@ -32,10 +37,13 @@ function judging(dir: string, status: 'running' | 'done'): void {
     advice: null,
   };
   writeFileSync(join(dir, 'judge.json'), JSON.stringify(table));
+  if (status === 'running') releases.push(holdJudging(dir, 'judge.json'));
 }
 
-const waitingSince = (dir: string, since: number) =>
+function waitingSince(dir: string, since: number): void {
   writeFileSync(join(dir, 'judge-waiting.json'), JSON.stringify({ process: identify(process.pid), since, behind: [] }));
+  releases.push(holdJudging(dir, 'judge-waiting.json'));
+}
 
 describe('judging waits for its card', () => {
   it('until who has it is done, and says who that is', async () => {

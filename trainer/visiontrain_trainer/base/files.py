@@ -34,8 +34,8 @@ def read_regular(path: Path, limit: int) -> bytes:
         return file.read(size)
 
 
-def is_request(path: Path) -> bool:
-    """Whether `path` is a plain file. A link, folder or FIFO of that name is not a request."""
+def is_plain(path: Path) -> bool:
+    """Whether `path` is a plain file. A link, folder or FIFO of that name is none."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:

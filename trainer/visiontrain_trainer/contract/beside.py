@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from visiontrain_trainer.base.files import is_request, open_regular
+from visiontrain_trainer.base.files import is_plain, open_regular
 
 #: Seconds between two looks whether the hooks have handled an event.
 _LOOK_SECONDS = 0.05
@@ -26,7 +26,7 @@ _TYPES = ("note", "metric")
 
 def _read(path: Path) -> bytes:
     """The content of a plain file; empty where there is none."""
-    if not is_request(path):
+    if not is_plain(path):
         return b""
     with contextlib.suppress(OSError):
         file = open_regular(path, os.O_RDONLY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from visiontrain_trainer.base.errors import Stopped, TakenOver
-from visiontrain_trainer.base.files import is_request
+from visiontrain_trainer.base.files import is_plain
 
 REQUESTS = ("stop", "save", "sample")
 
@@ -67,7 +67,7 @@ class Control:
             self._looked = now
             if _newest(self._attempts) > self._attempt:
                 raise TakenOver
-        found = {name for name in REQUESTS if is_request(self._folder / name)}
+        found = {name for name in REQUESTS if is_plain(self._folder / name)}
         return found | {"stop"} if self._stop else found
 
     def done(self, requests: set[str]) -> None:

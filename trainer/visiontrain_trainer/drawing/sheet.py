@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from visiontrain_trainer.base.files import write_atomic
+from visiontrain_trainer.run.sample_file import open_sample
 
 from .job import Sheet
 
@@ -39,7 +40,7 @@ def make_sheet(sheet: Sheet, folder: Path) -> None:
         pen.write(label, (_GAP, y), (left - 2 * _GAP, height))
         for column, name in enumerate(row):
             # One is open at a time: a thousand large samples would not fit into memory.
-            image = None if name is None else _opened(folder / name)
+            image = None if name is None else open_sample(folder / name)
             if image is not None:
                 small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
                 paper.paste(small, (left + column * across, y))
@@ -49,19 +50,8 @@ def make_sheet(sheet: Sheet, folder: Path) -> None:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def _opened(path: Path) -> Image.Image | None:
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError):
-        return None
+    image = open_sample(path)
+    return None if image is None else image.size
 
 
 class _Pen:

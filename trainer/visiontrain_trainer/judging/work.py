@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from visiontrain_trainer.base.errors import TrainingError
+from visiontrain_trainer.base.files import is_plain
 from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.contract.control import Unasked
 from visiontrain_trainer.contract.events import Events
@@ -20,6 +22,7 @@ from visiontrain_trainer.contract.plan import Plan, PlanImage, Shot
 from visiontrain_trainer.contract.shots import all_shots
 from visiontrain_trainer.data.images import load_image
 from visiontrain_trainer.run.sample import SampleContext, decode, parameters, sample_latents, save_png
+from visiontrain_trainer.run.sample_file import is_sample, open_sample
 from visiontrain_trainer.run.samples import conditions
 from visiontrain_trainer.run.session import Session, open_session
 from visiontrain_trainer.training import checkpoint
@@ -121,7 +124,7 @@ class Panel:
             place = self._places[neighbour["image"]]
             neighbour["shown"] = f"{FOLDER}/image-{place:05d}.png"
             path = run / neighbour["shown"]
-            if not path.exists():
+            if not is_plain(path):
                 [image] = _opened_images(self._plan, [self._plan.data.images[place]])
                 image.thumbnail((SHOWN, SHOWN))
                 save_png(image, path, "")
@@ -145,8 +148,10 @@ class View:
 
 def _opened(run: Path, paths: list[str]) -> Iterator[Image.Image]:
     for path in paths:
-        with Image.open(run / path) as image:
-            yield image
+        image = open_sample(run / path)
+        if image is None:
+            raise TrainingError(f"{path}: the sample was changed while it was judged.", id="judge/failed")
+        yield image
 
 
 def _fits(fit: Fit, run: Path, paths: list[list[str]], job: Job) -> dict[str, Any] | None:
@@ -220,7 +225,7 @@ class Studio:
         paths = [[row.name(prompt, shot.seed) for shot in each] for prompt, each in enumerate(shots)]
         for each, names in zip(shots, paths, strict=True):
             for shot, name in zip(each, names, strict=True):
-                if not (session.run / name).exists():
+                if not is_sample(session.run / name, shot.size):
                     self._draw(replace(shot, strength=row.strength), session.run / name, adapter=row.step > 0)
         return paths
 

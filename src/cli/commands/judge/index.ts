@@ -38,7 +38,7 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   }
   const judgement = await judge(summary, asked, context);
   if (flags.json) out.json(judgement);
-  else showJudgement(context, summary.name, judgement);
+  else showJudgement(context, summary, judgement);
   return EXIT.ok;
 };
 

@@ -15,10 +15,10 @@ export async function watchJudgement({ dir, name }: RunRef, judgement: Judgement
     const { judgeDashboard } = await import('../../dashboard/judge/judge-dashboard.tsx');
     await judgeDashboard({ runDir: dir, name, can, judgement });
   }
-  showJudgement(context, name, readJudgement(dir) ?? judgement);
+  showJudgement(context, { dir, name }, readJudgement(dir) ?? judgement);
 }
 
-export function showJudgement({ out, flags }: Context, name: string, judgement: Judgement): void {
+export function showJudgement({ out, flags }: Context, { dir, name }: RunRef, judgement: Judgement): void {
   if (flags.json) {
     out.json(judgement);
     return;
@@ -26,7 +26,7 @@ export function showJudgement({ out, flags }: Context, name: string, judgement: 
   for (const line of judgeTable(judgement, { width: out.width })) out.data(line);
   const { advice, rows } = judgement;
   if (advice === null) {
-    const state = isJudging(judgement) ? 'it goes on' : 'it was ended; the same command goes on';
+    const state = isJudging(dir, judgement) ? 'it goes on' : 'it was ended; the same command goes on';
     out.talk(`${rows.length} of ${rowsWanted(judgement)} rows: ${state}.`);
     return;
   }

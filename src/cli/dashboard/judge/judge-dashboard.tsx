@@ -37,7 +37,7 @@ function Stage({ input, size, screen }: StageProps) {
   const { runDir, name, can } = input;
   const [judgement, setJudgement] = useState(input.judgement);
   const [ui, setUi] = useState({ ...initialJudgeUi, row: adviceRow(input.judgement) });
-  const goesOn = isJudging(judgement);
+  const goesOn = isJudging(runDir, judgement);
   useEffect(() => {
     const look = () => setJudgement((before) => newer(before, readJudgement(runDir)));
     const timer = setInterval(look, LOOK_MS);

@@ -1,8 +1,9 @@
 /** The screen of a judgement: its table as it grows, and the samples of each row beside the base model's. */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { memo } from 'react';
 import { neutralise } from '../../../base/text.ts';
 import type { Judgement, JudgeRow } from '../../../engine/judge/schema.ts';
+import { insideRun } from '../../../engine/run-folder/inside.ts';
 import { clipLine } from '../../../terminal/clip.ts';
 import { padEnd, truncate, wrap } from '../../../terminal/columns.ts';
 import { canShowImages, renderImage } from '../../../terminal/images.ts';
@@ -72,8 +73,8 @@ export function placedImages({ real, runDir, judgement, ui, size }: JudgeScreenP
   const row = judgement.rows[ui.row];
   if (!real || ui.page !== 'samples' || row === undefined || size.rows <= NO_IMAGES) return undefined;
   const cells = cellsOf(size.columns);
-  const images = panels(judgement, row, placeOf(judgement, ui)).flatMap(({ path }, i) =>
-    path === undefined ? [] : [{ path: join(runDir, path), column: i * (cells + BETWEEN), columns: cells }],
+  const images = panels({ runDir, judgement }, row, placeOf(judgement, ui)).flatMap(({ path }, i) =>
+    path === undefined ? [] : [{ path, column: i * (cells + BETWEEN), columns: cells }],
   );
   return { top: ABOVE, rows: size.rows - NO_IMAGES, images };
 }
@@ -103,8 +104,8 @@ function samplesPage({ runDir, judgement, ui, size, colour, style, real }: Judge
     style.bold(cut(head, columns)),
     style.dim(cut(`${ui.sample + 1} of ${all}: ${asked}`, columns)),
     '',
-    ...threeImages(panels(judgement, row, { prompt, seed }), {
-      ...{ runDir, columns, colour, style, real },
+    ...threeImages(panels({ runDir, judgement }, row, { prompt, seed }), {
+      ...{ columns, colour, style, real },
       rows: height - NO_IMAGES,
     }),
     '',
@@ -121,24 +122,36 @@ const figures = ({ likeness, fit, copies }: JudgeRow) =>
 
 interface Panel {
   readonly title: string;
-  /** Path below the run folder. */
+  /** Undefined where there is none, and where it is no file inside the run folder. */
   readonly path: string | undefined;
 }
 
 /** The base model's sample, that of the row, and the training image that the latter is nearest to. */
-function panels({ rows }: Judgement, row: JudgeRow, at: { readonly prompt: number; readonly seed: number }): Panel[] {
+function panels(
+  { runDir, judgement: { rows } }: Pick<JudgeScreenProps, 'runDir' | 'judgement'>,
+  row: JudgeRow,
+  at: { readonly prompt: number; readonly seed: number },
+): Panel[] {
+  const inside = (path: string | undefined) => (path === undefined ? undefined : pathInside(runDir, path));
   const sampleOf = (of: JudgeRow | undefined) => of?.samples[at.prompt]?.[at.seed];
   const neighbour = row.neighbours?.[at.prompt]?.[at.seed];
   const nearest =
     neighbour === undefined
       ? []
-      : [{ title: `${basename(neighbour.image)}, alike ${neighbour.alike.toFixed(2)}`, path: neighbour.shown }];
-  const own = row.step === 0 ? [] : [{ title: judgedRow(row), path: sampleOf(row) }];
-  return [{ title: 'base model', path: sampleOf(rows[0]) }, ...own, ...nearest];
+      : [{ title: `${basename(neighbour.image)}, alike ${neighbour.alike.toFixed(2)}`, path: inside(neighbour.shown) }];
+  const own = row.step === 0 ? [] : [{ title: judgedRow(row), path: inside(sampleOf(row)) }];
+  return [{ title: 'base model', path: inside(sampleOf(rows[0])) }, ...own, ...nearest];
+}
+
+function pathInside(dir: string, path: string): string | undefined {
+  try {
+    return insideRun(dir, path);
+  } catch {
+    return undefined;
+  }
 }
 
 interface ImagesRoom {
-  readonly runDir: string;
   readonly columns: number;
   /** Rows of the images, without their titles. */
   readonly rows: number;
@@ -148,12 +161,12 @@ interface ImagesRoom {
 }
 
 /** Images side by side under their titles; their paths where the terminal shows none. */
-function threeImages(each: readonly Panel[], { runDir, columns, rows, colour, style, real }: ImagesRoom): Line[] {
+function threeImages(each: readonly Panel[], { columns, rows, colour, style, real }: ImagesRoom): Line[] {
   const unicode = style.unicode;
   if (!canShowImages({ colour, unicode }))
     return each.flatMap(({ title, path }) => [
       spell(neutralise(title), style),
-      `  ${path === undefined ? 'not there' : neutralise(join(runDir, path))}`,
+      `  ${path === undefined ? 'not there' : neutralise(path)}`,
     ]);
   const cells = cellsOf(columns);
   const titles = each.map(({ title }) =>
@@ -162,7 +175,7 @@ function threeImages(each: readonly Panel[], { runDir, columns, rows, colour, st
   const head = style.dim(titles.join(' '.repeat(BETWEEN)));
   if (real) return [head, ...Array.from({ length: rows }, () => '')];
   const drawn = each.map(({ path }) =>
-    path === undefined ? [] : (renderImage(join(runDir, path), { columns: cells, rows, colour, unicode }) ?? []),
+    path === undefined ? [] : (renderImage(path, { columns: cells, rows, colour, unicode }) ?? []),
   );
   const tallest = Math.max(0, ...drawn.map((lines) => lines.length));
   const line = (i: number) =>
