@@ -1,5 +1,6 @@
-"""Samples that were drawn before, as files. They may lie in a folder that somebody else made, so no link is followed, no
-FIFO waited for, and nothing larger decoded than is ever drawn.
+"""Samples that were drawn before, as files. They may lie in a folder that somebody else made.
+
+So no link is followed, no FIFO waited for, and nothing larger decoded than is ever drawn.
 """
 
 from __future__ import annotations
