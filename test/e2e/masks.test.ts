@@ -79,12 +79,18 @@ it('makes masks once, outside of the folder, and a run is planned with them', as
   expect(looks()).toEqual(before);
 });
 
-it('shows them on the contact sheet, and trains within them', async () => {
+it('shows them and the crop that follows them on the contact sheet, and trains within them', async () => {
+  const yaml = readFileSync(join(place.dir, 'run.yaml'), 'utf8');
+  const focused = yaml.replace('{from: made', '{focus: true, from: made').replace('{path', '{buckets: false, path');
+  writeFileSync(join(place.dir, 'run.yaml'), focused);
   const sheet = await place.visiontrain('dataset', 'check', 'pictures', '--from', 'run.yaml', '--html', 'sheet.html');
   expect(sheet.code, sheet.stderr).toBe(0);
   const html = readFileSync(join(place.dir, 'sheet.html'), 'utf8');
   expect(html.match(/<img class="mask"/gu)?.length).toBe(html.match(/<figure /gu)?.length);
   expect(html).toContain('masks on and off');
+  const looked = join(place.dir, 'home/cache/looks/crops');
+  const crops = JSON.parse(readFileSync(join(looked, readdirSync(looked)[0] ?? ''), 'utf8')) as { left: number }[];
+  expect(crops).toHaveLength(html.match(/<figure /gu)?.length ?? 0);
   const run = await place.visiontrain('run', 'run.yaml', '--plain');
   expect(run.code, run.stderr).toBe(0);
 });

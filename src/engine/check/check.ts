@@ -5,6 +5,7 @@
 import type { Places } from '../../base/paths.ts';
 import { anyScores, captionsDir } from '../captions/store.ts';
 import { captionFindings } from './caption-findings.ts';
+import { type Crops, cropAsks, cropsOf, keepCrops, readCrops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { lookAtImages } from './look-worker.ts';
 import { keepTogether, keepTokens, type Looks, looksDir, readLooks, readTokens } from './looks.ts';
@@ -17,6 +18,8 @@ export interface ImageCheckInput {
   readonly root: string;
   readonly images: readonly CheckImage[];
   readonly trigger: string;
+  /** Whether crops are moved for what masks show. */
+  readonly focus?: boolean;
   /** Folder of the base model's tokenizer; null where it is not on this machine. */
   readonly tokenizer: string | null;
   readonly places: Places;
@@ -33,6 +36,8 @@ export interface ImageCheckInput {
 export interface Checked {
   readonly findings: readonly DatasetFinding[];
   readonly looks: Looks;
+  /** What the crop keeps of images that have a mask. */
+  readonly crops: Crops;
   /** Number of images whose pixels nobody has looked at. */
   readonly unseen: number;
   /** Why the pixels of some were not looked at; undefined where all were. */
@@ -50,7 +55,7 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
   keepTogether(dir, root, looks);
   const findings = [
     ...pixelFindings(images, looks),
-    ...sizeFindings(images),
+    ...sizeFindings(images, { crops: looked.crops, focus: input.focus === true }),
     ...captionFindings(images, { trigger, tokens: looked.tokens }),
     ...tagFindings(images, taggedIn(captionsDir(places))),
   ];
@@ -58,6 +63,7 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
   return {
     findings: findings.toSorted((a, b) => Number(a.level === 'info') - Number(b.level === 'info')),
     looks,
+    crops: looked.crops,
     unseen,
     reason: unseen === 0 ? undefined : looked.reason,
   };
@@ -75,11 +81,12 @@ function taggedIn(store: string): Tagged {
 
 interface LookedAt {
   readonly tokens: ReadonlyMap<string, number> | undefined;
+  readonly crops: Crops;
   readonly reason: string | undefined;
 }
 
 async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): Promise<LookedAt> {
-  const { root, places, env, threads, most, signal, onProgress, tokenizer } = input;
+  const { root, images, places, env, threads, most, signal, onProgress, tokenizer } = input;
   const todo = missing.length > most ? [] : missing;
   const tooMany =
     todo.length < missing.length ? 'they are too many to look at here: visiontrain dataset check does' : undefined;
@@ -88,27 +95,42 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
   const counted = tokenizer === null ? [] : readTokens(store, tokenizer, captions);
   const mapped = (counts: readonly number[] | undefined) =>
     tokenizer === null ? undefined : counts && new Map(captions.map((caption, i) => [caption, counts[i] ?? 0]));
-  if (todo.length === 0 && counted !== undefined) return { tokens: mapped(counted), reason: tooMany };
+  const asks = cropAsks(images.length > most ? [] : images, input.focus === true);
+  const placed = readCrops(store, asks);
+  const crops = cropsOf(asks, placed ?? []);
+  if (todo.length === 0 && counted !== undefined && placed !== undefined)
+    return { tokens: mapped(counted), crops, reason: tooMany };
   try {
     const ready = await readyPython({ places, env, signal });
     if (ready === undefined)
-      return { tokens: undefined, reason: 'there is no Python environment yet: visiontrain setup makes it' };
-    const { tokens, failed } = await lookAtImages({
+      return {
+        tokens: mapped(counted),
+        crops,
+        reason: 'there is no Python environment yet: visiontrain setup makes it',
+      };
+    const { tokens, failed, ...found } = await lookAtImages({
       ...{ root, env, threads, store, signal },
       ...(counted === undefined ? { tokenizer, captions } : { tokenizer: null, captions: [] }),
       ...ready,
       images: todo,
+      crops: placed === undefined ? asks : [],
       onProgress: onProgress ?? (() => undefined),
     });
     if (tokenizer !== null && tokens !== undefined) keepTokens(store, tokenizer, captions, tokens);
+    if (placed === undefined && found.crops?.length === asks.length) keepCrops(store, asks, found.crops);
     const [first] = failed;
     return {
       tokens: mapped(counted ?? tokens),
+      crops: cropsOf(asks, placed ?? found.crops ?? []),
       reason: tooMany ?? (first && `${first.path} ${first.reason}`),
     };
   } catch (error) {
     // What a look adds is welcome and never needed: without it the rest of the check stands.
-    return { tokens: undefined, reason: signal.aborted ? 'there was no time for it' : (error as Error).message };
+    return {
+      tokens: mapped(counted),
+      crops,
+      reason: signal.aborted ? 'there was no time for it' : (error as Error).message,
+    };
   }
 }
 

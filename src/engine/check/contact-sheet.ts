@@ -5,6 +5,7 @@
  */
 import { policyHash } from '../../base/files/hash.ts';
 import { plural } from '../../base/text.ts';
+import type { Crop, Crops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 import { SHEET_SCRIPT, SHEET_STYLE } from './sheet-assets.ts';
 import { keptPart } from './size-findings.ts';
@@ -17,6 +18,8 @@ export interface SheetInput {
   readonly leftOut: readonly { readonly path: string; readonly problem: string }[];
   /** The thumbnail of an image as WebP; undefined where there is none. */
   readonly thumbnail: (sha256: string) => Uint8Array | undefined;
+  /** Where crops lie that are not in the middle, by the path of their image. */
+  readonly crops?: Crops | undefined;
   /** A thumbnail of the mask that was made for an image, as WebP; undefined where there is none. */
   readonly mask?: ((sha256: string) => Uint8Array | undefined) | undefined;
 }
@@ -109,13 +112,18 @@ function findingsPart(findings: readonly DatasetFinding[]): string {
   return `<section aria-label="Findings">\n${findings.map(one).join('')}</section>\n`;
 }
 
-function card(image: CheckImage, index: number, details: readonly Detail[], { thumbnail, mask }: SheetInput): string {
+function card(
+  image: CheckImage,
+  index: number,
+  details: readonly Detail[],
+  { thumbnail, mask, crops }: SheetInput,
+): string {
   const { path, sha256, size, bucket, caption, own, uses, held } = image;
   const bytes = thumbnail(sha256);
   const thumb =
     bytes === undefined
       ? '<p class="none">not looked at</p>'
-      : `${picture(bytes)}${picture(mask?.(sha256), ' class="mask"')}${frame(image)}`;
+      : `${picture(bytes)}${picture(mask?.(sha256), ' class="mask"')}${frame(image, crops?.get(path))}`;
   const worst = details.some(({ level }) => level === 'warn') ? 'warn' : details.length > 0 ? 'info' : 'plain';
   const facts = `${size.join('×')} → ${bucket.join('×')}${held === true ? ' · only measured on' : uses === 1 ? '' : ` · ${uses} uses`}`;
   return `<figure class="${worst}" tabindex="${index === 0 ? 0 : -1}">
@@ -133,11 +141,12 @@ const picture = (bytes: Uint8Array | undefined, attributes = '') =>
     : `<img${attributes} loading="lazy" decoding="async" alt="" src="data:image/webp;base64,${Buffer.from(bytes).toString('base64')}">`;
 
 /** What the crop keeps, as an SVG over the thumbnail: shapes take their place from attributes, which no style is needed for. */
-function frame(image: CheckImage): string {
+function frame(image: CheckImage, crop: Crop | undefined): string {
   const [wide, high] = keptPart(image);
   if (wide > 0.995 && high > 0.995) return '';
   const at = (share: number) => (share * 100).toFixed(2);
-  const [x, y, w, h] = [at((1 - wide) / 2), at((1 - high) / 2), at(wide), at(high)];
+  const [x, y] = [at(crop?.left ?? (1 - wide) / 2), at(crop?.top ?? (1 - high) / 2)];
+  const [w, h] = [at(wide), at(high)];
   return `<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><path class="cut" fill-rule="evenodd" d="M0 0H100V100H0Z M${x} ${y}h${w}v${h}h-${w}z"/><rect x="${x}" y="${y}" width="${w}" height="${h}"/></svg>`;
 }
 

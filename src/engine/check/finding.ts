@@ -1,5 +1,7 @@
 /** One kind of thing that is odd about a data set, with all images that have it. */
 
+import type { MaskFile } from '../dataset/masks.ts';
+
 export const findingKinds = [
   'near-duplicate',
   'leak',
@@ -11,6 +13,7 @@ export const findingKinds = [
   'empty',
   'enlarged',
   'cropped',
+  'cut-mask',
   'no-caption',
   'same-caption',
   'garbled',
@@ -60,4 +63,6 @@ export interface CheckImage {
   readonly uses: number;
   /** Whether it is only measured on. */
   readonly held?: boolean;
+  /** The file that says which part of it is learned, where there is one. */
+  readonly mask?: MaskFile | null;
 }

@@ -11,6 +11,8 @@ export interface GlanceInput {
   readonly root: string;
   readonly images: readonly CheckImage[];
   readonly trigger: string;
+  /** Whether crops are moved for what masks show. */
+  readonly focus?: boolean;
   /** Base model that captions are counted for; undefined while none is chosen. */
   readonly base: string | undefined;
   readonly registry: Registry;

@@ -7,13 +7,22 @@ import { locateModel } from '../../registry/catalogue/locate.ts';
 import type { ModelEntry, Registry } from '../../registry/catalogue/schema.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import type { HashedScan } from '../dataset/hash.ts';
+import type { MaskFile } from '../dataset/masks.ts';
 import { planSamples } from '../plan/samples.ts';
 import type { PlanImage } from '../plan/schema.ts';
 import type { CheckImage } from './finding.ts';
 
+interface Beside {
+  /** The images that are only measured on. */
+  readonly validation?: HashedScan | undefined;
+  /** Masks by the path of their image. */
+  readonly masks?: ReadonlyMap<string, MaskFile> | undefined;
+}
+
 /** The images of a scan, and of one that is only measured on, with bucket and whole caption. */
-export function imagesOf(scan: HashedScan, spec: RunSpec, validation?: HashedScan): readonly CheckImage[] {
-  return checkImagesOf(planSamples({ spec, scan, ...(validation === undefined ? {} : { validation }) }), scan);
+export function imagesOf(scan: HashedScan, spec: RunSpec, { validation, masks }: Beside = {}): readonly CheckImage[] {
+  const beside = { ...(validation && { validation }), ...(masks && { masks }) };
+  return checkImagesOf(planSamples({ spec, scan, ...beside }), scan);
 }
 
 /** The images of a plan. Their own captions are those of the scan; an image that is not in it has the planned one. */
@@ -22,8 +31,8 @@ export function checkImagesOf(samples: readonly PlanImage[], scan: HashedScan): 
   // With several resolutions an image stands there once for each, the first of which is the one of its plan.
   const once = new Map(samples.toReversed().map((sample) => [sample.path, sample]));
   const each = samples.filter((sample) => once.get(sample.path) === sample);
-  return each.map(({ path, sha256, size, bucket, caption, repeats, validation }) => ({
-    ...{ path, sha256, size, bucket, caption, held: validation },
+  return each.map(({ path, sha256, size, bucket, caption, repeats, validation, mask }) => ({
+    ...{ path, sha256, size, bucket, caption, mask, held: validation },
     own: own.has(path) ? (own.get(path) ?? null) : caption,
     uses: repeats,
   }));

@@ -8,6 +8,7 @@ import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import { runProgram } from '../environment/programs/run-program.ts';
 import { ourPython } from '../environment/variables.ts';
+import { type Crop, type CropAsk, cropSchema } from './crops.ts';
 
 export interface LookInput {
   readonly python: string;
@@ -21,6 +22,8 @@ export interface LookInput {
   readonly images: readonly { readonly path: string; readonly sha256: string }[];
   /** Images that a preview is made of, which a terminal can show. */
   readonly previews?: readonly { readonly path: string; readonly sha256: string }[];
+  /** Images whose crop is asked for. */
+  readonly crops?: readonly CropAsk[];
   readonly captions: readonly string[];
   /** Folder of the tokenizer; null to count none. */
   readonly tokenizer: string | null;
@@ -31,12 +34,15 @@ export interface LookInput {
 export interface Looked {
   /** Tokens of each caption; undefined without a tokenizer. */
   readonly tokens: readonly number[] | undefined;
+  /** The crops that were asked for; undefined when the program did not come to them. */
+  readonly crops: readonly (Crop | null)[] | undefined;
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
 
 const lineSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), done: z.number(), total: z.number() }),
   z.object({ type: z.literal('failed'), path: z.string(), reason: z.string() }),
+  z.object({ type: z.literal('crops'), crops: z.array(cropSchema.nullable()) }),
   z.object({ type: z.literal('tokens'), counts: z.array(z.number().int().min(0)) }),
 ]);
 
@@ -53,10 +59,11 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   makePrivateFolder(store);
   const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
   const lean = (all: LookInput['images']) => all.map(({ path, sha256 }) => ({ path, sha256 }));
-  const wanted = { images: lean(images), previews: lean(input.previews ?? []) };
+  const wanted = { images: lean(images), previews: lean(input.previews ?? []), crops: input.crops ?? [] };
   writeFileAtomic(job, JSON.stringify({ version: 1, root, store, threads, ...wanted, captions, tokenizer }));
   const failed: { path: string; reason: string }[] = [];
   let tokens: readonly number[] | undefined;
+  let crops: Looked['crops'];
   try {
     const own = ourPython({ env, packageRoot: packageRoot(), threads: 1, extras });
     await runProgram({ ...input, argv: [job], program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {
@@ -64,10 +71,11 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
       if (!said.success) return;
       if (said.data.type === 'progress') input.onProgress(said.data.done, said.data.total);
       else if (said.data.type === 'failed') failed.push({ path: said.data.path, reason: said.data.reason });
+      else if (said.data.type === 'crops') crops = said.data.crops;
       else tokens = said.data.counts;
     });
   } finally {
     rmSync(job, { force: true });
   }
-  return { tokens: tokenizer !== null && tokens?.length === captions.length ? tokens : undefined, failed };
+  return { tokens: tokenizer !== null && tokens?.length === captions.length ? tokens : undefined, crops, failed };
 }

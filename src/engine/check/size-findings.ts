@@ -1,5 +1,6 @@
 /** What the sizes of a data set's images mean for training, and how its folders are balanced. Pure. */
 import { plural } from '../../base/text.ts';
+import type { Crop, Crops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 
 /** An image that is enlarged by more than this factor teaches blur. The plan warns from the same factor on. */
@@ -19,7 +20,15 @@ export function keptPart({ size, bucket }: Pick<CheckImage, 'size' | 'bucket'>):
   return [Math.min(1, bucket[0] / (size[0] * scale)), Math.min(1, bucket[1] / (size[1] * scale))];
 }
 
-export function sizeFindings(images: readonly CheckImage[]): readonly DatasetFinding[] {
+interface Placed {
+  readonly crops: Crops;
+  /** Whether crops are moved for what masks show. */
+  readonly focus: boolean;
+}
+
+const UNPLACED: Placed = { crops: new Map(), focus: false };
+
+export function sizeFindings(images: readonly CheckImage[], placed = UNPLACED): readonly DatasetFinding[] {
   const enlarged = images.filter((image) => enlargement(image) > MOST_ENLARGED);
   const cropped = images.filter((image) => kept(image) < LEAST_KEPT);
   return [
@@ -45,21 +54,60 @@ export function sizeFindings(images: readonly CheckImage[]): readonly DatasetFin
             kind: 'cropped' as const,
             level: 'info' as const,
             what: `${plural(cropped.length, 'picture')} of which the crop cuts away more than a fifth.`,
-            done: 'The middle is trained on, or with dataset.crop: random another part each time.',
-            change: 'Cut out by hand what matters; --html shows the crop of each picture.',
-            items: cropped.map((image) => ({ path: image.path, detail: cutWords(image) })),
+            done: placed.focus
+              ? 'What the mask shows is kept; without a mask the middle is.'
+              : 'The middle is trained on, or with dataset.crop: random another part each time.',
+            change:
+              'Cut out by hand what matters, or let a mask say it (dataset.masks, focus: true); --html shows each crop.',
+            items: cropped.map((image) => ({
+              path: image.path,
+              detail: cutWords(image, placed.crops.get(image.path)),
+            })),
           },
         ]),
+    ...cutMasks(images, placed),
     ...balance(images),
   ];
 }
 
 const kept = (image: CheckImage) => keptPart(image)[0] * keptPart(image)[1];
 
-function cutWords(image: CheckImage): string {
+/** Least share of what a mask shows that is a loss when it is cut away. */
+const LEAST_LOST = 0.1;
+
+function cutMasks(images: readonly CheckImage[], { crops, focus }: Placed): readonly DatasetFinding[] {
+  const cut = images.flatMap(({ path }) => {
+    const lost = crops.get(path)?.lost ?? 0;
+    return lost < LEAST_LOST ? [] : [{ path, detail: `loses ${percent(lost)} of what its mask shows` }];
+  });
+  if (cut.length === 0) return [];
+  return [
+    {
+      kind: 'cut-mask',
+      level: focus ? 'info' : 'warn',
+      what: `${plural(cut.length, 'picture')} of whose mask the crop cuts away more than a tenth.`,
+      done: focus ? 'The crop keeps as much of it as fits in.' : 'The middle is trained on, whatever the mask shows.',
+      change: focus ? 'Cut out by hand what matters.' : 'Set focus: true in dataset.masks: the crop follows the mask.',
+      items: cut,
+    },
+  ];
+}
+
+function cutWords(image: CheckImage, crop: Crop | undefined): string {
   const [wide, high] = keptPart(image);
-  const cut = wide < high ? `left and right, ${percent(1 - wide)}` : `top and bottom, ${percent(1 - high)}`;
+  const cut =
+    wide < high
+      ? sidesOf('left', 'right', { kept: wide, start: crop?.left })
+      : sidesOf('top', 'bottom', { kept: high, start: crop?.top });
   return `is ${image.size.join('×')}: ${cut} of it, is cut away for ${image.bucket.join('×')}`;
+}
+
+/** Which sides a crop cuts off, and how much of the image that is. */
+function sidesOf(first: string, last: string, { kept, start }: { kept: number; start: number | undefined }): string {
+  const [before, after] = [start ?? (1 - kept) / 2, 1 - kept - (start ?? (1 - kept) / 2)];
+  if (Math.abs(before - after) < 0.01) return `${first} and ${last}, ${percent(1 - kept)}`;
+  const named = [[first, before] as const, [last, after] as const].filter(([, cut]) => cut >= 0.005);
+  return named.map(([side, cut]) => `${side}, ${percent(cut)}`).join(', and ');
 }
 
 function balance(images: readonly CheckImage[]): readonly DatasetFinding[] {

@@ -98,8 +98,9 @@ function argumentsIdentity({
   };
 }
 
-/** The settings of masks. `find` counts only where masks are made, so that earlier runs keep their identity. */
-function maskIdentity({ find, ...masks }: NonNullable<RunSpec['dataset']['masks']>): object {
+/** The settings of masks. `find` counts where masks are made, `focus` where it is on: earlier runs keep their identity. */
+function maskIdentity({ find, focus, ...others }: NonNullable<RunSpec['dataset']['masks']>): object {
+  const masks = focus ? { ...others, focus } : others;
   if (masks.from === 'made') return { ...masks, find };
   return isMaskFolder(masks.from) ? { ...masks, from: 'folder' } : masks;
 }

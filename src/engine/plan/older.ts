@@ -62,6 +62,8 @@ const LATER_OF_AN_IMAGE: Partial<Plan['data']['images'][number]> = {
   own: null,
 };
 
+const LATER_OF_MASKS = { focus: false };
+
 const LATER_OF_A_SHOT = { clip_skip: null };
 
 /** Arguments of optimisers that were added later, for plans with any arguments. */
@@ -82,7 +84,12 @@ export function withLaterKeys(plan: unknown): unknown {
   const images = Array.isArray(data.images)
     ? data.images.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
     : data.images;
-  const whole = filled(LATER, { ...plan, version, training, data: { ...data, images }, ...shotsOf(plan.samples) });
+  const ofMasks = isObject(data.masks) ? { masks: filled(LATER_OF_MASKS, data.masks) } : {};
+  const whole = filled(LATER, {
+    ...{ ...plan, version, training },
+    data: { ...data, images, ...ofMasks },
+    ...shotsOf(plan.samples),
+  });
   return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
 }
 

@@ -105,7 +105,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       caption_dropout: d.caption_dropout,
       tag_dropout: d.tag_dropout,
       caption_options: d.caption_options,
-      masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share']),
+      masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share', 'focus']),
       max_tokens: maxTokens(samples, d.caption_options),
     },
     training: {

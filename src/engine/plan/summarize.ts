@@ -126,7 +126,9 @@ function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
   return [
     ...(data.masks === null
       ? []
-      : [`${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}`]),
+      : [
+          `${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}${data.masks.focus ? '; the crop keeps what it shows' : ''}`,
+        ]),
     ...(data.augment === null ? [] : [variationsText(data.augment)]),
     ...(others === 0 ? [] : [`${plural(others, 'regularisation picture')}, used as often as the others`]),
     ...(made === 0

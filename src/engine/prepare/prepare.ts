@@ -160,6 +160,7 @@ async function oddities(input: PrepareInput, { data }: Plan, scan: HashedScan): 
       scan,
     ),
     trigger: spec.dataset.trigger,
+    focus: data.masks?.focus === true,
     base: spec.model.base,
     ...{ registry, places, env },
     ...(signal === undefined ? {} : { signal }),

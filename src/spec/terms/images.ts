@@ -69,7 +69,7 @@ export const imageTerms: readonly Term[] = [
     term: 'mask',
     also: ['masks', 'masked loss', 'masked training', 'alpha mask'],
     group: 'Your pictures',
-    text: 'A grey picture of the same shape that says which part of a picture is learned: white is, black is not. It keeps backgrounds, watermarks and other people out of a LoRA. masks finds them beside your pictures, in a folder, or in their transparency.',
+    text: 'A grey picture of the same shape that says which part of a picture is learned: white is, black is not. It keeps backgrounds, watermarks and other people out of a LoRA. masks finds them beside your pictures, in a folder, or in their transparency. With focus they also say what the crop must keep.',
     keys: ['dataset.masks'],
   },
   {

@@ -22,6 +22,10 @@ export const masksSchema = z.strictObject({
   outside: part(share().default(0.1), 'How much the part outside of the mask counts; inside is 1.'),
   normalise: part(z.boolean().default(true), 'Divide by the size of the mask, so that a small one counts as much.'),
   unmasked_share: part(share().default(0), 'Share of uses without the mask.'),
+  focus: part(
+    z.boolean().default(false),
+    'Move the crop of a picture so that it keeps what the mask shows: a face or a subject at the edge is not cut off. With outside: 1 all of the picture is learned, and the mask only guides the crop.',
+  ),
 });
 
 export const regularisationSchema = z.strictObject({

@@ -80,6 +80,14 @@ describe('the contact sheet', () => {
     const html = sheet([image('a'), image('none'), image('b', { bucket: [600, 400] })]);
     expect(html.match(/<rect x="16.67" y="0.00" width="66.67" height="100.00"\/>/gu)).toHaveLength(1);
     expect(html.match(/not looked at/gu)).toHaveLength(1);
+    const moved = [
+      ...contactSheet({
+        ...{ name: 'a', images: [image('a')], findings: [], leftOut: [] },
+        thumbnail: () => Buffer.from([1]),
+        crops: new Map([['a', { left: 0.25, top: 0, lost: 0 }]]),
+      }),
+    ].join('');
+    expect(moved).toContain('<rect x="25.00" y="0.00" width="66.67" height="100.00"/>');
   });
 
   it('shows those with findings first when there are too many', () => {

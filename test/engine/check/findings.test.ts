@@ -115,6 +115,25 @@ describe('sizes', () => {
     ]);
   });
 
+  it('tell what of a mask the crop cuts away, and which sides where it was moved', () => {
+    const wide = image('b', { size: [2000, 1000], bucket: [1024, 1024] });
+    const told = (left: number, lost: number, focus: boolean) =>
+      sizeFindings([wide], { crops: new Map([['b', { left, top: 0, lost }]]), focus }).map(
+        ({ kind, level, items }) => `${kind} ${level} ${items[0]?.detail}`,
+      );
+    expect(told(0.25, 0.4, false)).toEqual([
+      'cropped info is 2000×1000: left and right, 50 % of it, is cut away for 1024×1024',
+      'cut-mask warn loses 40 % of what its mask shows',
+    ]);
+    expect(told(0.1, 0.05, true)).toEqual([
+      'cropped info is 2000×1000: left, 10 %, and right, 40 % of it, is cut away for 1024×1024',
+    ]);
+    expect(told(0.5, 0.1, true)).toEqual([
+      'cropped info is 2000×1000: left, 50 % of it, is cut away for 1024×1024',
+      'cut-mask info loses 10 % of what its mask shows',
+    ]);
+  });
+
   it('tell folders of which one is used more than ten times as often', () => {
     const many = (uses: number) => [image('a/1'), image('b/1', { uses })];
     expect(sizeFindings(many(10))).toEqual([]);

@@ -506,7 +506,7 @@ describe('the plan', () => {
         masks: new Map([['p0.png', mask]]),
       }).plan;
     const plan = from('./masks');
-    expect(plan.data.masks).toEqual({ outside: 0.2, normalise: true, unmasked_share: 0 });
+    expect(plan.data.masks).toEqual({ outside: 0.2, normalise: true, unmasked_share: 0, focus: false });
     expect(plan.data.images.map((sample) => sample.mask)).toEqual([mask, ...Array.from({ length: 9 }, () => null)]);
     expect(from('/elsewhere').spec_sha256).toBe(plan.spec_sha256);
     expect(from('alpha').spec_sha256).not.toBe(plan.spec_sha256);

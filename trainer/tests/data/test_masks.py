@@ -22,7 +22,7 @@ from visiontrain_trainer.data.images import crop_placement, fit, load_image, loa
 from visiontrain_trainer.data.masks import Masks, cell_means
 from visiontrain_trainer.data.variations import View
 
-SETTINGS = {"outside": 0.0, "normalise": True, "unmasked_share": 0}
+SETTINGS = {"outside": 0.0, "normalise": True, "unmasked_share": 0, "focus": False}
 
 
 def _mask(path: Path, pixels: np.ndarray, mode: str = "L") -> dict[str, Any]:

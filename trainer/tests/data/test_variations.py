@@ -145,7 +145,7 @@ def test_masks_follow_without_colours(plan_for: Any, images: Any, tmp_path: Path
             data={
                 "images": samples,
                 "augment": _augment(**ALL),
-                "masks": {"outside": 0, "normalise": False, "unmasked_share": 0},
+                "masks": {"outside": 0, "normalise": False, "unmasked_share": 0, "focus": False},
             },
             resources={"cache_dir": str(tmp_path / "cache")},
         )

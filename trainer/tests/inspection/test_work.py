@@ -96,3 +96,16 @@ def test_tokens_are_those_of_the_tokenizer_that_training_uses(tmp_path: Path) ->
 def test_a_job_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="job of looking"):
         _did(tmp_path, {}, version=2)
+
+
+@pytest.mark.parametrize(("focus", "left", "lost"), [(False, 0.25, 0.6), (True, 0.43, 0.0)])
+def test_crops_are_placed_as_a_training_would(focus: bool, left: float, lost: float, tmp_path: Path) -> None:
+    """A mask of half the image's size, whose right edge the middle crop cuts off; and one that is no image."""
+    mask = Image.new("L", (100, 50))
+    mask.paste(255, (65, 0, 90, 50))
+    bad = {"size": [200, 100], "bucket": [64, 64], "mask": "b.png", "alpha": False, "focus": focus}
+    ask = {**bad, "mask": str(tmp_path / "images" / "a.png")}
+    _, lines = _did(tmp_path, {"a.png": mask, "b.png": b"no image"}, crops=[ask, bad])
+    [found] = [line["crops"] for line in lines if line["type"] == "crops"]
+    assert found[1] is None
+    assert found[0] == {"left": pytest.approx(left, abs=0.02), "top": 0, "lost": pytest.approx(lost, abs=0.01)}

@@ -112,6 +112,7 @@ class Masks:
     outside: float
     normalise: bool
     unmasked_share: float
+    focus: bool
 
 
 @dataclass(frozen=True)

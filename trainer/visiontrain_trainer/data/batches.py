@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Plan, PlanImage, whole_batch
 
 from .facts import counted_again
+from .images import Box
 from .own_settings import settings_of
 from .variations import View, drawn_view
 
@@ -103,11 +104,12 @@ class _Regularisation:
 class BatchSampler:
     """All batches of a run. Every image is used `repeats` times an epoch; the last batch of a bucket may be smaller.
 
-    Raises TrainingError when every image is kept for validation, or the plan counts other batches per epoch.
+    `keep` tells by an image's id what its crop must keep. Raises TrainingError when every image is kept for validation,
+    or the plan counts other batches per epoch.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, keep: Mapping[str, Box] | None = None) -> None:
+        self._plan, self._keep = plan, keep or {}
         own = [image for image in plan.data.images if not image.regularisation]
         self.training = [image for image in own if not image.validation]
         self.validation = [image for image in plan.data.images if image.validation]
@@ -178,10 +180,12 @@ class BatchSampler:
 
     def view(self, use: ImageUse) -> View:
         """Crop, mirroring and variation of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
+        keep = self._keep.get(use.sample.id)
         if use.epoch < 0:
-            return View(-1, False)
+            return View(-1, False, keep=keep)
         data = settings_of(self._plan.data, use.sample)
-        return drawn_view(data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
+        view = drawn_view(data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
+        return view if keep is None else replace(view, keep=keep)
 
     def one_epoch(self) -> list[ImageUse]:
         """Every use of epoch 0 once, and every regularisation image: enough where views do not differ by epoch."""

@@ -17,6 +17,10 @@ from .decode import read_mask, read_upright
 
 #: A random crop takes one of this many evenly spaced positions, so that every position can be cached.
 CROP_POSITIONS = 8
+#: A crop leaves this share of its side free beside what it must keep, where there is room for it.
+_MARGIN = 16
+#: What a crop must keep of an image: left, top, right, bottom, in pixels of the upright image.
+Box = tuple[int, int, int, int]
 #: An image that would be enlarged to more pixels than this is cropped before it is enlarged, not after.
 MOST_RESIZED_PIXELS = 1 << 26
 
@@ -45,10 +49,11 @@ class Placement:
         return self.resized[0] * self.resized[1] > MOST_RESIZED_PIXELS
 
 
-def crop_placement(size: tuple[int, int], bucket: tuple[int, int], crop: int) -> Placement:
+def crop_placement(size: tuple[int, int], bucket: tuple[int, int], crop: int, keep: Box | None = None) -> Placement:
     """Scale `size` to cover `bucket` and crop what overhangs; both are (width, height) in pixels.
 
-    `crop` is -1 for the centre, else a position from 0 to CROP_POSITIONS - 1.
+    `crop` is -1 for the centre, else a position from 0 to CROP_POSITIONS - 1. From there it is moved as far as it must
+    be for the crop to hold `keep`, or the middle of it where all of it does not fit in.
     """
     (width, height), (wide, high) = size, bucket
     # The sizes are computed in whole numbers: a float ratio could round to one pixel less than the bucket.
@@ -58,7 +63,20 @@ def crop_placement(size: tuple[int, int], bucket: tuple[int, int], crop: int) ->
         resized = (wide, max(high, (2 * height * wide + width) // (2 * width)))
     spare = (resized[0] - wide, resized[1] - high)
     offsets = [s // 2 if crop < 0 else s * crop // (CROP_POSITIONS - 1) for s in spare]
+    if keep is not None:
+        for axis in (0, 1):
+            span = (keep[axis] * resized[axis] // size[axis], -(-keep[axis + 2] * resized[axis] // size[axis]))
+            offsets[axis] = min(max(0, _moved(offsets[axis], bucket[axis], span)), spare[axis])
     return Placement(offsets[0], offsets[1], resized)
+
+
+def _moved(offset: int, side: int, span: tuple[int, int]) -> int:
+    """The offset nearest to `offset` at which a crop of this side holds the span; pixels of the resized image."""
+    room = side - (span[1] - span[0])
+    if room <= 0:
+        return (span[0] + span[1] - side) // 2
+    margin = min(side // _MARGIN, room // 2)
+    return min(max(offset, span[1] + margin - side), span[0] - margin)
 
 
 def fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.Image:

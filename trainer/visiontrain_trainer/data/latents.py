@@ -81,7 +81,7 @@ class Latents:
     def _key(self, image: PlanImage, view: View) -> str:
         color = self._plan.data.alpha_color.lower()
         # The key holds the crop's place and not its number, because all crops are the same where nothing overhangs.
-        where = crop_placement(image.size, image.bucket, view.crop)
+        where = crop_placement(image.size, image.bucket, view.crop, view.keep)
         variation = variation_of(self._plan.data, self._plan.seed, image, view)
         return key_of(
             "latents",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
@@ -17,7 +18,8 @@ from visiontrain_trainer.base.files import sha256_file
 from visiontrain_trainer.contract.plan import Plan, PlanImage
 
 from .batches import ImageUse
-from .images import crop_placement, load_mask
+from .focus import Profiles, box_of, profiles_of
+from .images import Box, crop_placement, load_mask
 from .tensor_cache import TensorCache, key_of
 from .variations import View, pixels_of, variation_of
 
@@ -36,7 +38,7 @@ class Masks:
         self.used = any(image.mask is not None for image in plan.data.images) and self._settings is not None
 
     def _key(self, image: PlanImage, view: View) -> str:
-        where = crop_placement(image.size, image.bucket, view.crop)
+        where = crop_placement(image.size, image.bucket, view.crop, view.keep)
         assert image.mask is not None
         parts = (image.mask.sha256, image.mask.alpha, image.size, image.bucket)
         variation = variation_of(self._plan.data, self._plan.seed, image, view)
@@ -63,9 +65,33 @@ class Masks:
         why = "the mask is white all over or lies outside of the crop, and masks nothing."
         return [f"{', '.join(names[:4])}{more}: {why}"] if names else []
 
-    def _read(self, image: PlanImage, view: View) -> torch.Tensor:
+    def boxes(self, images: Iterable[PlanImage]) -> dict[str, Box]:
+        """What the crop must keep of images, by their ids; empty where the plan does not want the crop moved.
+
+        Raises TrainingError for a mask that is gone, changed, or of another shape than its image.
+        """
+        if not self.used or self._settings is None or not self._settings.focus:
+            return {}
+        found = {image.id: self._box(image) for image in images if image.mask is not None}
+        return {name: box for name, box in found.items() if box is not None}
+
+    def _box(self, image: PlanImage) -> Box | None:
         assert image.mask is not None
-        path = Path(self._plan.data.root) / image.mask.path
+        key = key_of("profiles", image.mask.sha256, image.mask.alpha)
+        entry = self._cache.get(key)
+        if entry is None:
+            profiles = profiles_of(self._open(image))
+            entry = {"columns": torch.from_numpy(profiles.columns), "rows": torch.from_numpy(profiles.rows)}
+            self._cache.put(key, entry)
+        return box_of(Profiles(entry["columns"].numpy(), entry["rows"].numpy()), image.size, image.bucket)
+
+    def _path(self, image: PlanImage) -> Path:
+        assert image.mask is not None
+        return Path(self._plan.data.root) / image.mask.path
+
+    def _open(self, image: PlanImage) -> Image.Image:
+        assert image.mask is not None
+        path = self._path(image)
         again = "Start the run again with `visiontrain run`."
         if not path.is_file():
             raise TrainingError(
@@ -78,7 +104,10 @@ class Masks:
                 [again],
                 id="dataset/changed",
             )
-        mask = load_mask(path, image.size, alpha=image.mask.alpha)
+        return load_mask(path, image.size, alpha=image.mask.alpha)
+
+    def _read(self, image: PlanImage, view: View) -> torch.Tensor:
+        mask = self._open(image)
         variation = variation_of(self._plan.data, self._plan.seed, image, view)
         cells = cell_means(pixels_of(mask, image, view, variation))
         if not cells.any() and mask.getextrema()[1] > 0:
@@ -86,7 +115,8 @@ class Masks:
             return torch.from_numpy(np.full_like(cells, 255))
         if not cells.any():
             raise TrainingError(
-                f"{path}: the mask of {image.path} is black all over, so nothing of the picture would be trained.",
+                f"{self._path(image)}: the mask of {image.path} is black all over, so nothing of the "
+                "picture would be trained.",
                 next_steps=["Paint white what is to be learned, or remove the mask or the picture."],
                 id="dataset/mask",
             )

@@ -16,12 +16,14 @@ from PIL import Image
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Augment, Data, PlanImage
 
-from .images import CROP_POSITIONS, Placement, crop_placement, fit
+from .images import CROP_POSITIONS, Box, Placement, crop_placement, fit
 
 #: Draws a number from −most to most, for a purpose.
 Draw = Callable[[str, float], float]
 #: Weights of red, green and blue in grey (ITU-R BT.601).
 _GREY = np.array([0.299, 0.587, 0.114])
+#: How often a region is moved to what it must keep and back into its image: after that it lacks less than a pixel.
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class View:
     """How a use shows its image. `crop` is one of CROP_POSITIONS along the axis that overhangs, or -1 for the centre.
 
     `flip` tells whether the image is mirrored from left to right, `variation` which of its variations it is; -1 is
-    the image as it is.
+    the image as it is. `keep` is what the crop is moved for, where something is to be kept in it.
     """
 
     crop: int
     flip: bool
     variation: int = -1
+    keep: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def variation_of(data: Data, seed: int, image: PlanImage, view: View) -> Variati
 def pixels_of(image: Image.Image, planned: PlanImage, view: View, variation: Variation | None) -> np.ndarray:
     """What a view shows of an image (of its mask, the same part), uint8 [height, width, …], at the bucket's size."""
     if variation is None or variation.region is None:
-        shown = fit(image, planned.bucket, crop_placement(planned.size, planned.bucket, view.crop))
+        shown = fit(image, planned.bucket, crop_placement(planned.size, planned.bucket, view.crop, view.keep))
     else:
         shown = cut(image, planned.bucket, variation.region, planned.size)
     pixels = np.array(shown, dtype=np.uint8)
@@ -124,7 +127,7 @@ def placement_of(data: Data, seed: int, image: PlanImage, view: View) -> Placeme
     """Where the bucket lies in the resized image of a view."""
     variation = variation_of(data, seed, image, view)
     if variation is None or variation.region is None:
-        return crop_placement(image.size, image.bucket, view.crop)
+        return crop_placement(image.size, image.bucket, view.crop, view.keep)
     return variation.region.placement(image.size, image.bucket)
 
 
@@ -150,7 +153,28 @@ def _region(augment: Augment, around: Draw, image: PlanImage, view: View) -> Reg
     else:
         free, places = list(spare(side)), [2 * view.crop / (CROP_POSITIONS - 1) - 1] * 2
     x, y = (place * max(0.0, room) for place, room in zip(places, free, strict=True))
+    if view.keep is not None:
+        limits = [max(0.0, room) for room in spare(side)]
+        # Where the image's edge holds the region back along one side, it goes further along the other.
+        for _ in range(_ROUNDS):
+            to = _moved_region(Region(angle, (width / 2 + x, height / 2 + y), size), view.keep)
+            away = (to[0] - width / 2, to[1] - height / 2)
+            x, y = (min(max(far, -limit), limit) for far, limit in zip(away, limits, strict=True))
     return Region(angle, (width / 2 + x, height / 2 + y), size)
+
+
+def _moved_region(region: Region, keep: Box) -> tuple[float, float]:
+    """The centre nearest to the region's at which the region holds the box, or its middle where that is too large."""
+    c, s = math.cos(math.radians(region.angle)), math.sin(math.radians(region.angle))
+    (cx, cy), middle = region.centre, ((keep[0] + keep[2]) / 2, (keep[1] + keep[3]) / 2)
+    across, down = middle[0] - cx, middle[1] - cy
+    # Along the sides of the region: how far the box lies from its centre, and half of what the box takes of it.
+    away = (c * across + s * down, c * down - s * across)
+    half = ((keep[2] - keep[0]) / 2, (keep[3] - keep[1]) / 2)
+    taken = (c * half[0] + abs(s) * half[1], abs(s) * half[0] + c * half[1])
+    rooms = [max(0.0, side / 2 - own) for side, own in zip(region.size, taken, strict=True)]
+    u, v = (far - min(max(far, -room), room) for far, room in zip(away, rooms, strict=True))
+    return cx + c * u - s * v, cy + s * u + c * v
 
 
 def _colours(augment: Augment, around: Draw) -> Colours | None:

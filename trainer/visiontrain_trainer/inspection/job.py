@@ -26,6 +26,20 @@ class LookImage:
 
 
 @dataclass(frozen=True)
+class CropAsk:
+    """An image whose crop is asked for: its size and bucket, and its mask, as a path below the root or an absolute one.
+
+    With `focus` the crop is moved for what the mask shows.
+    """
+
+    size: tuple[int, int]
+    bucket: tuple[int, int]
+    mask: str
+    alpha: bool
+    focus: bool
+
+
+@dataclass(frozen=True)
 class LookJob:
     """What is to be looked at. The tokenizer in the folder `tokenizer`, if any, counts the tokens of `captions`.
 
@@ -37,6 +51,7 @@ class LookJob:
     threads: int
     images: tuple[LookImage, ...]
     previews: tuple[LookImage, ...]
+    crops: tuple[CropAsk, ...]
     captions: tuple[str, ...]
     tokenizer: Path | None
 
@@ -53,6 +68,7 @@ def read_look_job(path: Path) -> LookJob:
             threads=int(raw["threads"]),
             images=tuple(_image(image) for image in raw["images"]),
             previews=tuple(_image(image) for image in raw.get("previews", ())),
+            crops=tuple(_ask(ask) for ask in raw.get("crops", ())),
             captions=tuple(str(caption) for caption in raw["captions"]),
             tokenizer=None if raw["tokenizer"] is None else Path(raw["tokenizer"]),
         )
@@ -66,3 +82,10 @@ def _image(raw: dict[str, Any]) -> LookImage:
     if not _SHA256.fullmatch(raw["sha256"]):
         raise ValueError(f"{raw['sha256']!r} is no SHA-256")
     return LookImage(raw["path"], raw["sha256"])
+
+
+def _ask(raw: dict[str, Any]) -> CropAsk:
+    size, bucket = ((int(raw[key][0]), int(raw[key][1])) for key in ("size", "bucket"))
+    if min(*size, *bucket) < 1:
+        raise ValueError("a size is not above 0")
+    return CropAsk(size, bucket, str(raw["mask"]), bool(raw["alpha"]), bool(raw["focus"]))

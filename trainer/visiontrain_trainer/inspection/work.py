@@ -17,6 +17,7 @@ from visiontrain_trainer.captioning.report import Report
 from visiontrain_trainer.data.decode import read_upright
 
 from . import measures
+from .crops import crop_of
 from .job import LookImage, LookJob
 
 #: Raised when a measure changes, so that older results are made anew.
@@ -32,7 +33,9 @@ _WHITE = "#ffffff"
 
 
 def do_look_job(job: LookJob, report: Report) -> None:
-    """Count tokens, then look at the images. Each result is kept at once, so that the work may end at any moment.
+    """Count tokens, place crops, then look at the images.
+
+    Each result of a look is kept at once, so that the work may end at any moment.
 
     Raises MachineError when the disk takes no result.
     """
@@ -41,6 +44,8 @@ def do_look_job(job: LookJob, report: Report) -> None:
 
         tokenizer = ClipTokenizer(job.tokenizer)
         report.line("tokens", counts=[len(tokenizer.ids(caption)) for caption in job.captions])
+    if job.crops:
+        report.line("crops", crops=[crop_of(job.root, ask) for ask in job.crops])
     todo = list({image.sha256: image for image in job.images}.values())
     report.progress("look", 0, len(todo))
     # Pillow and numpy let other threads run while they compute.

@@ -13,7 +13,6 @@ from visiontrain_trainer.data.batch_builder import Caches
 from visiontrain_trainer.data.batches import BatchSampler, ImageUse, View, without
 from visiontrain_trainer.data.caption_options import longest_forms, plain_caption
 from visiontrain_trainer.data.captions import caption_of, preserved
-from visiontrain_trainer.data.latents import Latents
 from visiontrain_trainer.data.own_settings import captions_vary, views_vary
 from visiontrain_trainer.training.image_losses import uses_to_measure
 from visiontrain_trainer.training.measure import validation_uses
@@ -31,7 +30,7 @@ def fill_caches(
     images that are gone or changed, MachineError when memory or disk runs out, and Stopped.
     """
     events.emit("phase", phase="cache")
-    plan, batches = encode_images(plan, caches.latents, events, control)
+    plan, batches = encode_images(plan, caches, events, control)
     for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
     measured = _measured_uses(plan, batches)
@@ -51,13 +50,16 @@ def fill_caches(
     return plan, batches
 
 
-def encode_images(plan: Plan, latents: Latents, events: Events, control: Control) -> tuple[Plan, BatchSampler]:
+def encode_images(plan: Plan, caches: Caches, events: Events, control: Control) -> tuple[Plan, BatchSampler]:
     """Encode the images of all uses. Images that cannot be decoded are named in notes, and left out of the plan."""
+    keep = caches.masks.boxes(plan.data.images)
     while True:
-        batches = BatchSampler(plan)
+        batches = BatchSampler(plan, keep)
         uses = _uses_to_encode(plan, batches)
         measured = _measured_uses(plan, batches)
-        unreadable = latents.prepare(((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control)
+        unreadable = caches.latents.prepare(
+            ((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control
+        )
         if not unreadable:
             return plan, batches
         say_left_out(plan, unreadable, events)
@@ -65,13 +67,13 @@ def encode_images(plan: Plan, latents: Latents, events: Events, control: Control
 
 
 def encode_share(
-    plan: Plan, latents: Latents, share: Callable[[list[Shown]], Sequence[Shown]], events: Events, *, control: Control
+    plan: Plan, caches: Caches, share: Callable[[list[Shown]], Sequence[Shown]], events: Events, *, control: Control
 ) -> None:
     """Encode this process's share of the images. What cannot be read is left to `encode_images`, which names it."""
-    batches = BatchSampler(plan)
+    batches = BatchSampler(plan, caches.masks.boxes(plan.data.images))
     uses = [*_uses_to_encode(plan, batches), *_measured_uses(plan, batches)]
     different = {(use.sample.id, view): (use.sample, view) for use in uses for view in [batches.view(use)]}
-    latents.prepare(share(list(different.values())), events, control)
+    caches.latents.prepare(share(list(different.values())), events, control)
 
 
 def _uses_to_encode(plan: Plan, batches: BatchSampler) -> list[ImageUse]:

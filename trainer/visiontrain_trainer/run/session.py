@@ -166,7 +166,7 @@ def _fill_caches_in_turn(
     studio = Studio(plan=plan, base=base, caches=caches, device=device, events=events, control=control)
     plan = processes.in_turn(lambda: with_generated(studio))
     if processes.count > 1:
-        encode_share(plan, caches.latents, processes.share, events, control=control)
+        encode_share(plan, caches, processes.share, events, control=control)
         processes.barrier()
     return processes.in_turn(lambda: fill_caches(plan, caches, device, events, control=control))
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
 import { typedPath } from '../../../base/typed-path.ts';
@@ -6,10 +7,10 @@ import { type Checked, checkImages } from '../../../engine/check/check.ts';
 import type { CheckImage } from '../../../engine/check/finding.ts';
 import { imagesOf, tokenizerFolder } from '../../../engine/check/images.ts';
 import { findingLines } from '../../../engine/check/report.ts';
-import { hashImages } from '../../../engine/dataset/hash.ts';
+import { type HashedScan, hashImages } from '../../../engine/dataset/hash.ts';
 import { datasetReport, reportLines } from '../../../engine/dataset/report.ts';
 import { type ScanOptions, scanDataset } from '../../../engine/dataset/scan.ts';
-import { maskFinders, masksDir } from '../../../engine/masks/made.ts';
+import { maskFinders, masksDir, runMasks } from '../../../engine/masks/made.ts';
 import { withAbsoluteSources } from '../../../engine/plan/sources.ts';
 import { type Arrangement, arrangementLines, arrangementOf } from '../../../engine/prepare/arrangement.ts';
 import { takeWritten } from '../../../engine/prepare/captions.ts';
@@ -18,6 +19,7 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { RunSpec } from '../../../spec/schema.ts';
 import { captionSources } from '../../../spec/sections/choices.ts';
 import { largestSide } from '../../../spec/sections/resolution.ts';
+import { masksSchema } from '../../../spec/training/subject-keys.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { namedFolder, withFolders } from '../shared/steps/brought.ts';
@@ -40,7 +42,8 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   if (html !== undefined) sheetFile(html, scan.root);
   // A run.yaml says itself how its folder is arranged.
   const arranged = options.from === undefined ? arrangementOf(scan.root, [context.places.home]) : undefined;
-  const images = imagesOf(scan, spec, validation).map((image) => ({
+  const masks = await masksOf(scan, maskSettings({ options, spec }, scan.root, arranged), { dir, context });
+  const images = imagesOf(scan, spec, { validation, masks }).map((image) => ({
     ...image,
     held: image.held === true || isHeld(image.path, arranged),
   }));
@@ -69,6 +72,32 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   }
   return EXIT.ok;
 };
+
+type MaskSettings = RunSpec['dataset']['masks'];
+
+/** The masks that `--find`, the settings or the folder itself are about; null where there are none. */
+function maskSettings(
+  { options, spec }: Pick<Settings, 'options' | 'spec'>,
+  root: string,
+  arranged: Arrangement | undefined,
+): MaskSettings {
+  const { masks } = spec.dataset;
+  if (options.find !== undefined) return masksSchema.parse({ ...masks, from: 'made', find: findsOf(options) });
+  if (masks !== null || arranged === undefined || arranged.masks === null) return masks;
+  return masksSchema.parse({ from: arranged.masks === 'auto' ? 'auto' : join(root, arranged.masks) });
+}
+
+/** Masks by the path of their image; undefined where there are none, which a run would say. */
+async function masksOf(scan: HashedScan, masks: MaskSettings, of: { readonly dir: string; readonly context: Context }) {
+  const { places } = of.context;
+  try {
+    const registry = loadRegistry({ configDir: places.config });
+    return (await runMasks(scan, masks, { registry, places, dir: of.dir }))?.masks;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
+  }
+}
 
 /** Folder of the masks that `--find` or the settings are about; undefined where they are about none. */
 function madeMasksDir(options: Options, { dataset: { masks } }: RunSpec, { places }: Context): string | undefined {
@@ -115,6 +144,7 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
     return await checkImages({
       ...{ root, images, places, env },
       trigger: spec.dataset.trigger,
+      focus: spec.dataset.masks?.focus === true,
       tokenizer: tokenizerFolder(spec.model.base, loadRegistry({ configDir: places.config }), places),
       threads: availableParallelism(),
       most: Number.POSITIVE_INFINITY,

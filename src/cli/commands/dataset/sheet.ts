@@ -31,6 +31,7 @@ export function writeSheet(to: string, { scan, images, checked, masks }: Sheet, 
     findings: checked.findings,
     leftOut: scan.leftOut,
     thumbnail: (sha256) => readThumbnail(dir, sha256),
+    crops: checked.crops,
     mask: masks === undefined ? undefined : (sha256) => readThumbnail(masks, sha256),
   });
   intoGivenPlace(file, '--html FILE', () => writeFileAtomic(file, [...pieces].join('')));
