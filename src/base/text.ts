@@ -17,6 +17,10 @@ export function neutralise(text: string): string {
   return text.replace(unsafe(), (c) => (c === '\t' || c === '\n' || c === '\r' ? ' ' : '\ufffd'));
 }
 
+/** The texts of a row, each as `neutralise` gives it. */
+export const neutraliseAll = (texts: readonly string[]): readonly string[] =>
+  PLAIN.test(texts.join('')) ? texts : texts.map(neutralise);
+
 /** JSON that is equal when parsed and shows a terminal nothing but visible signs. */
 export function harmlessJson(value: unknown, indent?: number): string {
   // JSON.stringify escapes C0 and lone surrogates. All other unsafe characters are inside of strings, where an escape

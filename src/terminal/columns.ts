@@ -3,7 +3,9 @@ import cells from 'fast-string-width';
 import { wrapWords } from '../base/wrap.ts';
 
 /** Width of a text in cells. ASCII takes one cell a character, which is counted without any table of Unicode. */
-export const width = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : cells(text));
+export const width = (text: string): number => (ASCII.test(text) ? text.length : cells(text));
+
+const ASCII = /^[ -~]*$/;
 
 export function padEnd(text: string, cells: number): string {
   return text + ' '.repeat(Math.max(0, cells - width(text)));
@@ -79,16 +81,22 @@ export function ends(left: string, right: string, cells: number): string {
  * columns.
  */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
-  const cells = rows.map((row) => row.map(width));
+  const cells = rows.map(widthsOf);
   const widths: number[] = [];
+  // Plain loops: a list of a thousand runs is laid out before the engine has made anything else fast.
   for (const row of cells)
-    if (row.length > 1) for (const [i, w] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, w);
-  const between = ' '.repeat(gap);
-  const padded = (cell: string, room: number) => (room > 0 ? cell + ' '.repeat(room) : cell);
-  return rows.map((row, r) =>
-    row
-      .map((cell, i) => padded(cell, (widths[i] ?? 0) - (cells[r]?.[i] ?? 0)))
-      .join(between)
-      .trimEnd(),
-  );
+    for (let i = 0; row.length > 1 && i < row.length; i += 1) widths[i] = Math.max(widths[i] ?? 0, row[i] ?? 0);
+  return rows.map((row, r) => {
+    let line = '';
+    for (let i = 0; i < row.length; i += 1) {
+      const cell = row[i] ?? '';
+      const room = (widths[i] ?? 0) + gap - (cells[r]?.[i] ?? 0);
+      line += i === row.length - 1 ? cell : cell.padEnd(cell.length + Math.max(0, room));
+    }
+    return line.trimEnd();
+  });
 }
+
+/** Widths of the cells of a row. One look tells of most rows that all their cells are ASCII. */
+const widthsOf = (row: readonly string[]): number[] =>
+  row.map(ASCII.test(row.join('')) ? (cell) => cell.length : width);

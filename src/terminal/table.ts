@@ -1,4 +1,4 @@
-import { neutralise } from '../base/text.ts';
+import { neutralise, neutraliseAll } from '../base/text.ts';
 import { columns, truncate, width } from './columns.ts';
 
 /**
@@ -26,7 +26,7 @@ export function table(
   rows: readonly (readonly string[])[],
   { width: room, expendable = [], ellipsis = '…' }: TableRoom = { width: undefined },
 ): string[] {
-  const all = [head, ...rows].map((row) => row.map(neutralise));
+  const all = [head, ...rows].map(neutraliseAll);
   if (room === undefined) return columns(all, WIDE_GAP);
   const widths = head.map((_, i) => Math.max(...all.map((row) => width(row[i] ?? ''))));
   const last = widths.at(-1) ?? 0;

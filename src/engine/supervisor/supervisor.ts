@@ -86,6 +86,7 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   const held = claim(join(dir, RUN_FILES.attempts));
   if ('holder' in held)
     throw new UsageError(`${basename(folder.path())} is already running.`, { id: 'run/already-running' });
+  // This comes first: a row that is kept of the run is believed as long as this file is there.
   rmSync(join(dir, RUN_FILES.exit), { force: true });
   dropAllRequests(dir);
   rotateLog(dir);
