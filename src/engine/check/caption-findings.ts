@@ -1,4 +1,4 @@
-/** What the captions of a data set say. Pure. */
+/** Findings about the captions of a data set. Pure. */
 import { plural } from '../../base/text.ts';
 import { estimateTokens, looksLikeTags, says } from '../plan/captions.ts';
 import { tagTable } from '../plan/tag-table.ts';
@@ -6,11 +6,11 @@ import type { CheckImage, DatasetFinding, FindingItem } from './finding.ts';
 
 export interface CaptionFacts {
   readonly trigger: string;
-  /** Tokens of captions by the tokenizer of the base model; undefined where none is on this machine. */
+  /** Tokens of captions by the tokenizer of the base model; undefined where no tokenizer is on this machine. */
   readonly tokens: ReadonlyMap<string, number> | undefined;
 }
 
-/** Tokens of a chunk of CLIP (77 with begin and end), and of the three that are read. */
+/** Tokens of a chunk of CLIP (77 with begin and end), and of the three chunks that are read. */
 const CHUNK = 75;
 const MOST_TOKENS = 225;
 
@@ -26,7 +26,7 @@ export function captionFindings(images: readonly CheckImage[], facts: CaptionFac
   ];
 }
 
-/** A finding over the images that `detailOf` has words for; none when there is no such image. */
+/** A finding about the images for which `detailOf` returns words; none when there is no such image. */
 function over(
   images: readonly CheckImage[],
   detailOf: (image: CheckImage) => string | undefined,
@@ -55,7 +55,7 @@ const bare = (images: readonly CheckImage[]) =>
     }),
   );
 
-/** Captions that several images share, unless there is one for all, which is a way to train. */
+/** Captions that several images share. One caption for all images is a way to train, and no finding. */
 function equal(images: readonly CheckImage[]): DatasetFinding[] {
   const groups = new Map<string, string[]>();
   for (const { own, path } of images) if (own !== null) groups.set(own, [...(groups.get(own) ?? []), path]);
@@ -80,7 +80,7 @@ function equal(images: readonly CheckImage[]): DatasetFinding[] {
   ];
 }
 
-/** UTF-8 that was once read as Windows-1252 and saved again, or the sign for what could not be read. */
+/** Matches UTF-8 that was once read as Windows-1252 and saved again, or the replacement character. */
 const GARBLED = /\u00c3[\u0080-\u00bf\u0192-\u2122]|\u00e2\u20ac|\ufffd/u;
 
 const garbled = (images: readonly CheckImage[]) =>
@@ -137,7 +137,7 @@ function long(images: readonly CheckImage[], { tokens }: CaptionFacts): DatasetF
 
 function misspelt(images: readonly CheckImage[]): DatasetFinding[] {
   const own = images.flatMap((image) => (image.own === null ? [] : [image.own]));
-  // The parts of sentences between commas are no tags.
+  // In sentences, the parts between commas are no tags.
   if (own.filter(looksLikeTags).length * 2 < own.length) return [];
   const { near } = tagTable(own);
   const [first] = near;
@@ -174,7 +174,7 @@ function trigger(images: readonly CheckImage[], { trigger: word, tokens }: Capti
     }),
   );
   const words = wanted.split(/[\s,]+/u).filter((part) => part !== '');
-  // A word of the vocabulary is one token, and stands there because it is frequent in the pairs that CLIP learned from.
+  // A word of CLIP's vocabulary is a single token. It is there because it was frequent in CLIP's training texts.
   const known = tokens !== undefined && words.every((part) => tokens.get(part) === 1);
   if (!known) return missing;
   return [

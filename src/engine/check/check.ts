@@ -1,6 +1,6 @@
 /**
- * Checks a data set: looks at images that nobody has looked at, where a Python is at hand for it, and finds what is odd.
- * Nothing is installed and nothing is written into the data set.
+ * Checks a data set: has new images examined, if a Python is ready for that, and finds what is unusual. Nothing is
+ * installed and nothing is written into the data set.
  */
 import type { Places } from '../../base/paths.ts';
 import { anyScores, captionsDir } from '../captions/store.ts';
@@ -24,11 +24,11 @@ export interface ImageCheckInput {
   readonly tokenizer: string | null;
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
-  /** Images that are decoded at once. */
+  /** Number of images that are decoded at the same time. */
   readonly threads: number;
-  /** Most images that are looked at now. What was seen before costs nothing. */
+  /** Most images that are examined now. Images that were examined before do not count. */
   readonly most: number;
-  /** Ends the look; what was seen until then counts. */
+  /** Ends the examination; results until then are used. */
   readonly signal: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -40,7 +40,7 @@ export interface Checked {
   readonly crops: Crops;
   /** Number of images whose pixels nobody has looked at. */
   readonly unseen: number;
-  /** Why the pixels of some were not looked at; undefined where all were. */
+  /** Why the pixels of some images were not examined; undefined when all were. */
   readonly reason: string | undefined;
 }
 
@@ -69,7 +69,7 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
   };
 }
 
-/** What the first tagger says that looked at an image, read once for each. */
+/** The results of the first tagger for an image, read once for each image. */
 function taggedIn(store: string): Tagged {
   const known = new Map<string, ReturnType<Tagged>>();
   return (sha256) => {
@@ -134,7 +134,7 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
   }
 }
 
-/** What is counted: each caption once, and each word of the trigger. */
+/** The captions to count tokens of: each caption once, and each word of the trigger. */
 const captionsOf = ({ images, trigger }: ImageCheckInput): readonly string[] => [
   ...new Set([...images.map(({ caption }) => caption), ...trigger.split(/[\s,]+/u).filter((part) => part !== '')]),
 ];

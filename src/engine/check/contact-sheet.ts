@@ -1,7 +1,7 @@
 /**
- * The contact sheet: one HTML file with thumbnails, crops, captions and findings that opens in any browser without a
- * network. Pure. All text from the data set is escaped, and the page's content policy lets nothing be loaded or run but
- * the one style and the one script below.
+ * Makes the contact sheet: one HTML file with thumbnails, crops, captions and findings that opens in any browser
+ * without a network. Pure. All text from the data set is escaped, and the page's content policy allows nothing to be
+ * loaded or run except its own style and script.
  */
 import { policyHash } from '../../base/files/hash.ts';
 import { plural } from '../../base/text.ts';
@@ -25,15 +25,18 @@ export interface SheetInput {
 }
 
 /**
- * Most images on a sheet: with thumbnails of some 12 kB, 2,000 make 30 MB, which browsers open within seconds. Images
- * with findings come first when there are more.
+ * Most images on a sheet: with thumbnails of about 12 kB, 2,000 make 30 MB, which browsers open within seconds. If
+ * there are more, images with findings come first.
  */
 const MOST_ON_SHEET = 2_000;
 
-/** Tells a sheet of ours from other files: such a one may be replaced by a newer one. */
+/** Marks a sheet of ours among other files: it may be replaced by a newer one. */
 export const SHEET_MARK = '<meta name="generator" content="visiontrain contact sheet">';
 
-/** Makes text harmless in HTML, in elements and in quoted attributes. Controls and turning signs are shown as U+FFFD. */
+/**
+ * Makes text harmless in HTML, in elements and in quoted attributes. Control and direction characters are shown as
+ * U+FFFD.
+ */
 const escapeHtml = (text: string): string =>
   text
     .replaceAll(/(?![\t\n\r\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}]/gu, '\ufffd')
@@ -43,7 +46,7 @@ const escapeHtml = (text: string): string =>
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#39;');
 
-/** The sheet in pieces, so that it need not lie in memory whole. */
+/** The sheet in pieces, so that it is never in memory as a whole. */
 export function* contactSheet(input: SheetInput): Generator<string> {
   const { name, images, findings, leftOut } = input;
   const details = detailsOf(findings);

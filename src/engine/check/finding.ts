@@ -1,4 +1,4 @@
-/** One kind of thing that is odd about a data set, with all images that have it. */
+/** A kind of finding about a data set. */
 
 import type { MaskFile } from '../dataset/masks.ts';
 
@@ -29,9 +29,9 @@ export const findingKinds = [
 export type FindingKind = (typeof findingKinds)[number];
 
 export interface FindingItem {
-  /** Path of the image as the scan has it; of a folder, with a slash at its end. */
+  /** Path of the image as in the scan; for a folder, with a slash at its end. */
   readonly path: string;
-  /** What is so about this one, in words that follow its name. */
+  /** The detail about this image or folder, in words that follow its name. */
   readonly detail: string;
 }
 
@@ -39,7 +39,7 @@ export interface DatasetFinding {
   readonly kind: FindingKind;
   /** `warn` most likely makes the LoRA worse; `info` may be meant. */
   readonly level: 'warn' | 'info';
-  /** What is odd, in one sentence with the number of images. */
+  /** The finding in one sentence, with the number of images. */
   readonly what: string;
   /** What a run does about it by itself. */
   readonly done: string;
@@ -61,7 +61,7 @@ export interface CheckImage {
   readonly caption: string;
   /** Uses in an epoch. */
   readonly uses: number;
-  /** Whether it is only measured on. */
+  /** Whether it is used for validation only. */
   readonly held?: boolean;
   /** The file that says which part of it is learned, where there is one. */
   readonly mask?: MaskFile | null;

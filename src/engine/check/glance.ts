@@ -1,4 +1,4 @@
-/** A short look at a data set while a person waits: what was seen before, and what can be seen within some seconds. */
+/** A quick check of a data set while a person waits: earlier results, and what can be examined within some seconds. */
 import { availableParallelism } from 'node:os';
 import type { Places } from '../../base/paths.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
@@ -21,13 +21,13 @@ export interface GlanceInput {
   readonly signal?: AbortSignal;
 }
 
-/** Most images that are looked at for the first time: some 20 a second and core. */
+/** Most images that are examined for the first time: about 20 a second and core. */
 const MOST = 300;
 const PATIENCE_MS = 8_000;
-/** What a plan tells in its own words. */
+/** Findings that the plan reports in its own words. */
 const TOLD: ReadonlySet<FindingKind> = new Set(['enlarged', 'cropped', 'long-caption', 'no-caption']);
 
-/** Sentences about what most likely makes the LoRA worse. It never fails and never waits long. */
+/** Sentences about findings that most likely make the LoRA worse. It never fails and never takes long. */
 export async function glance(input: GlanceInput): Promise<readonly string[]> {
   const { base, registry, places, signal } = input;
   const patience = AbortSignal.timeout(PATIENCE_MS);

@@ -25,10 +25,12 @@ export function imagesOf(scan: HashedScan, spec: RunSpec, { validation, masks }:
   return checkImagesOf(planSamples({ spec, scan, ...beside }), scan);
 }
 
-/** The images of a plan. Their own captions are those of the scan; an image that is not in it has the planned one. */
+/**
+ * The images of a plan. Their own captions come from the scan; an image that is not in the scan has the planned one.
+ */
 export function checkImagesOf(samples: readonly PlanImage[], scan: HashedScan): readonly CheckImage[] {
   const own = new Map(scan.images.map(({ path, caption }) => [path, caption]));
-  // With several resolutions an image stands there once for each, the first of which is the one of its plan.
+  // With several resolutions the plan has an image once for each; the first of them is the largest.
   const once = new Map(samples.toReversed().map((sample) => [sample.path, sample]));
   const each = samples.filter((sample) => once.get(sample.path) === sample);
   return each.map(({ path, sha256, size, bucket, caption, repeats, validation, mask }) => ({
@@ -39,9 +41,8 @@ export function checkImagesOf(samples: readonly PlanImage[], scan: HashedScan): 
 }
 
 /**
- * The folder of the tokenizer that the base model reads captions with; null when it is not on this machine. All models
- * of both families read them with the same vocabulary, so that of another one serves as well; the embedded model has one
- * of its own.
+ * Folder of the tokenizer for the base model's captions; null when none is on this machine. All models of both
+ * families use the same vocabulary, so another model's tokenizer serves as well; the embedded model has its own.
  */
 export function tokenizerFolder(base: string, registry: Registry, places: Places): string | null {
   const entry = findBase(registry, base);

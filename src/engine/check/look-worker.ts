@@ -1,4 +1,4 @@
-/** Has the images looked at that nobody has looked at yet, and the tokens of captions counted, by a Python program. */
+/** Runs a Python program that examines new images, and counts the tokens of captions. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,15 +12,15 @@ import { type Crop, type CropAsk, cropSchema } from './crops.ts';
 
 export interface LookInput {
   readonly python: string;
-  /** Folders with packages beside those of the Python. */
+  /** Folders with further packages. */
   readonly extras: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly threads: number;
   readonly root: string;
-  /** Folder that results are put into. */
+  /** Folder for the results. */
   readonly store: string;
   readonly images: readonly { readonly path: string; readonly sha256: string }[];
-  /** Images that a preview is made of, which a terminal can show. */
+  /** Images of which a preview is made that a terminal can show. */
   readonly previews?: readonly { readonly path: string; readonly sha256: string }[];
   /** Images whose crop is asked for. */
   readonly crops?: readonly CropAsk[];
@@ -53,7 +53,10 @@ const PROGRAM = {
   kept: 'What it has seen is kept: start it again.',
 } as const;
 
-/** @throws the program's own error, EnvironmentError when it dies, or the signal's reason; what it saw is kept */
+/**
+ * Runs the program.
+ * @throws the program's own error, EnvironmentError when it dies, or the signal's reason; results until then are kept
+ */
 export async function lookAtImages(input: LookInput): Promise<Looked> {
   const { store, root, threads, images, captions, tokenizer, extras, env } = input;
   makePrivateFolder(store);

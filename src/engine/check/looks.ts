@@ -1,6 +1,6 @@
 /**
- * What was seen of images, kept by content: a small file of numbers and a thumbnail for each. A data set that is moved
- * finds them again. For each folder all numbers stand in one file beside, so that a second look opens no other.
+ * Stores results about images by content: a small file of numbers and a thumbnail for each, so that a data set that is
+ * moved keeps them. In addition, all numbers of a folder are in one file, so that a second check opens only that.
  */
 
 import { readFileSync } from 'node:fs';
@@ -19,11 +19,11 @@ const lookSchema = z.object({
   version: z.literal(1),
   phash: z.string().regex(/^[0-9a-f]{16}$/),
   colours: z.string().regex(/^[0-9a-f]{96}$/),
-  /** 0 is sharp, 1 has no edge at all. */
+  /** From 0 for a sharp image to 1 for an image without edges. */
   blur: share,
-  /** Share of the pixels that have one colour. */
+  /** Share of the pixels that have the most frequent colour. */
   one_colour: share,
-  /** Shares of width or height that a frame takes: left, top, right, bottom. */
+  /** Shares of width or height that a uniform border takes: left, top, right, bottom. */
   borders: z.tuple([share, share, share, share]),
   /** Share of the height at the bottom that a decoder filled in. */
   grey_rest: share,
@@ -40,7 +40,10 @@ export const looksDir = ({ cache }: Pick<Places, 'cache'>): string => join(cache
 const MOST_BYTES = 1 << 16;
 const MOST_THUMBNAIL = 1 << 20;
 
-/** The known looks of these contents, by SHA-256. @param root folder whose file of all numbers is asked first */
+/**
+ * The stored results by SHA-256 of the images.
+ * @param root folder whose file of all numbers is read first
+ */
 export function readLooks(dir: string, root: string, hashes: readonly string[]): Looks {
   const together = readTogether(dir, root);
   const found = new Map<string, Look>();
@@ -51,7 +54,7 @@ export function readLooks(dir: string, root: string, hashes: readonly string[]):
   return found;
 }
 
-/** Writes the numbers of a folder's images in one file. If it cannot be written, only the next look takes longer. */
+/** Writes the numbers of a folder's images into one file. If that fails, only the next check takes longer. */
 export function keepTogether(dir: string, root: string, looks: Looks): void {
   if (looks.size === 0 || sameKeys(looks, readTogether(dir, root))) return;
   try {
@@ -66,7 +69,10 @@ const folderFile = (dir: string, root: string) => join(dir, 'folders', `${sha256
 
 const countsSchema = z.array(z.number().int().min(0));
 
-/** Tokens of these captions as they were counted before; undefined when they were not. @param tokenizer its folder */
+/**
+ * Stored numbers of tokens of these captions; undefined when there are none.
+ * @param tokenizer its folder
+ */
 export function readTokens(dir: string, tokenizer: string, captions: readonly string[]): readonly number[] | undefined {
   try {
     const counts = countsSchema.parse(JSON.parse(readFileSync(tokensFile(dir, tokenizer, captions), 'utf8')));
@@ -76,7 +82,7 @@ export function readTokens(dir: string, tokenizer: string, captions: readonly st
   }
 }
 
-/** Keeps the tokens of captions. If they cannot be kept, they are counted again the next time. */
+/** Stores the numbers of tokens. If that fails, they are counted again the next time. */
 export function keepTokens(
   dir: string,
   tokenizer: string,
@@ -89,7 +95,7 @@ export function keepTokens(
   } catch {}
 }
 
-/** The models that tokenizers come with are known by their place: their files are verified when they are fetched. */
+/** A tokenizer is identified by its path, since the files of a model are verified when they are fetched. */
 const tokensFile = (dir: string, tokenizer: string, captions: readonly string[]) =>
   join(dir, 'tokens', `${sha256OfText(JSON.stringify([tokenizer, captions])).slice(0, 32)}.json`);
 

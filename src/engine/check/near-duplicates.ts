@@ -1,35 +1,35 @@
 /** Groups images that are nearly the same: scaled, recompressed, slightly cropped or retouched copies. Pure. */
 
-/** What tells two images apart: both of fixed length in hex digits. */
+/** The features by which images are compared, both of fixed length in hex digits. */
 export interface Fingerprint {
   /** 64 bits of ImageHash's pHash. */
   readonly phash: string;
-  /** The image in 4×4 pixels of RGB. */
+  /** The image in 4×4 RGB pixels. */
   readonly colours: string;
 }
 
 export interface Near {
   /** Index of the first image of its group. */
   readonly first: number;
-  /** Bits of 64 in which the hashes differ. */
+  /** Number of differing bits of the 64. */
   readonly bits: number;
 }
 
 /**
- * Most differing bits of 64. 10 is the default of the library imagededup for the same hash. Measured here on 19 images:
- * JPEG of quality 40 and half the size change 0 to 4 bits, 2 % cropped off each side 2 to 12.
+ * Most differing bits of 64. 10 is the default of the library imagededup for the same hash. Measured here on 19
+ * images: JPEG of quality 40 and half the size change 0 to 4 bits, 2 % cropped off each side 2 to 12.
  */
 export const MOST_BITS = 10;
 /**
- * Most mean difference of the 4×4 colours in levels of 256. The hash is grey: without this a recoloured drawing would
- * count as a copy. Recompressing and scaling change less than 2 levels.
+ * Largest mean difference of the 4×4 colours in levels of 256. The hash ignores colour: without this limit a
+ * recoloured drawing would count as a copy. Recompressing and scaling change less than 2 levels.
  */
 export const MOST_COLOUR = 12;
 
 /**
- * For each image that is nearly the same as one before it, that one. A group gathers around its first image, so that a
- * chain of small changes does not make one group of all frames of a film.
- * @param prints one for each image; undefined for those that are not compared
+ * For each image that is nearly the same as an earlier one, that earlier one. A group consists of images near its
+ * first image, so that a chain of small changes does not put all frames of a film into one group.
+ * @param prints one for each image; undefined for images that are not compared
  */
 export function nearDuplicates(prints: readonly (Fingerprint | undefined)[]): ReadonlyMap<number, Near> {
   const index = new BandIndex();
@@ -50,7 +50,9 @@ interface Leader {
   readonly colours: Buffer;
 }
 
-/** Bits of a band. Two hashes with at most 10 differing bits of 64 have at most 2 in one of the four bands. */
+/**
+ * Number of bands of a hash. Two hashes with at most 10 differing bits of 64 have at most 2 in one of the four bands.
+ */
 const BANDS = 4;
 const BAND_BITS = 16;
 const BAND_MOST = Math.floor(MOST_BITS / BANDS);
@@ -59,7 +61,7 @@ const BAND_MOST = Math.floor(MOST_BITS / BANDS);
 const CHANGES: readonly number[] = Array.from({ length: 1 << BAND_BITS }, (_, i) => i).filter(
   (i) => ones(i) <= BAND_MOST,
 );
-/** Below so many leaders it is faster to compare with all. */
+/** With fewer leaders than this, comparing with all of them is faster. */
 const FEW = 2_000;
 
 class BandIndex {
@@ -76,7 +78,7 @@ class BandIndex {
     }
   }
 
-  /** The leader with the fewest differing bits; the first of several. */
+  /** The leader with the fewest differing bits; the first one of several. */
   nearest(print: Fingerprint): Near | undefined {
     const wanted = leaderOf(print, -1);
     let best: { leader: Leader; bits: number } | undefined;

@@ -1,17 +1,18 @@
-/** What the pixels of a data set say. Each bound has its source. Pure. */
+/** Findings about the pixels of a data set. Each limit has its source. Pure. */
 import { plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding, FindingItem, FindingKind } from './finding.ts';
 import type { Look, Looks } from './looks.ts';
 import { type Near, nearDuplicates } from './near-duplicates.ts';
 
 /**
- * From here on an image counts as blurred. On scikit-image's photographs and this program's own drawings, reduced to
- * 1024 pixels: sharp ones have 0.10 to 0.31, soft renderings 0.51, a Gaussian blur of 3 pixels makes 0.61 to 0.75.
+ * From this value on an image counts as blurred. On scikit-image's photographs and this program's own drawings,
+ * reduced to 1024 pixels, sharp ones have 0.10 to 0.31, soft renderings 0.51, and a Gaussian blur of 3 pixels gives
+ * 0.61 to 0.75.
  */
 const BLURRED = 0.6;
-/** Share of one colour from which on there is next to nothing to see. A small subject on white leaves some 0.85. */
+/** Share of one colour from which on an image counts as empty. A small subject on white leaves about 0.85. */
 const EMPTY = 0.98;
-/** Least share of a side that a border takes. Less is cut away by the crop to a bucket, or is a thin frame. */
+/** Least share of a side that a border takes. A thinner one is removed by the crop to a bucket, or is a thin frame. */
 const BORDER = 0.02;
 /**
  * Below this quality the 8×8 blocks of JPEG show. libjpeg's own documentation calls 50 to 95 the useful range
@@ -22,7 +23,7 @@ const COMPRESSED = 50;
 const FILLED = 0.015;
 
 export function pixelFindings(images: readonly CheckImage[], looks: Looks): readonly DatasetFinding[] {
-  // The first of a group is the one to keep: with a caption rather than without, large rather than small.
+  // The first one of a group is the one to keep: with a caption rather than without, large rather than small.
   const best = images.toSorted(
     (a, b) => Number(a.own === null) - Number(b.own === null) || b.size[0] * b.size[1] - a.size[0] * a.size[1],
   );
@@ -108,7 +109,7 @@ function each(
 }
 
 function copies(seen: readonly Seen[]): DatasetFinding[] {
-  // What shows next to nothing is like everything else of its kind.
+  // Images that are nearly empty look like all other empty ones, so they are not compared.
   const prints = seen.map(({ look }) => (look.one_colour >= EMPTY ? undefined : look));
   const near = nearDuplicates(prints);
   const isHeld = (at: number) => seen[at]?.image.held === true;
@@ -146,7 +147,9 @@ function repeated(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[
   ];
 }
 
-/** What is measured on and what is trained on, nearly the same: the loss on it falls whatever is learned of the rest. */
+/**
+ * Validation images that are nearly the same as a trained one: their loss falls even if nothing general is learned.
+ */
 function leaks(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[] {
   const items = near.map(([at, { first, bits }]): FindingItem => {
     const [one, other] = [seen[at]?.image, seen[first]?.image];

@@ -13,15 +13,18 @@ export interface PreviewInput {
   readonly env: NodeJS.ProcessEnv;
   readonly threads: number;
   readonly signal: AbortSignal;
-  /** Called when one more is there. */
+  /** Called when another preview is ready. */
   readonly onPreview: () => void;
 }
 
-/** Where the preview of an image lies, made or not. */
+/** Path of an image's preview, whether it exists or not. */
 export const previewPath = (places: Pick<Places, 'cache'>, sha256: string): string =>
   join(looksDir(places), sha256.slice(0, 2), `${sha256}.png`);
 
-/** Makes the previews that are missing. @returns why some cannot be made; undefined where all are there */
+/**
+ * Makes the previews that are missing.
+ * @returns why some cannot be made; undefined when all are there
+ */
 export async function makePreviews(input: PreviewInput): Promise<string | undefined> {
   const { images, places, env, signal, root, threads, onPreview } = input;
   const missing = images.filter(({ sha256 }) => statOf(previewPath(places, sha256)) === undefined);
@@ -36,7 +39,7 @@ export async function makePreviews(input: PreviewInput): Promise<string | undefi
     });
     return failed[0]?.reason;
   } catch (error) {
-    // An image beside its caption helps, and is never needed.
+    // A preview beside the caption helps, but is not required.
     return signal.aborted ? undefined : (error as Error).message;
   }
 }

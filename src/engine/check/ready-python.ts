@@ -1,4 +1,4 @@
-/** The Python that images are looked at with: whichever is ready, since nothing is installed for a look. */
+/** Finds a Python with which images can be examined: any one that is ready, since nothing is installed for a check. */
 import type { Places } from '../../base/paths.ts';
 import { BUILDS } from '../environment/builds.ts';
 import { checkEnvironment, type PythonEnvironment } from '../environment/check.ts';
@@ -12,7 +12,7 @@ interface Owner {
   readonly signal: AbortSignal;
 }
 
-/** That Python, and folders with packages beside its own; undefined where none is ready. */
+/** The Python, and folders with further packages; undefined when none is ready. */
 export async function readyPython(owner: Owner) {
   const environment = await readyEnvironment(owner);
   if (environment === undefined) return undefined;
@@ -20,7 +20,7 @@ export async function readyPython(owner: Owner) {
   return { python: environment.python, extras: typeof heif === 'string' ? [heif] : [] };
 }
 
-/** The one that VISIONTRAIN_PYTHON names, else any environment that is made. */
+/** The Python named by VISIONTRAIN_PYTHON, else any environment that exists. */
 async function readyEnvironment({ places, env, signal }: Owner): Promise<PythonEnvironment | undefined> {
   if (env.VISIONTRAIN_PYTHON) return givenEnvironment(env.VISIONTRAIN_PYTHON, env, signal);
   for (const { id } of BUILDS) {

@@ -23,7 +23,7 @@ function linesOf({ level, what, items, done, change }: DatasetFinding): readonly
   ];
 }
 
-/** A warning as one sentence, for where there is no room for more: a plan, the wizard. */
+/** Each warning as one sentence, for places with little room: a plan, the wizard. */
 export function warningsOf(findings: readonly DatasetFinding[]): readonly string[] {
   return findings
     .filter(({ level }) => level === 'warn')

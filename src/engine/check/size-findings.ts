@@ -1,16 +1,19 @@
-/** What the sizes of a data set's images mean for training, and how its folders are balanced. Pure. */
+/** Findings about the sizes of a data set's images, and the balance of its folders. Pure. */
 import { plural } from '../../base/text.ts';
 import type { Crop, Crops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 
-/** An image that is enlarged by more than this factor teaches blur. The plan warns from the same factor on. */
+/**
+ * Largest enlargement without a finding. An image that is enlarged more teaches blur. The plan warns from the same
+ * factor on.
+ */
 const MOST_ENLARGED = 1.5;
-/** Least share of an image that the crop may leave without a word about it. */
+/** Least share of an image that the crop may leave without a finding. */
 const LEAST_KEPT = 0.8;
-/** Folders whose uses in an epoch differ by more than this factor are not balanced. */
+/** If uses of folders in an epoch differ by more than this factor, the folders are not balanced. */
 const MOST_UNEVEN = 10;
 
-/** By how much an image is enlarged to cover its bucket; below 1 it is reduced. */
+/** Factor by which an image is enlarged to cover its bucket; below 1 it is reduced. */
 export const enlargement = ({ size, bucket }: Pick<CheckImage, 'size' | 'bucket'>): number =>
   Math.max(bucket[0] / size[0], bucket[1] / size[1]);
 

@@ -1,25 +1,25 @@
-/** What tags say of a data set, in its captions and by a tagger that looked at it: writing, characters, outfits. Pure. */
+/** Findings about tags, in captions and from a tagger: writing, characters, outfits. Pure. */
 import { plural } from '../../base/text.ts';
 import { cleanTag, type ScoredTag } from '../captions/compose.ts';
 import { tagKey } from '../plan/caption-rules.ts';
 import { looksLikeTags, tagsOf } from '../plan/captions.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 
-/** What a tagger says of an image by its SHA-256; none where none looked at it. */
+/** A tagger's results for an image by its SHA-256; empty when no tagger has examined it. */
 export type Tagged = (sha256: string) => readonly ScoredTag[];
 
-/** Tags of writing over an image, as Danbooru has them, and the words of sentences for it. */
+/** Tags for writing over an image, as on Danbooru, and words for it in sentences. */
 const WRITING =
   /^(?:watermark|sample watermark|signature|artist name|artist logo|logo|web address|[a-z]+ username|username|dated|copyright notice|stock photo|text|[a-z]+ text|subtitled|timestamp|speech bubble|sound effects)$/u;
 const WRITING_WORDS = /\b(?:watermark(?:s|ed)?|signature|web address|copyright notice|subtitles?)\b/iu;
-/** Probability from which on a tagger is believed of writing, and of a known character. */
+/** Probability from which on a tagger's result counts for writing, and (below) for a known character. */
 const LEAST_WRITING = 0.5;
 const LEAST_CHARACTER = 0.85;
 const CLOTHES =
   /\b(?:dress|shirt|skirt|pants|shorts|jacket|coat|uniform|swimsuit|bikini|armor|kimono|sweater|hoodie|suit|cape|hat|apron)\b/u;
-/** Names that differ by more than this factor in how many images have them are not balanced. */
+/** Names whose numbers of images differ by more than this factor are not balanced. */
 const MOST_UNEVEN = 10;
-/** Most names that are told in a sentence. */
+/** Most names in a sentence. */
 const MOST_LISTED = 6;
 
 export function tagFindings(images: readonly CheckImage[], tagged: Tagged): readonly DatasetFinding[] {
@@ -72,7 +72,7 @@ const listed = (counts: readonly (readonly [string, number])[]): string =>
     .map(([name, count]) => `${name} (${count})`)
     .join(', ')}${counts.length > MOST_LISTED ? ` and ${counts.length - MOST_LISTED} more` : ''}`;
 
-/** Images whose names are all rare beside the most frequent one. */
+/** Images whose names are all rare compared with the most frequent one. */
 function rareOf(
   images: readonly CheckImage[],
   names: readonly (readonly string[])[],

@@ -1,12 +1,15 @@
-/** One sentence of advice from the table of a judgement, and why it may be wrong. Pure. */
+/** Advises one row of a judgement in a sentence, and says why the advice may be wrong. Pure. */
 import { basename } from 'node:path';
 import { plural } from '../../base/text.ts';
 import type { Advice, JudgeRequest, JudgeRow } from './schema.ts';
 
-/** A validation loss that is higher by more of its errors than this is worse, whatever the samples look like. */
+/** Standard errors by which a validation loss must be higher to count as worse, whatever the samples look like. */
 const CERTAIN = 2;
 
-/** @param rows of the whole table, the base model first */
+/**
+ * The advice.
+ * @param rows of the whole table, the base model first
+ */
 export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice {
   const [base, ...judged] = rows;
   const doubt = doubtOf(base, request);
@@ -17,7 +20,7 @@ export function advise(rows: readonly JudgeRow[], request: JudgeRequest): Advice
   return { ...among(base, judged, copying), ...alarm };
 }
 
-/** The choice among rows, of which some copy. */
+/** The choice among rows of which some copy training images. */
 function among(
   base: JudgeRow,
   judged: readonly JudgeRow[],
@@ -50,18 +53,18 @@ function among(
   };
 }
 
-/** Whether nothing was measured of a row that could set it before others. */
+/** Whether nothing was measured for a row that could distinguish it from others. */
 const tellsNothing = ({ likeness, change, bleeding }: JudgeRow) =>
   likeness === null && change === null && bleeding === null;
 
 const copies = ({ copies: found }: JudgeRow) => found?.prompts_copied ?? 0;
 
-/** Share of the judgements without any copy that may raise an alarm all the same. */
+/** Share of judgements without any copy that may raise an alarm nevertheless. */
 const FALSE_ALARMS = 0.05;
 
 /**
- * Whether as many prompts are copied by chance, in too many of the rows that copy nothing. Each row of a judgement may
- * raise the alarm, so each has its part of what is allowed (Bonferroni).
+ * Whether as many copied prompts are expected by chance, in too many of the rows that copy nothing. Each row of a
+ * judgement may raise the alarm, so each gets its share of the allowed rate (Bonferroni).
  */
 function isByChance({ copies: found }: JudgeRow, rows: number): boolean {
   if (found === null) return false;
@@ -74,7 +77,7 @@ function isByChance({ copies: found }: JudgeRow, rows: number): boolean {
   return 1 - below > FALSE_ALARMS / rows;
 }
 
-/** The image that most of the rows are nearest to. */
+/** The training image that is nearest to most of the rows' samples. */
 const copied = (rows: readonly JudgeRow[]) => {
   const [nearest] = rows
     .flatMap(({ copies: found }) => (found === null ? [] : [found.nearest]))
@@ -88,9 +91,10 @@ const stepsOf = (rows: readonly JudgeRow[]) => {
 };
 
 /**
- * Chooses among the rows whose likeness is not surely below the best one. Of these it leaves out those whose loss is
- * surely above the lowest, then those that surely fit their prompts worse, and takes the row that bleeds least, then the
- * earliest, then the weakest. Where likeness was not measured, the lowest loss takes its place.
+ * Chooses among the rows whose likeness is not significantly below the best one. Rows whose loss is significantly
+ * above the lowest are left out, then rows that fit their prompts significantly worse. Of the rest it takes the row
+ * that bleeds least, then the earliest, then the weakest. Where likeness was not measured, the lowest loss takes its
+ * place.
  */
 function choose(rows: readonly JudgeRow[]): JudgeRow {
   const best = leastBy(rows, (row) => -worth(row));
@@ -103,13 +107,15 @@ function choose(rows: readonly JudgeRow[]): JudgeRow {
 
 const worth = ({ likeness, change }: JudgeRow) => likeness?.value ?? -(change?.value ?? 0);
 
-/** Whether a row is surely more alike than another; by loss where likeness was not measured. */
+/** Whether a row has a significantly higher likeness than another, or a lower loss where likeness was not measured. */
 function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
   if (more.likeness === null || less.likeness === null) return worth(more) - worth(less) > (more.change?.stderr ?? 0);
   return surelyAbove(more.likeness, less.likeness);
 }
 
-/** Whether scores of the same samples are higher by more than one error of the differences, sample by sample. */
+/**
+ * Whether scores of the same samples are higher by more than one standard error of the differences, sample by sample.
+ */
 function surelyAbove(more: JudgeRow['fit'], less: JudgeRow['fit']): boolean {
   if (more === null || less === null) return false;
   const apart = more.each.map((value, i) => value - (less.each[i] ?? 0));
@@ -119,7 +125,10 @@ function surelyAbove(more: JudgeRow['fit'], less: JudgeRow['fit']): boolean {
   return mean > error;
 }
 
-/** Whether the loss of a row on pictures kept out is surely lower than that of another, by the errors of both. */
+/**
+ * Whether the loss of a row on images kept out of training is significantly lower than that of another, by the errors
+ * of both.
+ */
 function surelyLower({ change: less }: JudgeRow, { change: more }: JudgeRow): boolean {
   if (less === null || more === null) return false;
   return more.value - less.value > CERTAIN * Math.max(less.stderr, more.stderr);

@@ -1,4 +1,7 @@
-/** The judgement of a run as a file: read, written as its table grows, started apart, stopped. */
+/**
+ * The judgement of a run as a file: it is read, written as its table grows, started in a process of its own, and
+ * stopped.
+ */
 import { spawn } from 'node:child_process';
 import { closeSync, constants, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -38,9 +41,9 @@ export interface JudgeInput extends Omit<JudgeWork, 'onRow'> {
 }
 
 /**
- * Judges what is asked for, and returns the whole judgement. One that is done already for the same request is returned
- * at once; of one that was stopped the samples are taken over.
- * @throws UsageError while another process judges the run, and what `runJudge` throws
+ * Judges what is requested, and returns the whole judgement. A complete one for the same request is returned at once;
+ * of one that was stopped, the samples are used again.
+ * @throws UsageError while another process judges the run, and the errors of `runJudge`
  */
 export async function judgeRun(input: JudgeInput): Promise<Judgement> {
   const { dir, request, plan } = input;
@@ -83,14 +86,14 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
 const sameWork = (before: Judgement, request: JudgeRequest, plan: Plan) =>
   before.spec_sha256 === plan.spec_sha256 && isDeepStrictEqual(before.request, request);
 
-/** The error where somebody judges the run, or waits to. */
+/** The error when another process judges the run, or waits to. */
 export const beingJudged = () =>
   new UsageError('This run is being judged already.', {
     id: 'judge/busy',
     nextSteps: ['See how far it is: add --show', 'End it: add --stop'],
   });
 
-/** Starts the same command apart from this terminal; what it prints goes to judge.log. */
+/** Starts the same command in a process without this terminal; its output goes to judge.log. */
 export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.ProcessEnv): void {
   if (isJudging(dir, readJudgement(dir))) throw beingJudged();
   const out = openOurs(join(dir, RUN_FILES.judgeLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
@@ -100,7 +103,7 @@ export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.Pro
   closeSync(out);
 }
 
-/** Ends the process that judges the run, and returns whether there was one. What it had drawn is kept. */
+/** Ends the process that judges the run, and returns whether there was one. Samples that it had drawn are kept. */
 export function stopJudging(dir: string): boolean {
   return endHolder(dir, readJudgement(dir)?.process);
 }

@@ -1,4 +1,7 @@
-/** Which models judge: those that were asked for, else those that are on this disk already and fit the base model. */
+/**
+ * Chooses the models that judge: those that were requested, else those that are already on this disk and suit the base
+ * model.
+ */
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { statOf } from '../../base/files/stat.ts';
@@ -16,9 +19,9 @@ export interface JudgeModel {
 }
 
 export interface JudgeModels {
-  /** Compares pictures; null for the built-in measure. */
+  /** The model that compares images; null for the built-in measure. */
   readonly likeness: JudgeModel | null;
-  /** Tells how well prompts are met; null where nothing does. */
+  /** The model that measures how well samples fit their prompts; null for none. */
   readonly fit: JudgeModel | null;
 }
 
@@ -27,11 +30,11 @@ export interface ModelsAsked {
   readonly fit?: string | undefined;
 }
 
-/** What is given in place of a model where none is to judge. */
+/** The words that stand for no model. */
 const NO_MODEL = { likeness: 'pixels', fit: 'none' } as const;
 type Task = keyof typeof NO_MODEL;
 
-/** The registry's models by task, the best first. Pictures are compared by what shows copies as well. */
+/** The registry's models by task, the best first. The model that compares images must also recognise copies. */
 const CANDIDATES = { likeness: ['dinov2-small'], fit: ['clip-vit-large-patch14'] } as const;
 
 const FILES = {
@@ -47,7 +50,10 @@ interface Input {
   readonly places: Places;
 }
 
-/** @throws UsageError for a name or folder that is no model that judges */
+/**
+ * Chooses the models.
+ * @throws UsageError for a name or folder of no suitable model
+ */
 export function judgeModels(input: Input): JudgeModels {
   return { likeness: modelFor('likeness', input), fit: modelFor('fit', input) };
 }
@@ -58,10 +64,10 @@ function modelFor(task: Task, input: Input): JudgeModel | null {
   return asked === undefined ? modelHere(task, input) : namedModel(task, asked, input);
 }
 
-/** A model of the registry that is complete on this disk: nothing is fetched that nobody asked for. */
+/** A model of the registry that is complete on this disk: nothing is fetched that nobody requested. */
 function modelHere(task: Task, { base, registry, places }: Input): JudgeModel | null {
   const entry = findBase(registry, base);
-  // Models of photographs and drawings know nothing of the embedded model's tiny pictures.
+  // Models of photographs and drawings cannot judge the embedded model's tiny images.
   if (entry?.embedded !== undefined) return null;
   const taggers = task === 'fit' && entry?.caption_style === 'tags' ? registry.assets.filter(isTagger) : [];
   const others = CANDIDATES[task].flatMap((id) => findAsset(registry, id) ?? []);
@@ -101,7 +107,7 @@ const inRegistry = (entry: AssetEntry, places: Places): JudgeModel => ({
   entry,
 });
 
-/** `dinov2-small (licence: Apache-2.0)`: what judges, with the licence of what comes from the registry. */
+/** Name of a judging model, with the licence when it comes from the registry: `dinov2-small (licence: Apache-2.0)`. */
 export function modelWords({ folder, entry }: JudgeModel): string {
   return entry === undefined ? basename(folder) : `${entry.id} (licence: ${entry.license.name})`;
 }

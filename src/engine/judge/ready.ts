@@ -1,4 +1,4 @@
-/** Models that judge are fetched where they are missing, and what runs taggers is installed. */
+/** Fetches the models that judge where they are missing, and installs the packages to run them. */
 import type { Places } from '../../base/paths.ts';
 import { locateModel } from '../../registry/catalogue/locate.ts';
 import { readyAsset } from '../../registry/fetch/ready-asset.ts';
@@ -14,7 +14,8 @@ interface Where {
 }
 
 /**
- * Everything that the models need, with the licence of each that is fetched. Returns folders with packages.
+ * Makes everything ready that the models need, and names the licence of each that is fetched. Returns folders with
+ * packages.
  * @throws DownloadError, EnvironmentError, or the signal's reason
  */
 export async function readyJudges(models: JudgeModels, where: Where, tools: StepTools): Promise<readonly string[]> {

@@ -1,21 +1,21 @@
-/** What is judged of a run where nothing else is asked for: every checkpoint, with the prompts of its samples. Pure. */
+/** The default request for judging a run: every checkpoint, with the prompts of its samples. Pure. */
 import { UsageError } from '../../base/errors.ts';
 import { says } from '../plan/captions.ts';
 import type { Plan } from '../plan/schema.ts';
 import type { JudgeRequest } from './schema.ts';
 
-/** Samples of each prompt: the least that tells how far they lie apart. */
+/** Samples of each prompt: the smallest number from which a standard error can be computed. */
 const SEEDS = 2;
-/** Prompts where the run has none of its own. */
+/** Captions that serve as prompts when the run has no prompts of its own. */
 const MOST_CAPTIONS = 3;
 /**
- * Captions of pictures kept out of training that are drawn, each to be compared with its picture. With fewer prompts, too
- * many of them would have to be copied before that is no chance.
+ * Captions of images kept out of training that are drawn, each to be compared with its image. With fewer prompts, too
+ * many of them would have to be copied before that is more than chance.
  */
 const MOST_HELD_OUT = 6;
 
 export interface Asked {
-  /** Steps of the checkpoints that there are. */
+  /** Steps of the existing checkpoints. */
   readonly checkpoints: readonly number[];
   readonly steps?: readonly number[] | undefined;
   readonly strengths?: readonly number[] | undefined;
@@ -26,7 +26,10 @@ export interface Asked {
   readonly fit?: string | undefined;
 }
 
-/** @throws UsageError where there is nothing to judge, or a step that was named has no checkpoint */
+/**
+ * Completes a request.
+ * @throws UsageError when there is nothing to judge, or a named step has no checkpoint
+ */
 export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   const { checkpoints, trigger } = asked;
   const steps = asked.steps ?? checkpoints;
@@ -53,7 +56,10 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   };
 }
 
-/** The prompts of the samples, else captions of the data set; and one of these without the trigger, to see bleeding. */
+/**
+ * The prompts of the samples, else captions of the data set; and one of these without the trigger, to measure
+ * bleeding.
+ */
 function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
   const known = samples.shots?.map(({ prompt, negative }) => ({ text: prompt, negative })) ?? [];
   const plain = samples.prompts.map((text) => ({ text, negative: samples.negative }));
@@ -70,8 +76,8 @@ function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prom
 const calls = (text: string, trigger: string) => (trigger === '' ? null : says(text, trigger));
 
 /**
- * Captions of pictures that were kept out of training, spread over all of them. What is drawn from such a caption can be
- * compared with the very picture that it describes.
+ * Captions of images that were kept out of training, spread over all of them. A sample of such a caption can be
+ * compared with the very image that it describes.
  */
 function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
   const kept = data.images.filter(({ validation, regularisation }) => validation && !regularisation);
@@ -86,7 +92,7 @@ function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompt
   }));
 }
 
-/** The prompt without the word that calls the LoRA, and without the comma that stood behind it. */
+/** The prompt without the trigger, and without the comma after it. */
 const withoutTrigger = (text: string, trigger: string) =>
   text
     .split(trigger)

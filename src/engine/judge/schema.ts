@@ -1,4 +1,4 @@
-/** judge.json of a run folder, version 1: what judging measured of the base model and of each checkpoint. */
+/** judge.json of a run folder, version 1: the measurements for the base model and each checkpoint. */
 import { z } from 'zod';
 import { leadsDown } from '../run-folder/inside.ts';
 

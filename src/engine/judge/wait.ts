@@ -1,4 +1,7 @@
-/** Judging waits until its card is free: behind the run itself, other runs there, and who judges or waits before it. */
+/**
+ * Makes judging wait until its card is free: after the run itself, other runs on the card, and earlier processes that
+ * judge or wait.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -26,7 +29,7 @@ export type Waiting = z.infer<typeof waitingSchema>;
 const MOST_BYTES = 1 << 16;
 const LOOK_MS = 3000;
 
-/** Who waits to judge the run, in a process that lives; undefined when nobody does. */
+/** The live process that waits to judge the run; undefined when there is none. */
 export function readWaiting(dir: string): Waiting | undefined {
   const bytes = readOurs(join(dir, RUN_FILES.judgeWaiting), MOST_BYTES);
   if (bytes === undefined) return undefined;
@@ -44,8 +47,8 @@ export function stopWaiting(dir: string): boolean {
 }
 
 /**
- * Names of the runs that have the card of a run: those that train there, are judged there, or wait to be judged since
- * before `since`. The first to wait is the first to judge, so that two never start at once.
+ * Names of the runs that use the card of a run: those that train on it, are judged on it, or have waited to be judged
+ * since before `since`. The first to wait is the first to judge, so that two never start at the same time.
  */
 export async function cardHolders(dir: string, runs: string, since: number): Promise<readonly string[]> {
   const card = plannedCard(dir);
@@ -75,13 +78,16 @@ export interface WaitInput {
   /** Folder of all runs. */
   readonly runs: string;
   readonly signal: AbortSignal;
-  /** Milliseconds between two looks at who has the card. */
+  /** Milliseconds between two checks of who uses the card. */
   readonly every?: number;
-  /** Called when it begins to wait, and when others have the card than before. */
+  /** Called when the waiting begins, and when other runs use the card than before. */
   readonly onWait: (behind: readonly string[]) => void;
 }
 
-/** Returns once the card is free. @throws the signal's reason */
+/**
+ * Resolves when the card is free.
+ * @throws the signal's reason
+ */
 export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }: WaitInput): Promise<void> {
   const path = join(dir, RUN_FILES.judgeWaiting);
   const since = Date.now() / 1000;

@@ -1,4 +1,4 @@
-/** Runs the Python program that judges, and reads what it tells: one JSON object a line. */
+/** Runs the Python program that judges, and reads its reports: one JSON object a line. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { packageRoot } from '../../base/package-root.ts';
@@ -13,7 +13,7 @@ export interface JudgeWork {
   readonly request: JudgeRequest;
   readonly python: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Folders with packages beside the environment. */
+  /** Folders with further packages. */
   readonly extras: readonly string[];
   readonly resources: Plan['resources'];
   readonly cacheDir: string;
@@ -35,7 +35,7 @@ const PROGRAM = {
 } as const;
 
 /**
- * Tells each row as it is done. Samples that were drawn before the end are kept.
+ * Judges, and reports each row when it is finished. Samples that were drawn before an interruption are kept.
  * @throws the program's own error, EnvironmentError when it dies, or the signal's reason
  */
 export async function runJudge(work: JudgeWork): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Masks that models made. They lie in our own folder, named by the content of their image and by what was found with
- * which model: a data set that moves finds them again, and nothing is ever put into it.
+ * Stores masks that models made, in our own folder, named by the content of their image and by what was looked for
+ * with which model. So a data set that is moved keeps its masks, and nothing is ever written into it.
  */
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
@@ -19,16 +19,16 @@ import { type FoundMasks, findMasks, type MaskFile } from '../dataset/masks.ts';
 
 export interface Finder {
   readonly find: MaskFind;
-  /** What the Python program does for it. */
+  /** What the Python program looks for with this model. */
   readonly kind: 'subject' | 'face' | 'text';
   readonly entry: AssetEntry;
   readonly model: string;
   readonly sha256: string;
-  /** Values of black and white, as the model takes them. */
+  /** Values of black and white in the model's input. */
   readonly range: readonly [number, number];
 }
 
-/** What finds what: the program's kind, and the entry of the registry. */
+/** For each thing to find, the kind in the program, and the registry id of the model. */
 const FINDERS: Readonly<Record<MaskFind, { readonly kind: Finder['kind']; readonly id: string }>> = {
   background: { kind: 'subject', id: 'isnet-general' },
   character: { kind: 'subject', id: 'isnet-anime' },
@@ -36,7 +36,7 @@ const FINDERS: Readonly<Record<MaskFind, { readonly kind: Finder['kind']; readon
   text: { kind: 'text', id: 'comic-text-detector' },
 };
 
-/** Counts up when the program makes other masks of the same numbers. */
+/** Must be raised when the program makes other masks from the same output of the model. */
 const WORKER = 1;
 
 interface Where {
@@ -44,7 +44,7 @@ interface Where {
   readonly places: Places;
 }
 
-/** The models that find these, in the order of the words, whatever the order they were given in. */
+/** The models that find these things, in a fixed order, whatever the order of `finds`. */
 export function maskFinders(finds: readonly MaskFind[], { registry, places }: Where): readonly Finder[] {
   return (Object.keys(FINDERS) as MaskFind[])
     .filter((find) => finds.includes(find))
@@ -63,13 +63,13 @@ export function maskFinders(finds: readonly MaskFind[], { registry, places }: Wh
     });
 }
 
-/** Folder of the masks of exactly these finders. */
+/** Folder of the masks that exactly these finders make. */
 export function masksDir({ home }: Pick<Places, 'home'>, finders: readonly Finder[]): string {
   const of = finders.map(({ kind, sha256, range }) => [kind, sha256, ...range]);
   return join(home, 'masks', sha256OfText(JSON.stringify([WORKER, of])).slice(0, 24));
 }
 
-/** Where the mask of an image lies, made or not. */
+/** Path of an image's mask, whether it exists or not. */
 export const maskPlace = (dir: string, sha256: string): string => join(dir, sha256.slice(0, 2), `${sha256}.png`);
 
 /**
@@ -96,8 +96,8 @@ async function madeMasks(scan: HashedScan, finds: readonly MaskFind[], where: Wh
 }
 
 /**
- * Masks as `dataset.masks` has them; undefined where it is off.
- * @throws UsageError where no image has one
+ * The masks that `dataset.masks` asks for; undefined when it is off.
+ * @throws UsageError when no image has one
  */
 export async function runMasks(
   scan: HashedScan,

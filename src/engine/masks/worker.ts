@@ -1,4 +1,4 @@
-/** Runs the Python program that makes masks, with everything that it needs: packages, models. */
+/** Runs the Python program that makes masks, with everything it needs: packages and models. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface MaskingInput {
 export interface Masked {
   /** Images without a mask, each with the reason. */
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
-  /** Images in which something was not found. What nothing is found in is learned whole. */
+  /** Images in which something was not found. An image in which nothing was found is learned whole. */
   readonly nothing: readonly { readonly path: string; readonly kinds: readonly string[] }[];
 }
 
@@ -51,7 +51,7 @@ const PROGRAM = {
 
 /**
  * Makes the masks that are missing.
- * @throws DownloadError, EnvironmentError or TrainingError; what was made before is kept
+ * @throws DownloadError, EnvironmentError or TrainingError; masks that were made before are kept
  */
 export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<Masked> {
   const { places, env, finders, images, root, device, threads, environment } = input;

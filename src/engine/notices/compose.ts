@@ -1,4 +1,4 @@
-/** Which events of a run a person may be told of, and in which words. Pure. */
+/** Decides which events of a run become notices, and words them. Pure. */
 import { formatDuration, neutralise } from '../../base/text.ts';
 import { reduce } from '../events/reducer.ts';
 import { initialState, type RunState, workedSeconds } from '../events/run-state.ts';
@@ -7,8 +7,8 @@ import { verdictWords } from '../events/words.ts';
 import type { NoticeKind } from '../settings/notify-defaults.ts';
 
 /**
- * What a person is told. It holds the run's name, steps and losses; names of images, prompts and paths may be private,
- * and a notice may pass through servers of others.
+ * A notice for a person. It holds the run's name, steps and losses. Names of images, prompts and paths may be private
+ * and are left out, because a notice may pass through servers of others.
  */
 export interface Notice {
   readonly kind: NoticeKind;
@@ -20,17 +20,17 @@ export interface Notice {
   readonly loss: number | null;
   /** Seconds since 1970. */
   readonly t: number;
-  /** A sample relative to the run folder, for those who asked for pictures. */
+  /** A sample, relative to the run folder, for people who want images. */
   readonly image?: string;
 }
 
-/** Seconds that a download takes at least to be worth a notice. */
+/** A download is worth a notice if it takes at least this many seconds. */
 const LONG_DOWNLOAD = 30;
-/** Least seconds between two notices of checkpoints, and of samples. */
+/** Least seconds between two notices about checkpoints, and between two about samples. */
 const APART = 60;
 
 export interface NoticeSource {
-  /** The notices that these events bring about. Events must come in order and none twice. */
+  /** The notices for these events. Events must come in order, and each only once. */
   take(events: readonly RunEvent[]): Notice[];
 }
 

@@ -1,4 +1,4 @@
-/** Notices on the desktop of this machine, by the program that the desktop has for it. */
+/** Shows notices on the desktop of this machine, by the program that the desktop has for it. */
 import { spawn } from 'node:child_process';
 import type { Notice } from './compose.ts';
 import { noticeTitle } from './formats.ts';
@@ -6,7 +6,9 @@ import type { Undelivered } from './post.ts';
 
 const LIMIT_MS = 5_000;
 
-/** The program and its arguments. No shell reads them, and the text stands behind `--` or is an argument of a script. Pure. */
+/**
+ * The program and its arguments. No shell reads them; the text is put after `--`, or is an argument of a script. Pure.
+ */
 export function desktopCommand(platform: NodeJS.Platform, notice: Notice): readonly [string, ...string[]] {
   const title = noticeTitle(notice);
   if (platform === 'darwin') {
@@ -17,7 +19,7 @@ export function desktopCommand(platform: NodeJS.Platform, notice: Notice): reado
   return ['notify-send', `--urgency=${urgency}`, '--app-name=visiontrain', '--', title, notice.text];
 }
 
-/** Shows a notice. It waits five seconds at most and resolves to the reason when it could not. */
+/** Shows a notice. It waits at most five seconds and resolves to the reason when that failed. */
 export function showOnDesktop(notice: Notice, env: NodeJS.ProcessEnv): Promise<Undelivered> {
   const [program, ...args] = desktopCommand(process.platform, notice);
   return new Promise((resolve) => {

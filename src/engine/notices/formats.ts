@@ -1,4 +1,4 @@
-/** A notice as the services take it. Pure. */
+/** Formats a notice for the web services. Pure. */
 import { hostname } from 'node:os';
 import { shorten } from '../../base/text.ts';
 import type { WebHook } from '../settings/notify.ts';
@@ -14,13 +14,13 @@ export interface Attached {
   readonly bytes: Uint8Array;
 }
 
-/** Most characters that Discord takes in a message; Slack and ntfy take more. */
+/** Most characters that Discord accepts in a message; Slack and ntfy accept more. */
 const LONGEST = 2000;
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 export const noticeTitle = ({ run }: Pick<Notice, 'run'>): string => `visiontrain: ${run}`;
 
-/** What is sent to a web hook. `token` goes into the header that the service reads. */
+/** The request for a web hook. `token` goes into the header that the service reads. */
 export function webMessage(
   notice: Notice,
   hook: Pick<WebHook, 'format'>,
@@ -30,7 +30,7 @@ export function webMessage(
   const line = shorten(`${notice.run} ${notice.text}`, LONGEST);
   switch (hook.format) {
     case 'discord': {
-      // Without `allowed_mentions` a run named @everyone would call everybody of the channel.
+      // Without `allowed_mentions`, a run named @everyone would notify everybody in the channel.
       const json = JSON.stringify({ content: line, allowed_mentions: { parse: [] } });
       return image === undefined ? { headers: { ...JSON_TYPE, ...bearer }, body: json } : multipart(json, image);
     }
@@ -59,7 +59,7 @@ const TAGS: Partial<Record<Notice['kind'], string>> = {
   sample: 'framed_picture',
 };
 
-/** Slack reads these three signs as markup, and `<!channel>` as a call to everybody. */
+/** Slack reads these three signs as markup, and `<!channel>` as a notification of everybody. */
 const slackText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 function multipart(json: string, { name, bytes }: Attached): WebMessage {

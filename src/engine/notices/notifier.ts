@@ -1,24 +1,24 @@
 /**
- * Tells a person what happens in a run, beside the run: each target has a queue of its own, so that a server that hangs
- * holds up neither the run nor another target.
+ * Sends notices about a run, beside the run: each target has a queue of its own, so that a hanging server holds up
+ * neither the run nor another target.
  */
 import type { RunEvent } from '../events/schema.ts';
 import { type Notice, noticeSource } from './compose.ts';
 import type { NoticeTarget } from './targets.ts';
 
-/** Most notices that wait for one target; one of a kind that waits is replaced by a newer one. */
+/** Most notices that wait for one target; a waiting notice of the same kind is replaced by a newer one. */
 const MOST_WAITING = 50;
 
 export interface Notifier {
-  /** Takes events of the run from its beginning. Those of earlier attempts (`isNew` is false) are not told of. */
+  /** Takes events of the run from its beginning. Events of earlier attempts (`isNew` is false) cause no notices. */
   take(events: readonly RunEvent[], isNew: boolean): void;
-  /** Resolves when everything is delivered or given up, after `limitMs` at the latest. */
+  /** Resolves when everything is delivered or given up, after `limitMs` milliseconds at the latest. */
   close(limitMs: number): Promise<void>;
 }
 
 export interface NotifierOptions {
   readonly targets: readonly NoticeTarget[];
-  /** Called once for each target that could not be told, with a sentence. */
+  /** Called once for each target that could not be reached, with a sentence. */
   readonly onLost: (sentence: string) => void;
 }
 
@@ -80,7 +80,7 @@ class TargetQueue {
     this.#work = undefined;
   }
 
-  /** Says once a run that a target cannot be told, as a server that is down stays so for a while. */
+  /** Reports once a run that a target cannot be reached, since a server that is down stays down for a while. */
   #lose(why: string): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;

@@ -1,4 +1,7 @@
-/** One message to one web hook: a few tries, each with a time limit, and never to another host than the one that was named. */
+/**
+ * Sends one message to one web hook: a few tries, each with a time limit, and never to another host than the named
+ * one.
+ */
 import { isIP } from 'node:net';
 import { type Dispatcher, fetch } from 'undici';
 import { pause } from '../../base/sleep.ts';
@@ -7,7 +10,7 @@ import { downloadSettings } from '../../download/http/settings.ts';
 import type { WebMessage } from './formats.ts';
 
 export interface PostLimits {
-  /** Milliseconds of one try, of the first wait between two, and most that a server may ask for. */
+  /** Milliseconds of one try, of the first wait between two tries, and the longest wait that a server may ask for. */
   readonly tryMs: number;
   readonly waitMs: number;
   readonly longestWaitMs: number;
@@ -17,15 +20,17 @@ export interface PostLimits {
 export const POST_LIMITS: PostLimits = { tryMs: 10_000, waitMs: 1_000, longestWaitMs: 60_000, tries: 3 };
 
 const MOST_REDIRECTS = 3;
-/** Bytes of an answer that are read: Discord says there how long to wait. */
+/** Bytes of an answer that are read: in its body Discord says how long to wait. */
 const MOST_ANSWER = 4096;
 
-/** Why nothing was delivered, in words without the address, which is a secret. Undefined: it was delivered. */
+/**
+ * Why nothing was delivered, in words without the address, which is a secret. Undefined means that it was delivered.
+ */
 export type Undelivered = string | undefined;
 
 /**
- * Why an address is not taken, as the end of a sentence; undefined for one that is. Plain http would show the address,
- * and with it the right to write there, to everybody on the way.
+ * Why an address is refused, as the end of a sentence; undefined for one that is accepted. Plain http would show the
+ * address, and with it the right to write there, to everybody on the network path.
  */
 export function addressProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'is no address';
@@ -41,10 +46,13 @@ function isNear(host: string): boolean {
   return host === '[::1]' || !host.includes('.') || /\.(local|lan|home\.arpa|internal)$/.test(host);
 }
 
-/** Opens the connections that messages are sent over. They follow the environment's proxies and certificates. */
+/** Opens connections for messages. They follow the environment's proxies and certificates. */
 export const openConnections = (env: NodeJS.ProcessEnv): Connections => agentFactory(downloadSettings(env), env)();
 
-/** Sends a message. Resolves to the reason when it was given up. @throws AbortError when the signal fires */
+/**
+ * Sends a message. Resolves to the reason when it was given up.
+ * @throws AbortError when the signal fires
+ */
 export async function post(
   connections: Connections,
   url: string,
@@ -101,7 +109,7 @@ async function attemptOnce(connections: Connections, { url, message, signal, try
     if (answer.status >= 200 && answer.status < 300) return { kind: 'delivered' };
     if (answer.status === 307 || answer.status === 308) {
       const target = answer.headers.get('location') ?? '';
-      // A redirect elsewhere would hand the text, and the token, to a server that the person never named.
+      // A redirect to another host would give the text and the token to a server that the person never named.
       if (!URL.canParse(target, here) || new URL(target, here).origin !== new URL(url).origin)
         return { kind: 'refused', why: 'redirects to another server' };
       here = new URL(target, here).href;
@@ -126,7 +134,7 @@ async function firstBytes(answer: Awaited<ReturnType<typeof fetch>>): Promise<st
   return Buffer.concat(parts).toString('utf8', 0, MOST_ANSWER);
 }
 
-/** Milliseconds that a server asks to be left alone for: its header in seconds, or Discord's `retry_after`. */
+/** Milliseconds that the server asks us to wait: its header in seconds, or Discord's `retry_after`. */
 function askedWait(header: string | null, body: string): number | undefined {
   const inBody = /"retry_after"\s*:\s*([\d.]+)/.exec(body)?.[1];
   const seconds = Number(header ?? inBody ?? Number.NaN);
@@ -136,6 +144,6 @@ function askedWait(header: string | null, body: string): number | undefined {
 function failure(error: unknown): string {
   const inner = (error as { cause?: unknown }).cause ?? error;
   const code = (inner as NodeJS.ErrnoException).code;
-  // The message of an error may hold the address.
+  // The message of an error may contain the address.
   return code === undefined ? 'cannot be reached' : `cannot be reached (${code})`;
 }

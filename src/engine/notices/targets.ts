@@ -1,4 +1,4 @@
-/** Everything that a person wants to be told by, apart from the terminal: web hooks and the desktop. */
+/** The targets of a person's notices, apart from the terminal: web hooks and the desktop. */
 import { basename, join, relative } from 'node:path';
 import { isOn } from '../../base/env-flag.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
@@ -13,7 +13,7 @@ export interface NoticeTarget {
   /** Name for people: the kind of service and the variable, never the address. */
   readonly name: string;
   readonly events: readonly NoticeKind[];
-  /** Why nothing can be sent there, before anything is tried; undefined where it can. */
+  /** Why nothing can be sent to the target, known before any try; undefined where nothing is wrong. */
   readonly problem: string | undefined;
   /** Resolves to the reason when the notice was not delivered. */
   send(notice: Notice, signal: AbortSignal): Promise<Undelivered>;
@@ -21,7 +21,7 @@ export interface NoticeTarget {
 
 export interface TargetOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Run folder that pictures are read from; none is sent without it. */
+  /** Run folder from which images are read; without it none is sent. */
   readonly runDir?: string;
   readonly limits?: PostLimits;
 }
@@ -67,7 +67,7 @@ function webProblem({ url_env: name, token_env: tokenName }: WebHook, env: NodeJ
   return tokenName !== undefined && !env[tokenName]?.trim() ? `the variable ${tokenName} is empty` : undefined;
 }
 
-/** Most bytes of a sample that is sent: Discord takes ten million. */
+/** Most bytes of a sample that is sent: Discord accepts ten million. */
 const MOST_IMAGE = 8_000_000;
 
 async function sample(notice: Notice, runDir: string | undefined): Promise<Attached | undefined> {
@@ -78,7 +78,7 @@ async function sample(notice: Notice, runDir: string | undefined): Promise<Attac
     const bytes = readOurs(path, MOST_IMAGE);
     return bytes === undefined ? undefined : { name: basename(path), bytes };
   } catch {
-    // The words are told without the picture.
+    // The text is sent without the image.
     return undefined;
   }
 }

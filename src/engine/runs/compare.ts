@@ -1,4 +1,7 @@
-/** Compares two runs of the same spec step by step: do their bytes agree, and if not, at which step do they part? */
+/**
+ * Compares two runs of the same spec step by step: are their bytes equal, and if not, at which step do they begin to
+ * differ?
+ */
 import { readEvents } from '../events/tail.ts';
 import { readExit } from '../run-folder/run-files.ts';
 
@@ -8,25 +11,26 @@ export interface Comparison {
   readonly sha256: readonly [string | null, string | null];
   /** The first step after which weights or loss differ; null when no step does. */
   readonly parted: PartedStep | null;
-  /** Facts about what the runs really used that differ between them: the likely reason. */
+  /** Facts about what the runs really used that differ between them: the likely cause. */
   readonly differences: readonly { readonly fact: string; readonly values: readonly [unknown, unknown] }[];
-  /**
-   * Facts that differed between attempts of the first run itself, so that its bytes were not promised to come again.
-   */
+  /** Facts that differed between attempts of the first run itself, so that equal bytes were never to be expected. */
   readonly mixed: readonly string[];
 }
 
 export interface PartedStep {
   readonly step: number;
   readonly losses: readonly [number, number];
-  /** Whether the loss agrees. Then the images and the noise of the step did too, and the update differed. */
+  /**
+   * Whether the loss is equal. In that case the images and the noise of the step were equal too, and the update
+   * differed.
+   */
   readonly sameLoss: boolean;
 }
 
 interface Trace {
   /**
-   * Loss and digest of each step, from the attempt that did the step last: a resume drops what an earlier attempt did
-   * after its checkpoint.
+   * Loss and digest of each step, from the last attempt that did the step: a resume drops the steps of an earlier
+   * attempt after its checkpoint.
    */
   readonly steps: ReadonlyMap<number, { readonly loss: number; readonly digest: string | undefined }>;
   readonly facts: Readonly<Record<string, unknown>>;
@@ -35,8 +39,8 @@ interface Trace {
 }
 
 /**
- * Facts that no byte of the LoRA depends on by themselves: which of several equal cards, libraries that only carry bytes
- * about, and numbers that the plan decides.
+ * Facts on which no byte of the LoRA depends by itself: which of several equal cards, libraries that only carry bytes,
+ * and numbers that the plan decides.
  */
 export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'device',

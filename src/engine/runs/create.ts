@@ -16,33 +16,31 @@ export interface RunRef {
 }
 
 export interface NewRun {
-  /** Wanted name; `-2`, `-3` … is added when the name is taken. */
+  /** Requested name; `-2`, `-3` … is added when the name is taken. */
   readonly name: string;
-  /**
-   * run.yaml as it is trained, with every key, and with absolute paths so that it means the same from the run folder.
-   */
+  /** run.yaml with every key, and with absolute paths, so that it means the same from the run folder. */
   readonly yaml: string;
   readonly plan: Plan;
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned?: readonly string[];
   /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
-  /** What goes on beside the training: hooks, logging, and whether it is judged at the end. */
+  /** Settings for beside.json: hooks, logging, and whether the run is judged at the end. */
   readonly beside?: Readonly<Record<string, unknown>>;
-  /** Facts about the machine and the environment for env.json, beside those that are read here. */
+  /** Facts about the machine and the environment for env.json, in addition to those that `createRun` reads itself. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Makes the folder of a new run, all of it or nothing. plan.json comes last, and a folder without one is no run.
- * @throws EnvironmentError when the place cannot be written to, or when others could change what is in it
+ * Makes the folder of a new run, whole or not at all. plan.json comes last, and a folder without one is no run.
+ * @throws EnvironmentError when the place cannot be written to, or when others could change files in it
  */
 export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, facts = {} }: NewRun): RunRef {
   try {
     makeFolder(runs, PRIVATE.mode);
     const run = claimName(runs, name);
     try {
-      // Others who may write here could steer the run. It is refused before its folder holds anything.
+      // Other users who may write here could steer the run, so the folder is refused before anything is put into it.
       refuseForeignFolder(run.dir);
       for (const folder of [RUN_FILES.control, RUN_FILES.checkpoints, RUN_FILES.samples, RUN_FILES.output])
         mkdirSync(join(run.dir, folder), PRIVATE);
@@ -61,7 +59,7 @@ export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, fa
   }
 }
 
-/** Captions, samples and the LoRA are private, and whoever can write to the folder controls the run. */
+/** Captions, samples and the LoRA are private, and anybody who can write to the folder controls the run. */
 const PRIVATE = { mode: 0o700 };
 
 function claimName(runs: string, name: string): RunRef {

@@ -1,11 +1,9 @@
 /**
- * Rows of runs that have ended, kept so that `ps` needs one look at such a run instead of reading five files. What is
- * kept is never needed: without it, or where it is damaged or out of date, the run is read.
- *
- * A row is believed while the run's exit.json is the same file with the same time of change, which nobody can set back.
- * All that a row says was settled when that file was written, and the first thing that a start does is to remove it. So a
- * run that was resumed, moved, replaced or written to by anybody is read again. Runs that another user could have
- * written to are not kept, nor any on a network disk, whose times this machine may not see at once.
+ * Remembers rows of ended runs, so that `ps` needs three stats for such a run instead of reading five files. This
+ * memory is never required: without it, or where it is damaged or out of date, the run is read.
+ * A row is valid while the run's folder, its `attempts` and its exit.json are the same files with the same times of
+ * change, which nobody can set back. Everything that visiontrain does to a run changes one of them. Runs that another
+ * user could have written to are not remembered, nor any on a network disk, where this machine may see new times late.
  */
 import { lstatSync, type Stats, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +28,10 @@ export interface EndedRuns {
   /** The row of a run; undefined when it has to be read. Then `keep` is told what was read. */
   row(name: string): RunRow | undefined;
   keep(row: RunRow): void;
-  /** Writes what is kept, if it is another than before. */
+  /**
+   * Milliseconds after which a change is trusted. A second change within one tick of a file system's clock would leave
+   * the time as it is.
+   */
   save(): void;
 }
 

@@ -8,9 +8,9 @@ import { runNames } from './list.ts';
 import { isRun, type RunSummary } from './summary.ts';
 
 /**
- * The run that a person means: by its name, the unique beginning of one, `last`, or the path of its folder (or of a
- * file in it).
- * @throws UsageError that names the runs there are
+ * The run that `query` names: a name, the unique beginning of one, `last`, or the path of its folder (or of a file in
+ * it).
+ * @throws UsageError that lists the existing runs
  */
 export function findRun(query: string, runs: string): RunSummary {
   const names = runNames(runs);

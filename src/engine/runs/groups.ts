@@ -1,4 +1,4 @@
-/** Runs that belong together: those of a sweep, which wrote the same group into their env.json when they were made. */
+/** Groups of runs: the runs of a sweep, which have the same group in their env.json. */
 import { join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -8,13 +8,13 @@ import type { RunSummary } from './summary.ts';
 
 export interface GroupedRun {
   readonly summary: RunSummary;
-  /** What this run was made with, where the others were made with something else. */
+  /** The values of this run for the settings that differ within the group. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
 export interface RunGroup {
   readonly name: string;
-  /** In the order of their names. */
+  /** The runs, sorted by name. */
   readonly runs: readonly GroupedRun[];
 }
 
@@ -24,11 +24,11 @@ const MOST_BYTES = 1 << 20;
 interface Membership {
   readonly group: string;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Number of the run in a search; undefined where the group is none. */
+  /** Number of the run in a search; undefined when the group is no search. */
   readonly trial: number | undefined;
 }
 
-/** The group that a run was made in; undefined for a run that was made alone, or whose env.json tells nothing. */
+/** The group of a run; undefined for a run that was made alone, or whose env.json cannot be read. */
 export function sweepOfRun(dir: string): Membership | undefined {
   try {
     const facts: unknown = JSON.parse(readOurs(join(dir, RUN_FILES.environment), MOST_BYTES)?.toString('utf8') ?? '');
@@ -42,7 +42,7 @@ export function sweepOfRun(dir: string): Membership | undefined {
   }
 }
 
-/** The group of this name, or the only one whose name begins so; undefined where there is none. */
+/** The group of this name, or the only one whose name begins with it; undefined where there is none. */
 export function findGroup(query: string, runs: string): RunGroup | undefined {
   if (query === '') return undefined;
   const members = runNames(runs).flatMap((name) => {

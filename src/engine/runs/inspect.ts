@@ -1,4 +1,4 @@
-/** Reads what is known of a run from its folder alone, by small reads only, however long the run is. */
+/** Reads the summary of a run from its folder alone, by small reads only, however long the run is. */
 import { secondsLeft } from '../events/pace.ts';
 import { reduceAll } from '../events/reducer.ts';
 import { initialState, type PhaseName, type RunState } from '../events/run-state.ts';
@@ -25,15 +25,15 @@ export function inspectRun(dir: string, now = Date.now() / 1000): RunSummary | u
 }
 
 /**
- * State from the first and the newest events only. That is enough for step, pace and phase, and costs the same for any
- * run.
+ * State from the first and the newest events only. That is enough for step, pace and phase, and takes the same time
+ * for any run.
  */
 function glance(dir: string): RunState {
   return withEvents(dir, initialState, (file, size) => {
     if (size <= HEAD + TAIL) return reduceAll(initialState, parseEventLines(readAt(file, 0, size).toString('utf8')));
     const head = readAt(file, 0, HEAD);
     const tail = readAt(file, size - TAIL, TAIL);
-    // The events in between are missing, so the steps of a resumed run may seem to jump. Only the newest count.
+    // The events in between are missing, so the steps of a resumed run may seem to jump. Only the newest ones count.
     const first = parseEventLines(head.toString('utf8')).filter(isIdentity);
     const newest = parseEventLines(tail.toString('utf8'));
     return reduceAll(initialState, [...first, ...phaseBefore(newest), ...newest]);

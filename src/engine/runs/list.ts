@@ -21,7 +21,7 @@ const inspected = async (dir: string): Promise<RunSummary | undefined> =>
 const isLive = (run: RunRow): number => (run.state === 'live' ? 1 : 0);
 const byAge = (a: RunRow, b: RunRow): number => isLive(b) - isLive(a) || b.started_at - a.started_at;
 
-/** What a list says of all runs below a folder, in the order of `listRuns`. Rows of ended runs are kept below `cache`. */
+/** Rows of all runs below a folder, in the order of `listRuns`. Rows of ended runs are remembered below `cache`. */
 export async function listRows(runs: string, cache: string): Promise<RunRow[]> {
   const names = namesIn(runs);
   const ended = names.length === 0 ? undefined : endedRuns(runs, cache);

@@ -1,6 +1,6 @@
 /**
- * How long a step of earlier runs took, by card and kind of run: what tells beforehand when a run will end. Where no run
- * of the kind was made on the card, nothing is said.
+ * Remembers how long a step took in earlier runs, by card and kind of run, to estimate the duration of new runs.
+ * Without an earlier run of the same kind on the card there is no estimate.
  */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
@@ -14,7 +14,7 @@ import { canonicalJson } from '../plan/identity.ts';
 import { encodesInSteps } from '../plan/parameters.ts';
 import type { Plan } from '../plan/schema.ts';
 
-/** The settings that decide how long a step takes; run.yaml and a plan both have them. */
+/** The settings on which the duration of a step depends; both run.yaml and a plan have them. */
 export interface PaceShape {
   readonly model: Pick<Plan['model'], 'family'>;
   readonly training: Pick<
@@ -40,9 +40,9 @@ export interface PaceQuestion {
   readonly card: string;
   /** Whether the text encoders are trained. */
   readonly encoders: boolean;
-  /** Pixels of an image, in the mean. */
+  /** Mean pixels of an image. */
   readonly pixels: number;
-  /** Bytes of the base's weights, where they are known. */
+  /** Bytes of the base model's weights, where known. */
   readonly weights: number | undefined;
 }
 
@@ -53,14 +53,14 @@ interface Kept {
 }
 
 const FILE = 'paces.json';
-/** Measurements that are kept: the newest of each kind and size of images, and of these the newest. */
+/** Most measurements that are kept: the newest one of each kind and size of images, and the newest of these. */
 const MOST = 200;
 const MOST_BYTES = 1 << 20;
-/** Undisturbed steps before their median is worth keeping. */
+/** Undisturbed steps that are needed before their median is kept. */
 const LEAST_STEPS = 8;
-/** By how much the pixels of an image may differ from those of an earlier run; the time goes by them. */
+/** Share by which the pixels of an image may differ from those of an earlier run: the duration depends on them. */
 const NEAR = 0.15;
-/** Bases with fewer bytes of weights are for tests, and of no family's pace. SD1.5 in 16 bits has 2 GB. */
+/** Base models with fewer bytes of weights are for tests and say nothing about a family. SD1.5 in 16 bits has 2 GB. */
 const SMALL = 1_000_000_000;
 
 function kindOf({ shape: { model, training: t, resources: r }, card, encoders, weights }: PaceQuestion): string {
@@ -81,7 +81,7 @@ function kindOf({ shape: { model, training: t, resources: r }, card, encoders, w
   return canonicalJson({ card, family: model.family, size, ...training, ...resources, ...more });
 }
 
-/** What a plan asks. `card` is the name of what it trains on. */
+/** The question for a plan. `card` is the name of the device that trains. */
 export function paceQuestion(plan: Plan, card: string, weights: number | undefined): PaceQuestion {
   const trained = plan.data.images.filter(({ validation }) => !validation);
   const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
@@ -90,19 +90,19 @@ export function paceQuestion(plan: Plan, card: string, weights: number | undefin
   return { shape: plan, card, encoders, pixels: pixels / Math.max(1, uses), weights };
 }
 
-/** What the run of these events trained on; undefined before that is known. */
+/** Name of the device in the run of these events; undefined before it is known. */
 function cardOf({ active }: RunState, { resources }: Plan): string | undefined {
   const { device_name: name, cpu } = active;
   if (resources.device === 'cpu') return typeof cpu === 'string' ? processorName(cpu, resources.threads) : undefined;
   return typeof name === 'string' ? name : undefined;
 }
 
-/** Keeps the pace of a run for later ones. Trouble with the file is no reason to disturb anybody. */
+/** Remembers the pace of a run. Errors with the file are ignored. */
 export function keepPace(stateDir: string, plan: Plan, state: RunState, weights: number | undefined): void {
   const seconds = secondsPerStep(state.pace);
   const card = cardOf(state, plan);
   if (seconds === undefined || card === undefined || (state.pace.recent?.length ?? 0) < LEAST_STEPS) return;
-  // A run that memory was too short for goes on with fewer images at once, at a pace that no other run has.
+  // A run that was short of memory continues with fewer images at a time, at a pace that does not apply to other runs.
   if ((state.probe?.images ?? plan.training.batch_size) < plan.training.batch_size) return;
   const question = paceQuestion(plan, card, weights);
   const kept: Kept = { kind: kindOf(question), pixels: Math.round(question.pixels), seconds };
@@ -111,11 +111,11 @@ export function keepPace(stateDir: string, plan: Plan, state: RunState, weights:
     makePrivateFolder(stateDir);
     writeFileAtomic(join(stateDir, FILE), `${JSON.stringify([kept, ...others].slice(0, MOST), null, 1)}\n`);
   } catch {
-    // The next run keeps its own.
+    // The next run will be remembered.
   }
 }
 
-/** Seconds a step as earlier runs of this kind took them on this card; undefined where there was none. */
+/** Seconds per step in earlier runs of this kind on this card; undefined where there was none. */
 export function earlierPace(stateDir: string, question: PaceQuestion): number | undefined {
   const kind = kindOf(question);
   const apart = ({ pixels }: Kept) => Math.abs(pixels / question.pixels - 1);
@@ -124,7 +124,10 @@ export function earlierPace(stateDir: string, question: PaceQuestion): number | 
   return found === undefined ? undefined : (found.seconds * question.pixels) / found.pixels;
 }
 
-/** `about 1 h 20 min for 1600 steps, …`: without samples and validation, which each run has its own of. */
+/**
+ * The estimate in words: `about 1 h 20 min for 1600 steps, …`. Samples and validation are not included, because they
+ * differ from run to run.
+ */
 export function paceLine(steps: number, seconds: number): string {
   const each = seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
   return `about ${formatDuration(steps * seconds)} of training: ${each} a step, as earlier runs here took`;

@@ -8,8 +8,8 @@ import { RUN_FILES } from '../run-folder/layout.ts';
 import { readPlanJson } from '../run-folder/run-files.ts';
 
 /**
- * Reads and checks plan.json: the folder may come from somebody else, or from another version, whose plan gets the keys
- * that came later.
+ * Reads and checks plan.json. The folder may come from somebody else, or from another version, whose plan gets the
+ * keys that were added later.
  * @throws UsageError that names the wrong key, ForeignFileError when it is no plain file
  */
 export function readPlan(dir: string): Plan {
@@ -29,8 +29,8 @@ export function readPlan(dir: string): Plan {
 }
 
 /**
- * Reads the plan like `readPlan`, and writes it anew where it lacks keys, before the trainer reads it: the trainer takes
- * whole plans only.
+ * Reads the plan like `readPlan`, and writes it again where it lacks keys. It must be called before the trainer
+ * starts, since the trainer accepts only complete plans.
  */
 export function settlePlan(dir: string): Plan {
   const plan = readPlan(dir);

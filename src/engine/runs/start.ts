@@ -17,15 +17,15 @@ import { runCondition } from './summary.ts';
 import { refuseForeignFolder } from './trust.ts';
 
 /**
- * Starts or resumes a run in a process with its own session, which no terminal can end. Returns when that process has
- * taken the run over; from then on the run folder tells what happens.
+ * Starts or resumes a run in a process with its own session, which no terminal can end. Resolves when that process
+ * owns the run; from then on the run folder shows what happens.
  * @throws UsageError when the run is live, EnvironmentError when the supervisor could not start or when others could
- * change what is in the folder
+ *   change files in the folder
  */
 export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): Promise<void> {
   refuseLive(dir, name);
   refuseForeignFolder(dir);
-  // Clocks are sometimes set back, but the number of a start only grows.
+  // Clocks are sometimes set back, but the number of starts only grows.
   const before = lastHolder(join(dir, RUN_FILES.attempts))?.number ?? 0;
   const child = spawnSupervisor(dir, env);
   let over = false;
@@ -46,7 +46,7 @@ export async function startRun({ dir, name }: RunRef, env: NodeJS.ProcessEnv): P
   throw startFailed({ dir, name });
 }
 
-/** The error for a supervisor that ended before it took the run over. */
+/** The error for a supervisor that ended before it owned the run. */
 export const startFailed = ({ dir, name }: RunRef): EnvironmentError =>
   new EnvironmentError(`${name} could not be started.`, {
     id: 'run/start-failed',

@@ -1,5 +1,5 @@
 /**
- * What a run folder tells without its events, which is enough for most runs. `ps` loads this module for every run, and
+ * Summarises a run folder without its events, which is enough for most runs. `ps` loads this module for every run, and
  * the readers of events only for live runs.
  */
 import { closeSync, constants, fstatSync, lstatSync, readSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { readExit, readExitStrictly, readSupervisor, readSupervisorStrictly } fr
 import { isTrainerOf } from './trainer-proof.ts';
 
 /**
- * `created`: the run was never started. `died`: neither supervisor nor trainer runs, and neither wrote how it ended.
- * `unreadable`: a file of the folder is not what visiontrain writes.
+ * Condition of a run. `created`: it was never started. `died`: neither supervisor nor trainer runs, and neither wrote
+ * how it ended. `unreadable`: a file in the folder is not what visiontrain writes.
  */
 export type RunCondition = 'created' | 'live' | 'finished' | 'stopped' | 'failed' | 'died' | 'unreadable';
 
@@ -20,7 +20,7 @@ export interface RunSummary {
   readonly name: string;
   readonly dir: string;
   readonly state: RunCondition;
-  /** The phase that a live run is in. */
+  /** Phase of a live run; null for others. */
   readonly phase: string | null;
   readonly step: number;
   readonly steps: number;
@@ -28,23 +28,24 @@ export interface RunSummary {
   readonly device: string | null;
   readonly attempt: number;
   readonly host: string | null;
-  /** Time of the newest start, in seconds since 1970; that of the folder when the run never started. */
+  /** Time of the newest start, in seconds since 1970; the folder's time when the run never started. */
   readonly started_at: number;
-  /** False for a live run that trains without a supervisor, so that nobody will write exit.json. */
+  /** False for a live run that trains without a supervisor, so that exit.json will not be written. */
   readonly supervised: boolean;
   readonly exit: RunExit | null;
   /** For an unreadable run: which file is wrong, and why. */
   readonly problem: string | null;
 }
 
-/** What a list says of a run. */
+/** A run as a row of a list. */
 export type RunRow = Omit<RunSummary, 'dir' | 'attempt' | 'host' | 'exit'>;
 
 /** The part of a summary that comes from events.jsonl. */
 export type Glance = Pick<RunSummary, 'phase' | 'step' | 'steps' | 'seconds_left' | 'device'>;
 
 /**
- * Whether a folder is that of a run: it has a plan.json, of whatever content. A folder that may not be entered is none.
+ * Whether a folder is that of a run: it has a plan.json, whatever its content. A folder that may not be entered is
+ * none.
  */
 export function isRun(dir: string): boolean {
   try {
@@ -56,8 +57,8 @@ export function isRun(dir: string): boolean {
 }
 
 /**
- * Summary of the run in a folder; a damaged run has one that says so. For a run that is live or died `glance` is
- * called, since exit.json tells only of the others. Without `glance` the result for such a run is undefined.
+ * Summary of the run in a folder; the summary of a damaged run says so. For a live or dead run `glance` is called,
+ * since exit.json is enough only for the others. Without `glance` the result for such a run is undefined.
  */
 export function summarise(dir: string): RunSummary | undefined;
 export function summarise(dir: string, glance: (dir: string) => Glance): RunSummary;
@@ -120,7 +121,7 @@ function unreadable(dir: string, made: number, error: unknown): RunSummary {
 
 export interface Condition {
   readonly state: RunCondition;
-  /** Whether its supervisor lives, if only to write the last event. */
+  /** Whether its supervisor lives, even if only to write the last event. */
   readonly supervised: boolean;
 }
 
@@ -140,7 +141,7 @@ function conditionOf(dir: string, holder: Holder | undefined, exit: RunExit | nu
 /** Bytes that are read for the first event; it is shorter. */
 const HEAD = 4096;
 
-/** What the first event tells of the whole run. */
+/** The facts in the first event, which hold for the whole run. */
 function beginning(dir: string): Glance {
   const line = withEvents(dir, '', (file) => {
     const head = readAt(file, 0, HEAD);
@@ -164,7 +165,7 @@ function beginning(dir: string): Glance {
 }
 
 /**
- * Lets `read` read from events.jsonl; returns `none` when there is no such file.
+ * Calls `read` with the open events.jsonl and its size; returns `none` when there is no such file.
  * @throws ForeignFileError when it is no plain file
  */
 export function withEvents<T>(dir: string, none: T, read: (file: number, size: number) => T): T {

@@ -4,8 +4,8 @@ import { isAlive, type ProcessIdentity, ps } from '../../base/process/identity.t
 import { RUN_FILES } from '../run-folder/layout.ts';
 
 /**
- * Whether the process that supervisor.json names is really the trainer of this run and of this user, because anybody
- * who can write to the folder could name another one. A real trainer has the folder's own log open as its output.
+ * Whether the process in supervisor.json really is the trainer of this run and belongs to this user. Anybody who can
+ * write to the folder could name another process, but only a real trainer has the folder's own log open as its output.
  */
 export function isTrainerOf(dir: string, trainer: ProcessIdentity): boolean {
   if (isAlive(trainer) !== true) return false;

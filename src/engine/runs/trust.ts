@@ -1,4 +1,7 @@
-/** Whether a run folder is exclusively this person's: what is started in it writes at fixed names, as that person. */
+/**
+ * Checks that only this person can change a run folder: processes write files with fixed names there, with this
+ * person's rights.
+ */
 import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../../base/errors.ts';
@@ -19,7 +22,7 @@ const FOLDERS: ReadonlySet<string> = new Set([
 const ANY_LOG = /^trainer\.\d+\.log$/;
 
 /**
- * Refuses a folder that others could have prepared, or could change meanwhile.
+ * Refuses a folder that others could have prepared, or could change.
  * @throws EnvironmentError, ForeignFileError that name what is wrong and what to type
  */
 export function refuseForeignFolder(dir: string): void {
@@ -59,14 +62,17 @@ function refuseStrangeFiles(dir: string): void {
 const NAMES: ReadonlySet<string> = new Set(Object.values(RUN_FILES));
 
 interface Person extends OwnerOnDisk {
-  /** The group that only this person belongs to, on systems that give each user such a group. */
+  /** The group of which only this person is a member, on systems that give each user such a group. */
   readonly ownGroup: number | undefined;
 }
 
 const uid = process.getuid?.() ?? 0;
 const ME: Person = { uid, ownGroup: process.getgid?.() === uid ? uid : undefined, modes: true };
 
-/** Root works in the folders of others, as in a container: there it is who owns them that nobody else may come between. */
+/**
+ * The person to check against. Root works in the folders of other users, as in a container; there the folder's owner
+ * is the one who must be alone.
+ */
 function asOwner(me: Person, dir: string): Person {
   const owner = statSync(dir).uid;
   return { ...me, uid: owner, ownGroup: owner };
@@ -78,7 +84,7 @@ interface Reason {
   readonly cure: string;
 }
 
-/** Checks the folder itself, what is in it, and the folder that it could be moved out of. */
+/** Checks the folder itself, its contents, and the folder above it, out of which it could be moved. */
 function firstReason(dir: string, me: Person): Reason | undefined {
   const inside = [...FOLDERS].map((name) => join(dir, name));
   for (const folder of [dir, ...inside, dirname(dir)]) {
@@ -89,7 +95,7 @@ function firstReason(dir: string, me: Person): Reason | undefined {
 }
 
 /**
- * Why others could change what is in a folder, or with `parent`, could take a folder out of it; undefined when they
+ * Why others could change files in a folder, or, with `parent`, could move a folder out of it; undefined when they
  * cannot.
  */
 function reason(folder: string, me: Person, parent: boolean): Reason | undefined {
@@ -105,7 +111,7 @@ function reason(folder: string, me: Person, parent: boolean): Reason | undefined
   return { folder, what: 'can be written to by other users', cure: `chmod go-w '${folder}'` };
 }
 
-/** Whether a folder above it, which belongs to this person or the system, lets nobody else in. */
+/** Whether a folder above it, which belongs to this person or the system, keeps everybody else out. */
 function unreachable(dir: string): boolean {
   for (let folder = dir; ; folder = dirname(folder)) {
     const { mode, uid: owner } = statSync(folder);

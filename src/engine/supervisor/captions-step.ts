@@ -26,9 +26,10 @@ interface Input {
 }
 
 /**
- * Writes the captions that the plan was made without, and the plan with them. An attempt that was ended in between finds
- * what was written and goes on. An image that cannot be captioned keeps the caption that it has without one.
- * @throws what writing captions throws
+ * Writes the captions that are still missing in the plan, and the plan with them. An attempt that was ended in between
+ * finds the captions that were written and continues. An image that cannot be captioned keeps the caption of an image
+ * without one.
+ * @throws the errors of writing captions
  */
 export async function captionRun(plan: Plan, input: Input, tools: StepTools): Promise<Plan> {
   const pending = pendingCaptions(input.folder.dir);
@@ -37,7 +38,8 @@ export async function captionRun(plan: Plan, input: Input, tools: StepTools): Pr
   const dir = folder.path();
   const registry = loadRegistry({ configDir: places.config });
   const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry });
-  // The folder may be a copy of somebody else's run, which was never started here.
+  // The folder may be a copy of somebody else's run that was never started here, so consent is checked as before a
+  // start.
   settleEndpoint(spec.captions, { places, env, allows: false });
   const images = plan.data.images.filter(({ sha256 }) => pending.has(sha256));
   await writeCaptions(

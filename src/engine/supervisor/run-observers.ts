@@ -82,8 +82,8 @@ async function searchWanted(input: ObserversInput): Promise<readonly Observer[]>
 }
 
 /**
- * The commands that start a run ask the person. It is looked at here again, since a run folder can come from elsewhere
- * and be started by other means.
+ * The hooks of the run. The commands that start a run ask the person; consent is checked here again, since a run
+ * folder can come from elsewhere and be started by other means.
  */
 async function hooksWanted(
   { places, env, folder, relay }: ObserversInput,
