@@ -16,7 +16,7 @@ import { reportError } from './shell/report-error.ts';
  * drain.
  */
 export async function main(argv: readonly string[]): Promise<void> {
-  // Files are made so that no other user may write to them.
+  // Files are created without write access for other users.
   process.umask(process.umask() | 0o022);
   const flags = globalFlags(argv);
   const out = processOutput({ env: process.env, plain: flags.plain });
@@ -47,8 +47,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /**
- * A command with options of the plainest form needs no parser. commander alone takes as long to load as `ps` does; it
- * parses all the rest, and explains what is wrong.
+ * Runs a command. Arguments and options of the plainest form need no parser. commander alone takes as long to load as
+ * `ps` does; it parses everything else, and explains mistakes.
  */
 async function carryOut(argv: readonly string[], action: CommandAction, out: Output): Promise<void> {
   const words = withCommand(argv);
@@ -56,20 +56,23 @@ async function carryOut(argv: readonly string[], action: CommandAction, out: Out
   const parsed = entry && quicklyParsed(entry, words.slice(1));
   if (entry && parsed) return action(entry, parsed.args, parsed.options);
   const { parseWords } = await import('./parse/program.ts');
-  // Setting up all commands takes as long as `ps` does, so it is done only where the typed word is none of them.
+  // Setting up all commands takes as long as `ps` does, so it is done only when the first word names none of them.
   const entries = entry === undefined ? commands : [entry];
-  // Only the list of commands, or the version, can be meant where no command is named, nor help of one.
+  // Without a command, only the list of commands or the version can be meant; `help` asks for the help of one command.
   return parseWords(words, { entries, action, out, list: entry === undefined && argv[0] !== 'help' });
 }
 
-/** Exit code of a command on `host:run`, which is run over there; undefined for a run of this machine. */
+/** Runs a command on `host:run` there, and returns its exit code; undefined for a run on this machine. */
 async function carriedOutThere(run: string | undefined, argv: readonly string[], context: Context) {
   if (run === undefined || !run.includes(':')) return undefined;
   const { forward, isFarRun } = await import('./commands/boxes/forward.ts');
   return isFarRun(run) ? forward(run, argv, context) : undefined;
 }
 
-/** @throws EnvironmentError when the folder of the shell was removed */
+/**
+ * The current folder.
+ * @throws EnvironmentError when it was removed
+ */
 export function currentFolder(): string {
   try {
     return process.cwd();
@@ -82,14 +85,17 @@ export function currentFolder(): string {
   }
 }
 
-/** `visiontrain` alone, or with options only, starts the wizard. */
+/**
+ * The words with the command `new` in front when they name no command: `visiontrain` alone, or with options only,
+ * starts the wizard.
+ */
 function withCommand(argv: readonly string[]): readonly string[] {
   const helps = ['-h', '--help', '-V', '--version'];
   const named = argv[0] !== undefined && !argv[0].startsWith('-');
   return named || argv.some((word) => helps.includes(word)) ? argv : ['new', ...argv];
 }
 
-/** The flags are read before the parser runs, since its own errors must respect them. */
+/** Reads the global flags before the parser runs, since the parser's own errors must respect them. */
 function globalFlags(argv: readonly string[]): GlobalFlags {
   const has = (...names: string[]) => names.some((name) => argv.includes(name));
   return {

@@ -1,4 +1,4 @@
-/** Style and script of the page, which the build puts into dist/, and the policy that lets nothing else in. */
+/** Style and script of the page, which the build puts into dist/, and a policy that allows nothing else. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,10 @@ export interface PageAssets {
   readonly policy: string;
 }
 
-/** @param live whether the page may ask the server that it came from for news */
+/**
+ * Reads the assets.
+ * @param live whether the page may request updates from its server
+ */
 export function pageAssets(live: boolean): PageAssets {
   const read = (name: string) => readFileSync(join(packageRoot(), 'dist', name), 'utf8');
   const style = read('report.css');

@@ -1,4 +1,7 @@
-/** Tables of the page that compares runs: what `judge` advises of each, and what the values of a sweep came to. */
+/**
+ * Tables of the page that compares runs: the checkpoint that `judge` advises in each, and the results for the values
+ * of a sweep.
+ */
 import type { ComparedRun } from '../engine/report/compare.ts';
 import type { KeyEffect } from '../engine/report/sweep.ts';
 import { JudgedCells, JudgedHead, rowName } from './judge-table.tsx';

@@ -1,4 +1,4 @@
-/** Several runs on one page: what was set otherwise, curves over each other, the same prompts side by side. */
+/** Several runs on one page: differing settings, curves over each other, samples of the same prompts side by side. */
 import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import { formatDuration } from '../base/text.ts';
@@ -15,7 +15,7 @@ export interface ComparePageInput {
   readonly compared: RunsCompared;
   /** Images of each run by path, in the order of the runs. */
   readonly images: readonly ReadonlyMap<string, PageImage>[];
-  /** What each value of a sweep came to; none for runs that were named one by one. */
+  /** The results for each value of a sweep; empty for runs that were named one by one. */
   readonly effects: readonly KeyEffect[];
 }
 
@@ -63,7 +63,7 @@ function ComparePage(input: ComparePageInput) {
             className="chart"
             data-chart="runs"
             role="img"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is zoomed by keys
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: keys zoom the chart
             tabIndex={0}
             aria-label={`Loss of ${reports.map(({ name }) => name).join(', ')}; the table of results has its end`}
           />
@@ -126,7 +126,7 @@ function Differences({ compared: { runs, settings, machine } }: { readonly compa
       <tr key={key}>
         <th scope="row">{key}</th>
         {values.map((value, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the columns are the runs, in their order
+          // biome-ignore lint/suspicious/noArrayIndexKey: each column is a run, in a fixed order
           <td key={i}>{value === null ? '–' : valueText(value)}</td>
         ))}
       </tr>

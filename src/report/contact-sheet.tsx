@@ -5,9 +5,9 @@ import type { Sheet, SheetImage } from './sheet-images.ts';
 const KINDS = { trained: '', validation: 'kept for validation', regularisation: 'regularisation' } as const;
 const LOSSES = { never: 'never learned', by_heart: 'known by heart' } as const;
 
-/** Images that are shown at once; the others are behind a click, so that a phone has not far to scroll. */
+/** Images that are shown at once; the others are behind a click, so that the page is not too long on a phone. */
 const FIRST = 24;
-/** So many more are shown all the same. */
+/** If no more than this many are left, they are shown too. */
 const FEW = 8;
 
 export function ContactSheet({ sheet }: { readonly sheet: Sheet | null }) {

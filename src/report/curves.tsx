@@ -1,4 +1,4 @@
-/** Loss and learning rate. The script draws the curves; a table says the same to who cannot see them. */
+/** Loss and learning rate. The script draws the curves; a table has the same values for people who cannot see them. */
 import type { ImageLoss, RunReport, StepCurve } from '../engine/report/types.ts';
 import { lossDigits } from './words.ts';
 
@@ -27,7 +27,7 @@ export function Curves({ report }: { readonly report: RunReport }) {
             className="chart"
             data-chart="loss"
             role="img"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is zoomed by keys
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: keys zoom the chart
             tabIndex={0}
             aria-label={about.filter((text) => text !== '').join(', ')}
           />
@@ -35,7 +35,7 @@ export function Curves({ report }: { readonly report: RunReport }) {
             className="chart small"
             data-chart="rate"
             role="img"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is zoomed by keys
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: keys zoom the chart
             tabIndex={0}
             aria-label={`Learning rate, at most ${Math.max(...rate.values, 0).toPrecision(3)}`}
           />
@@ -89,13 +89,13 @@ function CurveTable({ report: { loss, learning_rate: rate, validation } }: { rea
 const picked = ({ steps }: StepCurve): readonly number[] =>
   steps.filter((_, i) => i === steps.length - 1 || i % Math.max(1, Math.ceil(steps.length / ROWS)) === 0);
 
-/** The value at a step, or at the next one that the curve has. */
+/** The value at a step, or at the next step that the curve has. */
 function at({ steps, values }: StepCurve, step: number): number {
   const index = steps.findIndex((x) => x >= step);
   return values[index === -1 ? values.length - 1 : index] ?? 0;
 }
 
-/** Pictures that are listed. */
+/** Most images in the list. */
 const MOST_IMAGES = 100;
 const KINDS = {
   learned: 'learned',

@@ -1,4 +1,4 @@
-/** What was trained on, in figures. */
+/** Figures about the data set. */
 import { plural } from '../base/text.ts';
 import type { RunReport } from '../engine/report/types.ts';
 

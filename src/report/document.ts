@@ -1,14 +1,14 @@
-/** The frame that the pages share: policy, style and script around a body that is ready. */
+/** The frame that all pages share: policy, style and script around a finished body. */
 import { pageAssets } from './assets.ts';
 
-/** Files of ours begin with it, so that a page may be replaced by a newer one, and nothing else is. */
+/** Beginning of our own pages. A file with it may be replaced by a newer page, other files may not. */
 export const PAGE_MARK = '<!doctype html><html lang="en" data-visiontrain="report">';
 
 export interface PageParts {
-  /** The element `title`, escaped. */
+  /** The text of the element `title`, already escaped. */
   readonly title: string;
   readonly body: string;
-  /** Whether the page asks its server for news. */
+  /** Whether the page requests updates from its server. */
   readonly live: boolean;
 }
 
@@ -26,6 +26,6 @@ export function pageDocument({ title, body, live }: PageParts): string {
   ].join('\n');
 }
 
-/** JSON that may stand in a page: no `<` ends the element that holds it. */
+/** JSON that can be embedded in a page: it has no `<`, which could end the element around it. */
 export const embeddedJson = (value: unknown): string =>
   JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');

@@ -1,4 +1,4 @@
-/** Settings with who chose each, the machine, the files with their hashes, and what was noted on the way. */
+/** Settings with who chose each, the machine, the files with their hashes, and the notes of the run. */
 import { formatBytes, formatDuration, plural } from '../base/text.ts';
 import type { ChosenSetting, RunReport } from '../engine/report/types.ts';
 import { valueText } from './words.ts';

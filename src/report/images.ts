@@ -1,4 +1,4 @@
-/** Samples made small enough that a page with many of them can be sent by mail. */
+/** Makes samples small enough that a page with many of them can be sent by mail. */
 import { join } from 'node:path';
 import jpeg from 'jpeg-js';
 import { readOurs } from '../base/files/regular-file.ts';
@@ -11,11 +11,11 @@ const BUDGET = 3_300_000;
 /** Most bytes of one image, and of a sample file that is read. */
 const MOST_EACH = 120_000;
 const MOST_FILE = 64 << 20;
-/** Bytes that a pixel of a photo takes at this quality. */
+/** Bytes of one pixel of a photo at this quality. */
 const PER_PIXEL = 0.2;
 const QUALITY = 80;
 const [LEAST_SIDE, MOST_SIDE] = [96, 1024];
-/** Each further round makes the images smaller by so much at least, where the estimate was too low. */
+/** Factor on the size in each further round, when the estimate was too low. */
 const SMALLER = 0.9;
 
 /** An image as a page embeds it. */
@@ -37,12 +37,15 @@ interface Encoded extends PageImage {
   readonly bytes: number;
 }
 
-/** Keeps what was encoded, so that a page which is made again and again encodes only what is new. */
+/** Remembers encoded images, so that a page that is made again and again encodes only new ones. */
 export class ImageShrinker {
   readonly #kept = new Map<string, Encoded | undefined>();
   readonly #budget: number;
 
-  /** @param share of the bytes of a page that these images may take */
+  /**
+   * Makes a shrinker.
+   * @param share of the bytes of a page that these images may take
+   */
   constructor(share = 1) {
     this.#budget = BUDGET * share;
   }
@@ -70,7 +73,10 @@ export class ImageShrinker {
   }
 }
 
-/** Side in pixels of a square image that takes so many bytes; in steps, so that one more sample encodes none anew. */
+/**
+ * Side in pixels of a square image with so many bytes. It changes in steps, so that one more sample does not encode
+ * all others again.
+ */
 const sideFor = (bytes: number): number =>
   Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.floor(Math.sqrt(bytes / PER_PIXEL) / 32) * 32));
 
@@ -80,14 +86,14 @@ function encode(dir: string, path: string, { side, most }: Room): Encoded | unde
     if (file === undefined) return undefined;
     const pixels = decodePng(file);
     const { width, height } = pixels;
-    // A small sample stays as it is, without loss.
+    // A small sample is embedded unchanged, without loss.
     if (Math.max(width, height) <= side && file.length <= most)
       return { uri: dataUri('image/png', file), width, height, bytes: file.length };
     const small = shrinkTo(pixels, side);
     const data = encodeJpeg(small, QUALITY);
     return { uri: dataUri('image/jpeg', data), width: small.width, height: small.height, bytes: data.length };
   } catch {
-    // A sample may be half written, or a stranger's: the page names it without its image.
+    // A sample may be incomplete, or a stranger's; the page then names it without showing it.
     return undefined;
   }
 }
@@ -95,7 +101,7 @@ function encode(dir: string, path: string, { side, most }: Room): Encoded | unde
 const dataUri = (type: string, bytes: Uint8Array): string =>
   `data:${type};base64,${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}`;
 
-/** The image with no side longer than `side`; each pixel is the mean of those it stands for. */
+/** The image with no side longer than `side`; each pixel is the mean of the pixels that it replaces. */
 export function shrinkTo(pixels: Pixels, side: number): Pixels {
   const scale = Math.min(1, side / Math.max(pixels.width, pixels.height));
   if (scale === 1) return pixels;
@@ -114,7 +120,7 @@ export function shrinkTo(pixels: Pixels, side: number): Pixels {
 
 type Span = readonly [from: number, to: number];
 
-/** The source rows or columns that one of the result stands for. */
+/** The source rows or columns for one row or column of the result. */
 const span = (at: number, count: number, of: number): Span => {
   const from = Math.floor((at * of) / count);
   return [from, Math.max(from + 1, Math.floor(((at + 1) * of) / count))];
@@ -127,7 +133,10 @@ function mean({ width, rgb }: Pixels, rows: Span, columns: Span, channel: number
   return Math.round(sum / ((rows[1] - rows[0]) * (columns[1] - columns[0])));
 }
 
-/** @param quality from 1 to 100 */
+/**
+ * The image as a JPEG.
+ * @param quality from 1 to 100
+ */
 export const encodeJpeg = (pixels: Pixels, quality: number): Buffer =>
   Buffer.from(jpeg.encode({ data: withAlpha(pixels), width: pixels.width, height: pixels.height }, quality).data);
 

@@ -1,4 +1,4 @@
-/** The table of `judge`: each checkpoint beside the base model, and the advice that follows. */
+/** The table of `judge`: each checkpoint beside the base model, and the advice. */
 import type { JudgedRow, RunReport, Scored } from '../engine/report/types.ts';
 
 export function JudgeTable({ report: { judgement } }: { readonly report: RunReport }) {
@@ -41,7 +41,7 @@ export function JudgeTable({ report: { judgement } }: { readonly report: RunRepo
   );
 }
 
-/** Heads of the columns of `JudgedCells`, behind one for the checkpoint. */
+/** Heads of the columns of `JudgedCells`, after the one for the checkpoint. */
 export function JudgedHead() {
   return (
     <>

@@ -19,11 +19,11 @@ export interface PageInput {
   readonly report: RunReport;
   /** Samples by path relative to the run folder. */
   readonly images: ReadonlyMap<string, PageImage>;
-  /** The images of the data set; null where they are not to be shown. */
+  /** The images of the data set; null when they are not shown. */
   readonly sheet: Sheet | null;
-  /** Whether the page asks its server for news: it does so only where `report --serve` serves it. */
+  /** Whether the page requests updates from its server, which is so only under `report --serve`. */
   readonly live: boolean;
-  /** When the page was made; null where it does not say so. */
+  /** When the page was made; null leaves the date out. */
   readonly now: Date | null;
 }
 

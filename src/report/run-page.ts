@@ -1,4 +1,4 @@
-/** The page of a run, from its folder. */
+/** Makes the page of a run from its folder. */
 import { UsageError } from '../base/errors.ts';
 import { collectReport } from '../engine/report/collect.ts';
 import type { RunReport } from '../engine/report/types.ts';
@@ -9,15 +9,15 @@ import { renderPage } from './page.tsx';
 import { type Sheet, sheetOf } from './sheet-images.ts';
 
 export interface RunPage {
-  /** Whether the page asks its server for news while the run goes on. */
+  /** Whether the page requests updates from its server while the run is live. */
   readonly live: boolean;
-  /** Whether it says when it was made; without that the page depends on the run alone. */
+  /** Whether the page says when it was made; without the date it depends on the run alone. */
   readonly dated: boolean;
-  /** Folder with the thumbnails of images that were looked at; without it the data set is not shown. */
+  /** Folder with the thumbnails of examined images; without it the data set is not shown. */
   readonly looks?: string | undefined;
 }
 
-/** A function that makes the page as the run is now. It shrinks each sample once, however often it is called. */
+/** Returns a function that makes the page for the present state of the run. It shrinks each sample only once. */
 export function runPage(dir: string, { live, dated, looks }: RunPage): () => string {
   const shrinker = new ImageShrinker();
   let sheet: Sheet | null | undefined;
@@ -43,7 +43,9 @@ export function runPage(dir: string, { live, dated, looks }: RunPage): () => str
   };
 }
 
-/** Null for a run whose plan is not there yet, or cannot be read: the rest of the page is worth having. */
+/**
+ * The sheet; null for a run whose plan is not there yet or cannot be read, since the rest of the page is still useful.
+ */
 function quietSheet(dir: string, losses: RunReport['image_losses'], looks: string): Sheet | null {
   try {
     return sheetOf(readPlan(dir), losses, looks);

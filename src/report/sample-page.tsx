@@ -1,4 +1,4 @@
-/** Samples that were drawn when asked for, on one page: the grid, and of each picture what it was made with. */
+/** The page of samples from `visiontrain sample`: the grid, and the settings of each sample. */
 import { renderToStaticMarkup } from 'react-dom/server';
 import { packageVersion } from '../base/package-root.ts';
 import type { SampleList } from '../engine/sample/schema.ts';
@@ -7,7 +7,7 @@ import { ImageShrinker, type PageImage } from './images.ts';
 
 type Sample = SampleList['samples'][number];
 
-/** The page of the samples in a folder. A picture that cannot be read leaves its place empty. */
+/** The page of the samples in a folder. A file that cannot be read leaves its cell empty. */
 export function renderSamplePage(list: SampleList, dir: string): string {
   const files = list.samples.map(({ file }) => file);
   const images = new ImageShrinker().shrink(dir, files);
@@ -61,7 +61,7 @@ function Grid({ list, images }: PageInput) {
           <tr>
             <th scope="col" aria-label="Row" />
             {list.columns.map((label, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have the same words
+              // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have equal titles
               <th scope="col" key={i}>
                 {label}
               </th>

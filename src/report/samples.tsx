@@ -1,4 +1,7 @@
-/** Samples with and without the LoRA. Every image is in the page; the script shows one step at a time, by a slider. */
+/**
+ * Samples with and without the LoRA. The page contains every image; the script shows one step at a time, chosen by a
+ * slider.
+ */
 import type { ReportPrompt, RunReport } from '../engine/report/types.ts';
 import type { PageImage } from './images.ts';
 

@@ -1,28 +1,31 @@
-/** Serves a page to this machine alone, and tells it when there is something new. */
+/** Serves a page to this machine alone, and notifies open pages when there is something new. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Served {
-  /** Address of the page. It holds a secret, since other users of this machine reach the port too. */
+  /** Address of the page. It contains a secret, since other users of this machine can reach the port too. */
   readonly url: string;
   readonly port: number;
-  /** Tells the pages that are open to look again. */
+  /** Makes the open pages load again. */
   changed(): void;
   close(): Promise<void>;
 }
 
 export interface ServeOptions {
-  /** The port; 0 lets the system choose. */
+  /** The port; with 0 the system chooses one. */
   readonly port: number;
-  /** Makes the page, whenever somebody asks for it. */
+  /** Makes the page at each request. */
   readonly page: () => string;
 }
 
-/** Seconds after which an open page is told that the server lives, before anything in between gives up. */
+/** Milliseconds between signs of life to an open page, so that no proxy closes its connection. */
 const ALIVE_MS = 20_000;
 
-/** @throws the system's error when the port is taken */
+/**
+ * Starts the server.
+ * @throws the system's error when the port is taken
+ */
 export async function servePage({ port, page }: ServeOptions): Promise<Served> {
   const secret = randomBytes(12).toString('base64url');
   const open = new Set<ServerResponse>();
@@ -50,7 +53,10 @@ export async function servePage({ port, page }: ServeOptions): Promise<Served> {
   };
 }
 
-/** Whether the browser means this machine: another name in `Host` is a page elsewhere that reaches in by its DNS. */
+/**
+ * Whether a request is for this machine: another name in `Host` means a page elsewhere that uses DNS to reach this
+ * server.
+ */
 function isLocal({ headers: { host = '' } }: IncomingMessage): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/u.test(host);
 }

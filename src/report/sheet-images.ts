@@ -1,4 +1,4 @@
-/** Thumbnails of the images of a run for the contact sheet of its report, within a bound of bytes and of time. */
+/** Makes thumbnails of a run's images for the contact sheet of its report, with limits on bytes and time. */
 import { basename, resolve } from 'node:path';
 import jpeg from 'jpeg-js';
 import { readGiven } from '../base/files/regular-file.ts';
@@ -16,33 +16,38 @@ const BUDGET = 550_000;
 /** Longest side in pixels of a thumbnail that is made here, and the quality of its JPEG. */
 const SIDE = 128;
 const QUALITY = 70;
-/** Most bytes of a file that is decoded here, and milliseconds that all of that may take: programs made most before. */
+/**
+ * Most bytes of a file that is decoded here, and milliseconds for decoding in total. Most thumbnails exist already.
+ */
 const MOST_FILE = 4 << 20;
 const PATIENCE_MS = 3000;
-/** Megapixels and megabytes that a JPEG may unfold to. */
+/** Megapixels and megabytes that a JPEG may unpack to. */
 const LIMITS = { maxResolutionInMP: 16, maxMemoryUsageInMB: 256, useTArray: true } as const;
 
 export type SheetKind = 'trained' | 'validation' | 'regularisation';
 
 export interface SheetImage {
-  /** Name of the file, without its folder. */
+  /** File name, without the folder. */
   readonly name: string;
   readonly caption: string;
   readonly kind: SheetKind;
   readonly size: readonly [width: number, height: number];
-  /** What the loss of the image says, where it was measured. */
+  /** The verdict on the image's loss; null when it was not measured or is normal. */
   readonly loss: 'never' | 'by_heart' | null;
-  /** Null where the image cannot be shown small. */
+  /** The thumbnail as a `data:` address; null when there is none. */
   readonly uri: string | null;
 }
 
 export interface Sheet {
   readonly images: readonly SheetImage[];
-  /** Images of the run; more than are shown in a large data set. */
+  /** Images of the run, which may be more than are shown. */
   readonly total: number;
 }
 
-/** @param store folder with the thumbnails of images that were looked at */
+/**
+ * Makes the sheet.
+ * @param store folder with the thumbnails of examined images
+ */
 export function sheetOf(plan: Plan, losses: RunReport['image_losses'], store: string): Sheet {
   const all = plan.data.images;
   const shown = spread(all.length, MOST).flatMap((i) => all[i] ?? []);
@@ -67,20 +72,20 @@ export function sheetOf(plan: Plan, losses: RunReport['image_losses'], store: st
   return { images, total: all.length };
 }
 
-/** At most `most` of the numbers below `count`, spread evenly. */
+/** At most `most` indices below `count`, spread evenly. */
 const spread = (count: number, most: number): readonly number[] =>
   Array.from({ length: Math.min(count, most) }, (_, i) => Math.floor((i * count) / Math.min(count, most)));
 
 const dataUri = (bytes: Buffer, type: string): string => `data:${type};base64,${bytes.toString('base64')}`;
 
-/** The image as a small JPEG; undefined for a format that only the trainer reads, and for a file that is gone. */
+/** The image as a small JPEG; undefined for a format that only the trainer can read, and for a missing file. */
 function shrunk(path: string): Buffer | undefined {
   if ((statOf(path)?.size ?? MOST_FILE) >= MOST_FILE) return undefined;
   try {
     const file = readGiven(path, MOST_FILE);
     return encodeJpeg(shrinkTo(file[0] === 0xff ? jpegPixels(file) : decodePng(file), SIDE), QUALITY);
   } catch {
-    // The page names it without its image.
+    // The page names the image without showing it.
     return undefined;
   }
 }

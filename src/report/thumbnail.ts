@@ -1,18 +1,21 @@
-/** The small picture that a LoRA file carries in its metadata, for programs that list files. */
+/** Makes the small image in the metadata of a LoRA file, for programs that list files. */
 import jpeg from 'jpeg-js';
 import { UsageError } from '../base/errors.ts';
 import { readGiven } from '../base/files/regular-file.ts';
 import { decodePng, type Pixels } from '../terminal/graphics/png.ts';
 import { encodeJpeg, shrinkTo } from './images.ts';
 
-/** Longest side in pixels, and most bytes: readers of a header take all of it into memory. */
+/** Longest side in pixels, and most bytes: readers of a header load all of it into memory. */
 const SIDE = 256;
 const MOST_BYTES = 64 << 10;
 const MOST_FILE = 64 << 20;
-/** Megapixels and megabytes that a JPEG may unfold to. */
+/** Megapixels and megabytes that a JPEG may unpack to. */
 const LIMITS = { maxResolutionInMP: 64, maxMemoryUsageInMB: 512, useTArray: true } as const;
 
-/** The picture as a `data:` address. @throws UsageError when the file is no PNG or JPEG that can be read */
+/**
+ * The image as a `data:` address.
+ * @throws UsageError when the file is no PNG or JPEG that can be read
+ */
 export function thumbnailOf(path: string): string {
   const pixels = shrinkTo(decoded(path), SIDE);
   for (let quality = 85; ; quality -= 15) {

@@ -1,8 +1,8 @@
-/** How the file is used where people use it. */
+/** How to use the file in the usual programs. */
 import type { RunReport } from '../engine/report/types.ts';
 import { diffusersCode, embeddingFile } from '../engine/report/usage.ts';
 
-/** Programs know an embedding by the name of its file, so that the file gets the word's. */
+/** Programs know an embedding by its file name, so the file must be named after the trigger word. */
 function EmbeddingStep({ file, word, folder }: Record<'file' | 'word' | 'folder', string>) {
   return (
     <li>

@@ -1,4 +1,4 @@
-/** The first thing on the page: did it work, and the few figures that say how. */
+/** The top of the page: whether the training worked, and the few figures that show it. */
 import { formatBytes } from '../base/text.ts';
 import type { RunReport } from '../engine/report/types.ts';
 import { lossDigits, partTitle } from './words.ts';

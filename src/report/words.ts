@@ -1,10 +1,10 @@
-/** Numbers and names as the page writes them. Pure. */
+/** Formats numbers and names for the page. Pure. */
 
-/** Four digits behind the point, more for a very small loss. */
+/** A loss with four decimals, or more when it is very small. */
 export const lossDigits = (loss: number): string =>
   Math.abs(loss) >= 0.001 || loss === 0 ? loss.toFixed(4) : loss.toExponential(2);
 
-/** `unet.down` → `U-Net down`, `text_encoder_2` → `text encoder 2`. */
+/** The name of a part for people: `unet.down` → `U-Net down`, `text_encoder_2` → `text encoder 2`. */
 export const partTitle = (part: string): string =>
   part
     .replace(/^unet\.?/u, 'U-Net ')

@@ -1,4 +1,7 @@
-/** Answers over time: what one becomes when it is kept, which others fall with it, and what of earlier ones still holds. */
+/**
+ * How answers change over time: how an answer is stored, which other answers a change removes, and which earlier
+ * answers are still valid.
+ */
 import { absolute } from '../base/paths.ts';
 import { dataPlace } from '../engine/brought/unpackers.ts';
 import { findKey } from '../spec/keys.ts';
@@ -27,7 +30,10 @@ export const dependentAnswers: Readonly<Record<string, readonly string[]>> = {
 export const without = (answers: Answers, ids: readonly string[]): Answers =>
   Object.fromEntries(Object.entries(answers).filter(([id]) => !ids.includes(id)));
 
-/** Enter on the offered value counts as the default's answer, unless the person had chosen that value before. */
+/**
+ * The answer to store. Enter on the offered value counts as the default, unless the person had chosen that value
+ * before.
+ */
 export function answerOf(question: Question, initial: string, value: string, before: Answer | undefined): Answer {
   const isSetting = question.id.startsWith(SETTING);
   const stored = isSetting && question.form !== undefined ? settingJson(question.id, value) : value;
@@ -43,7 +49,8 @@ export function settingJson(id: string, value: string): string {
 }
 
 /**
- * These defaults come from the folder or the person and not from earlier answers; a draft may be continued elsewhere.
+ * Questions whose defaults come from the folder or the person and not from earlier answers; a draft may be continued
+ * elsewhere.
  */
 const ofThePlace = new Set(['mode', 'dataset.path']);
 

@@ -1,4 +1,6 @@
-/** Everything behind the first question: it gathers the facts, asks the other questions and writes the file. */
+/**
+ * The rest of the wizard after the first question: it reads the facts, asks the other questions and writes the file.
+ */
 import { dirname, isAbsolute } from 'node:path';
 import { EnvironmentError, UsageError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
@@ -58,7 +60,7 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
     style,
     facts,
     answers,
-    // A folder that was given on the command line has been read already.
+    // A folder from the command line has already been read.
     readFolder: async (path, watch) =>
       typeof given === 'object' && given.path === path ? given : readNamed(path, reading, watch),
     modelProblem,
@@ -83,13 +85,13 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context), box: boxOf(session.context) };
 }
 
-/** Id of the answer that names the preset in a draft, which goes on with it. */
+/** Id of the answer that stores the preset's name in a draft. */
 const PRESET = 'preset';
 
 function presetMeant({ preset, answers }: FinishInput, configDir: string): OwnPreset | undefined {
   if (preset !== undefined) return loadPreset(configDir, preset);
   const drafted = answers[PRESET]?.value;
-  // A preset may have been removed since the draft; its settings are answers of the draft by now.
+  // A preset may have been removed since the draft; its settings are already answers of the draft.
   return drafted !== undefined && presetNames(configDir).includes(drafted) ? loadPreset(configDir, drafted) : undefined;
 }
 
@@ -102,11 +104,11 @@ function startAnswers(
   return preset === undefined || facts.preset === undefined ? {} : fromPreset(facts.preset, facts.registry);
 }
 
-/** With `--yes` no licence is accepted; the start of the run says what to do about it. */
+/** With `--yes` no licence is accepted; the start of the run then says what to do. */
 const withoutLicenses = ({ models }: WizardFacts): WizardFacts['models'] =>
   new Map([...models].map(([id, state]) => [id, { ...state, license: undefined }]));
 
-/** `--yes`: takes the default of every question, as if Enter was pressed. */
+/** Carries out `--yes`: takes the default of every question, as if Enter was pressed. */
 export async function takeDefaults(
   frame: { text: string },
   form: { initial: string; check?: (text: string) => Promise<string | undefined> },
@@ -153,10 +155,7 @@ function datasetIn(file: string, dataset: RunSpec['dataset']): RunSpec['dataset'
   };
 }
 
-/**
- * A path as it is written into the file: relative when it lies below the file's folder, so that the folder can be
- * moved.
- */
+/** A path for the file: relative when it lies below the file's folder, so that the folder can be moved. */
 function pathIn(file: string, path: string): string {
   if (path.startsWith('hf:')) return path;
   const folder = dirname(file);

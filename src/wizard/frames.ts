@@ -1,4 +1,4 @@
-/** A question as the prompts show it: its frame, its line with suggestions, and the record that stays of its answer. */
+/** Prepares a question for the prompts: its frame, its line with suggestions, and the record of its answer. */
 import { dataPlace } from '../engine/brought/unpackers.ts';
 import { helpFor } from '../spec/glossary.ts';
 import type { Style } from '../terminal/style.ts';

@@ -1,4 +1,4 @@
-/** What the wizard takes and returns. */
+/** Input and result of the wizard. */
 import type { Places } from '../base/paths.ts';
 import type { Style } from '../terminal/style.ts';
 import type { Line } from '../terminal/styled.ts';
@@ -22,7 +22,7 @@ export interface WizardInput {
   /** Name of a preset of the person's own. */
   readonly preset?: string | undefined;
   readonly file?: string | undefined;
-  /** Whether every default is taken and nothing is asked. */
+  /** Whether every default is taken and no question is asked. */
   readonly yes: boolean;
 }
 
@@ -30,8 +30,8 @@ export interface WizardResult {
   readonly action: 'start' | 'detach' | 'save';
   /** Path of the run.yaml that was written. */
   readonly file: string;
-  /** Whether the person has accepted the licence of what will be fetched. */
+  /** Whether the person has accepted the licence of the files that will be fetched. */
   readonly acceptsLicense: boolean;
-  /** Name of the box that shall train; undefined for this machine. */
+  /** Name of the box that will train; undefined for this machine. */
   readonly box: string | undefined;
 }

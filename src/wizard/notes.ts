@@ -1,4 +1,4 @@
-/** What the wizard prints between questions about the machine and about a folder. */
+/** The text that the wizard prints between questions, about the machine and about a folder. */
 
 import { formatBytes, neutralise, plural } from '../base/text.ts';
 import { repeatLines } from '../engine/dataset/report.ts';
@@ -29,7 +29,7 @@ export function folderLines(folder: FolderFacts, style: Style, columns: number):
   const words =
     captioned === 0 ? 'no captions' : captioned === usable ? 'all with captions' : `${captioned} with captions`;
   const found = `${used} will be used, ${words} · ${sizes(smallest, largest)}`;
-  // What the names of numbered folders say is a line of the arrangement too.
+  // The lines about the arrangement include the repeats in folder names.
   const repeats = arranged === undefined ? repeatLines(folders) : arrangementLines(arranged);
   const more = repeats.length > SHOWN ? [`and ${plural(repeats.length - SHOWN, 'more folder')}`] : [];
   const left = problems.slice(0, SHOWN).map((problem) => `! ${problem}`);

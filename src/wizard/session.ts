@@ -32,13 +32,13 @@ export interface SessionInput {
   readonly style: Style;
   readonly facts: WizardFacts;
   readonly answers: Answers;
-  /** Reads a folder; returns a sentence when it cannot be trained on. */
+  /** Reads a folder; returns a sentence when its images cannot be trained on. */
   readonly readFolder: (path: string, watch?: CheckWatch) => Promise<FolderFacts | string>;
   /** Returns a sentence when the file is no base model. */
   readonly modelProblem: (path: string) => Promise<string | undefined>;
   readonly save: (answers: Answers) => void;
   readonly say: (lines: readonly Line[]) => void;
-  /** Lines that are shown when a folder has been accepted. */
+  /** Lines to print when a folder has been accepted. */
   readonly describeFolder: (folder: FolderFacts) => readonly Line[];
   readonly render: (context: WizardContext, flow: Flow) => string;
 }
@@ -57,7 +57,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     watch && { ...watch, signal: AbortSignal.any([watch.signal, left.signal]) };
   let { facts } = input;
   let position: Position = { id: 'mode' };
-  // Given answers are taken over only if they are still valid.
+  // Answers of a draft, a file or a flag are used only if they are still valid.
   let answers: Answers = {};
   const context = (): WizardContext => ({ answers, facts });
 
@@ -80,7 +80,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
   };
   const check = (question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> =>
     judge(question, form, text, watch).catch((error: unknown) => {
-      // A text that can be no path on this machine is a wrong answer, so the message becomes that of the check.
+      // For a text that can be no path on this machine, the error's message becomes the check's.
       if (!(error instanceof UsageError)) throw error;
       return neutralise([error.message, ...error.nextSteps].join(' '));
     });
@@ -123,7 +123,7 @@ export async function runSession(input: SessionInput): Promise<SessionResult> {
     const reply = await input
       .asker(frameOf(input, question, context(), previous !== undefined), asked)
       .catch((error: unknown) => {
-        // Who leaves does not wait for what is still being fetched.
+        // When the person leaves, downloads in progress are not waited for.
         left.abort();
         throw error;
       });

@@ -69,7 +69,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   }
 }
 
-/** Asks for Easy, Advanced, or the draft. */
+/** Asks for Easy mode, Advanced mode, or the draft. */
 async function firstAnswer(input: WizardInput, known: Parameters<typeof modeForm>[0]): Promise<Answer> {
   const isSettled = input.yes || input.from !== undefined || input.preset !== undefined;
   const set = input.mode ?? (isSettled ? (known.lastMode ?? 'easy') : undefined);
@@ -88,7 +88,7 @@ async function firstAnswer(input: WizardInput, known: Parameters<typeof modeForm
     },
   };
   const asked: Promise<Reply> = input.asker(frame, form);
-  // Loading the schemas takes as long as reading the question does, so it starts meanwhile.
+  // Loading the schemas takes as long as reading the question does, so it is started meanwhile.
   setTimeout(() => void import('./finish.ts').catch(() => {}), 20);
   const reply = await asked;
   if (reply.kind === 'back') throw new CancelledError('');
@@ -96,7 +96,7 @@ async function firstAnswer(input: WizardInput, known: Parameters<typeof modeForm
   return { value: reply.value, by: reply.value === form.initial ? 'default' : 'you' };
 }
 
-/** The mode, and the name of the preset that the first answer or a flag takes. */
+/** The mode and the preset's name, from the first answer or a flag. */
 function taken(
   first: Answer,
   flag: string | undefined,
@@ -109,7 +109,7 @@ function given({ folder }: WizardInput): Answers {
   return folder === undefined ? {} : { 'dataset.path': { value: folder, by: 'you' } };
 }
 
-/** The path after `-o`, else the first name that is still free, so that no earlier run.yaml is lost. */
+/** The path after `-o`, else the first free name, so that no earlier run.yaml is overwritten. */
 function outputFile({ cwd, file, from }: WizardInput): string {
   const start = from === undefined ? undefined : typedPath(from, cwd);
   if (file !== undefined) {

@@ -6,7 +6,7 @@ import type { CommandRun } from '../shell/context.ts';
 import { watchJudgement } from './judge/show.ts';
 import { watchRun } from './shared/watch.ts';
 
-/** Watches a run to its end, or its checkpoints being judged after it. Leaving changes nothing for either. */
+/** Watches a run to its end, or the judging of its checkpoints after it. Leaving changes nothing for either. */
 export const run: CommandRun = async ([query = ''], options, context) => {
   const found = findRun(query, context.places.runs);
   const judgement = readJudgement(found.dir);

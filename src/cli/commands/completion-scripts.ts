@@ -1,6 +1,6 @@
 /**
- * Completion scripts for shells, made of the table of commands. Names of runs and presets are read
- * from their folders, without Node.
+ * Makes completion scripts for shells from the table of commands. The scripts read names of runs and presets from
+ * their folders, without starting Node.
  */
 import { specKeys } from '../../spec/keys.ts';
 import type { CommandEntry } from './shared/command-entry.ts';
@@ -8,7 +8,7 @@ import type { CommandEntry } from './shared/command-entry.ts';
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
-/** Actions of the commands that have some; a test compares them with what the commands take. */
+/** Actions of the commands that have any; a test compares them with the commands themselves. */
 export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   models: ['list', 'info', 'pull', 'verify', 'add', 'rm', 'check'],
   dataset: ['check', 'caption', 'tags', 'mask'],
@@ -20,10 +20,13 @@ export const actionsOf: Readonly<Record<string, readonly string[]>> = {
   completion: shells,
 };
 
-/** What a word of the line may be, where it is not any file. */
+/** Kinds of words that can be completed, apart from files. */
 type Kind = 'run' | 'preset' | 'base' | 'lora' | 'key';
 
-/** What the words behind a command are, the first and the others; where actions come first, the others alone. */
+/**
+ * The kinds of the words after a command: of the first and of the others. When actions come first, only the others
+ * count.
+ */
 const wordsOf: Readonly<Record<string, readonly [first: Kind | '', others: Kind | '']>> = {
   ...Object.fromEntries(['status', 'attach', 'logs', 'stop', 'resume', 'verify'].map((name) => [name, ['run', '']])),
   ...Object.fromEntries(['judge', 'sample', 'export', 'report'].map((name) => [name, ['run', '']])),
@@ -36,7 +39,7 @@ const wordsOf: Readonly<Record<string, readonly [first: Kind | '', others: Kind 
   explain: ['key', ''],
 };
 
-/** What stands behind a flag. */
+/** The kind of the value after a flag. */
 const valuesOf: Readonly<Record<string, Kind>> = {
   '--preset': 'preset',
   '--base': 'base',
@@ -62,9 +65,9 @@ interface Completed {
 
 interface Script {
   readonly all: readonly Completed[];
-  /** Flags that a value follows. */
+  /** Flags with a value. */
   readonly valued: readonly string[];
-  /** Ids of the base models that the package knows. */
+  /** Ids of the base models in the package. */
   readonly bases: readonly string[];
   /** Dotted keys of run.yaml. */
   readonly keys: readonly string[];
@@ -83,7 +86,7 @@ export function completionScript(shell: Shell, commands: readonly CommandEntry[]
   return { bash, zsh, fish }[shell]({ all, valued: [...new Set([...valued, '--workspace'])], bases, keys });
 }
 
-/** A text in single quotes, as every shell takes it. */
+/** A text in single quotes, which every shell understands. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 const RUNS = '"${VISIONTRAIN_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/visiontrain}/runs"';
@@ -188,7 +191,7 @@ ${casesOf(script)}
 compdef _visiontrain visiontrain
 `;
 
-/** What fish runs to list the words of a kind; files end as those of LoRAs do. */
+/** Commands with which fish lists the words of a kind; for `lora` it lists files by their ending. */
 const FISH: Readonly<Record<Kind, string>> = {
   run: '(__visiontrain_runs)',
   preset: '(__visiontrain_presets)',

@@ -6,7 +6,10 @@ import type { CommandRun } from '../shell/context.ts';
 
 const shells = ['bash', 'zsh', 'fish'];
 
-/** Prints the script by which a shell completes commands, actions, flags and names of runs. `npm run docs` makes them. */
+/**
+ * Prints the script with which a shell completes commands, actions, flags and names of runs. `npm run docs` writes all
+ * of them.
+ */
 export const run: CommandRun = async ([name = ''], _options, { out, flags }) => {
   const shell = shells.find((each) => each === name);
   if (shell === undefined)

@@ -6,7 +6,8 @@ import type { CommandRun } from '../shell/context.ts';
 import { startFromSpec } from './shared/start-run.ts';
 
 /**
- * Does the whole job on the embedded tiny model and its bundled pictures, on the CPU only and without fetching weights.
+ * Does a whole training with the embedded tiny model and its bundled images, on the CPU only and without fetching
+ * weights.
  */
 export const run: CommandRun = async (_args, options, context) => {
   const registry = loadRegistry({ configDir: context.places.config });
@@ -14,11 +15,11 @@ export const run: CommandRun = async (_args, options, context) => {
   const filled = fillSpec(
     {
       name: 'demo',
-      // The captions contain `zibbo` already. Some pictures show ordinary things, so that the model does not forget
+      // The captions already contain `zibbo`. Some images show ordinary things, so that the model does not forget
       // those.
       dataset: { path: 'lesson', goal: 'character', trigger: '' },
       model: { base: 'tiny' },
-      // Two prompts ask for places that the pictures do not have, and one for a thing that must stay what it was.
+      // Two prompts name places that are not in the images, and one names a thing that must not change.
       samples: {
         every: 0,
         prompts: [

@@ -19,7 +19,7 @@ import type { CommandRun, Context } from '../shell/context.ts';
 import { text } from './shared/options.ts';
 import { stopSignals } from './shared/steps/stop-signals.ts';
 
-/** Looks at everything that a run needs. The exit code is 3 when something keeps a run from training. */
+/** Checks everything that a run needs. The exit code is 3 when something prevents training. */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, env, places, flags } = context;
   const stop = stopSignals();
@@ -77,7 +77,7 @@ function terminalFinding({ env, flags }: Context): HealthFinding {
 const TITLE = 14;
 const WIDEST = 96;
 
-/** One line a finding, its cure below it. */
+/** Prints one line for each finding, with its cure below. */
 function page(findings: readonly HealthFinding[], { out, env, flags }: Context): void {
   const style = styleFor(terminal(env, flags));
   const cells = Math.min(out.width ?? WIDEST, WIDEST) - 1;

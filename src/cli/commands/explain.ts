@@ -52,7 +52,10 @@ export const run: CommandRun = async (args, _options, { out, env, flags }) => {
 
 type KnownError = ErrorEntry & { readonly id: string };
 
-/** The entry of an error's id, which stands at the end of its message. @throws UsageError when there is none */
+/**
+ * The entry of an error's id, which people find at the end of a message.
+ * @throws UsageError when there is none
+ */
 async function knownError(id: string): Promise<KnownError> {
   const { errorCatalogue } = await import('../../base/error-catalogue.ts');
   if (Object.hasOwn(errorCatalogue, id)) return { id, ...errorCatalogue[id as keyof typeof errorCatalogue] };
@@ -63,7 +66,7 @@ async function knownError(id: string): Promise<KnownError> {
   });
 }
 
-/** What is shown of an error's entry, on a terminal of `cells` cells. */
+/** The lines about an error's entry, for a terminal of `cells` cells. */
 export function errorLines({ id, what, cause, cure }: KnownError, style: Style, cells: number): Line[] {
   const width = Math.min(cells - 1, 90);
   const part = (label: string, text: string) => [
@@ -104,7 +107,7 @@ function list(style: Style, cells: number): Line[] {
   ]);
 }
 
-/** The first sentence of a text, cut to the room there is. */
+/** The first sentence of a text, cut to the room that is left. */
 function cut(text: string, room: number): string {
   const sentence = text.match(/^.*?\.(?= |$)/)?.[0] ?? text;
   return truncate(sentence, Math.max(20, room));

@@ -17,7 +17,7 @@ import { anyPython } from './shared/any-python.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-/** Writes the LoRA of a checkpoint of a run that goes on or is over. A file that is there is never replaced. */
+/** Writes the LoRA of a checkpoint of a run, live or over. An existing file is never replaced. */
 export const run: CommandRun = async ([query = '', file], options, context) => {
   if (file !== undefined) return exportFile(query, file, options, context);
   const { out, places, env, flags } = context;
@@ -29,7 +29,7 @@ export const run: CommandRun = async ([query = '', file], options, context) => {
   const weights = weightsOf(options);
   const { dir, name } = findRun(query, places.runs);
   const which = byJudge(checkpointOf(options), options, { dir, name });
-  // Without --to the file goes into the run folder, where nobody else may steer what is written.
+  // Without --to the file goes into the run folder, where nobody else may influence the files.
   if (options.to === undefined) refuseForeignFolder(dir);
   const to = options.to === undefined ? join(dir, RUN_FILES.output) : targetOf(String(options.to), context);
   if (options.to !== undefined) makeGivenFolder(to, '--to DIR');
@@ -51,7 +51,10 @@ export const run: CommandRun = async ([query = '', file], options, context) => {
   return EXIT.ok;
 };
 
-/** `export slurm FILE` and `export skypilot FILE`. @throws UsageError for any other two words */
+/**
+ * Carries out `export slurm FILE` and `export skypilot FILE`.
+ * @throws UsageError for any other two words
+ */
 async function exportFile(kind: string, file: string, ...rest: readonly [Options, Context]): Promise<ExitCode> {
   const { exportJob, jobKinds } = await import('./slurm/write.ts');
   const known = jobKinds.find((one) => one === kind);
@@ -62,7 +65,10 @@ async function exportFile(kind: string, file: string, ...rest: readonly [Options
   });
 }
 
-/** A folder as it was typed, or that of a program on this machine. @throws UsageError */
+/**
+ * A typed folder, or that of a program on this machine.
+ * @throws UsageError
+ */
 function targetOf(typed: string, { env, places, out, flags }: Parameters<CommandRun>[2]): string {
   const cwd = process.cwd();
   const named = programIn(typed);
@@ -75,13 +81,13 @@ function targetOf(typed: string, { env, places, out, flags }: Parameters<Command
   return folder;
 }
 
-/** Where a program looks for the embedding of this word; null for beside the LoRA. */
+/** Where a program looks for the embedding with this trigger word; null for beside the LoRA. */
 function placeOfEmbedding(word: string | undefined, { to }: Options, loras: string): string | null {
   const program = typeof to === 'string' ? programIn(to)?.program : undefined;
   return program === undefined || word === undefined ? null : embeddingPlace(program, loras, word);
 }
 
-/** Which checkpoint the flags name; without any, the last. */
+/** The checkpoint that the flags name; without any flag, the last one. */
 function checkpointOf(options: Options): Pick<ExportRequest, 'kind' | 'number'> {
   const named = (['step', 'best', 'last', 'average'] as const).filter((kind) => options[kind] !== undefined);
   const [kind = 'last', second] = named;
@@ -101,8 +107,8 @@ function checkpointOf(options: Options): Pick<ExportRequest, 'kind' | 'number'> 
 }
 
 /**
- * `--best --by judge` takes the checkpoint that judging advised.
- * @throws UsageError where it advised none, or `--by` stands without `--best`
+ * The advised checkpoint for `--best --by judge`.
+ * @throws UsageError when judging advised none, or `--by` is given without `--best`
  */
 function byJudge(
   which: Pick<ExportRequest, 'kind' | 'number'>,

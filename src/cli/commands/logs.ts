@@ -8,7 +8,7 @@ import { runCondition } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { leaveOnInterrupt } from './shared/steps/stop-signals.ts';
 
-/** Shows what the trainer printed, or its supervisor while there is no trainer. Control sequences are taken out. */
+/** Shows the output of the trainer, or of its supervisor while there is no trainer. Control sequences are removed. */
 export const run: CommandRun = async ([query = ''], options, { out, places, flags }) => {
   const { name, dir } = findRun(query, places.runs);
   const follow = options.follow === true;

@@ -67,7 +67,10 @@ export const run: CommandRun = async (args, options, context) => {
   );
 };
 
-/** What was named; an archive or an id of the hub is brought first, with progress, by what only then is loaded. */
+/**
+ * The named folder. An archive or an id of the hub is brought first, with progress, by modules that are loaded only
+ * then.
+ */
 async function folderOf(named: string | undefined, context: Context): Promise<string | undefined> {
   if (named === undefined || !isBrought(named)) return named;
   const { namedFolder } = await import('./shared/steps/brought.ts');

@@ -8,7 +8,9 @@ import { announcerHere, announcing } from '../../terminal/announce.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { stopSignals } from './shared/steps/stop-signals.ts';
 
-/** Shows how the person is told of runs; with `--test` it tells by every way and says which worked. */
+/**
+ * Shows how the person is notified about runs; with `--test` it sends a notice to every target and says which worked.
+ */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, env, places, flags } = context;
   const { settings, path } = await readNotify(places.config, env);

@@ -11,7 +11,7 @@ import type { CommandRun } from '../shell/context.ts';
 export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
   const waiting = new Map(queueEntries(places.runs).map(({ run, device }, i) => [run, { place: i + 1, device }]));
-  // A run that has not begun tells no device: one that waits has the card that it waits for.
+  // A run that has not begun has no device; a waiting one gets the card for which it waits.
   const withCard = <T extends RunRow>(run: T): T => {
     const device = run.device ?? waiting.get(run.name)?.device ?? null;
     return device === run.device ? run : { ...run, device };
@@ -44,7 +44,7 @@ export const run: CommandRun = async (_args, options, context) => {
   return EXIT.ok;
 };
 
-/** Place in the queue of a run that waits in it. */
+/** Place in the queue of a waiting run. */
 const queuedText = ({ state }: RunRow, place: number | undefined): string | undefined =>
   place === undefined || state === 'live' ? undefined : `queued (${place})`;
 

@@ -45,7 +45,10 @@ export const run: CommandRun = async ([file = ''], options, given) => {
   return startFromSpec(input, start, context);
 };
 
-/** The name that was given for the run. @throws UsageError for one that cannot be a folder */
+/**
+ * The name for the run from the options.
+ * @throws UsageError for a name that cannot be a folder
+ */
 function runName({ name: given }: Options): string | undefined {
   const name = text(given);
   if (name === undefined || RUN_NAME.test(name)) return name;

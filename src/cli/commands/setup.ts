@@ -23,8 +23,8 @@ interface Ready {
 }
 
 /**
- * Makes the Python environment for this box and proves its card, or says that it is ready. With `--json` the last line
- * is the result.
+ * Makes the Python environment for this machine and proves its card, or says that it is ready. With `--json` the last
+ * line is the result.
  */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, flags } = context;
@@ -111,7 +111,7 @@ async function makeReady(context: Context, wishes: { force: boolean; torch: stri
   }
 }
 
-/** What was found and chosen, in a sentence. */
+/** A sentence about the card that was found and the build that was chosen. */
 function chosen({ build, cardName, driver }: BoxBuild): string {
   const { torch } = requirementsFor(build);
   if (cardName === null) return `No graphics card to compute on was found: torch ${torch} for the processor.`;
@@ -119,7 +119,10 @@ function chosen({ build, cardName, driver }: BoxBuild): string {
   return `${cardName}${with_}: torch ${torch} (${build}).`;
 }
 
-/** Installs an extra that is not there. @returns its folder; null when the person's own Python has it */
+/**
+ * Installs an extra that is missing.
+ * @returns its folder; null when the person's own Python has it
+ */
 async function addExtra(extra: Extra, environment: PythonEnvironment, { env, places, out, flags }: Context) {
   const found = await findExtra({ places, env }, extra, environment);
   if (found !== undefined) {

@@ -14,7 +14,7 @@ import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Shows how far a run is or, when it is over, how it ended. */
+/** Shows the progress of a run or, when it is over, how it ended. */
 export const run: CommandRun = async ([query = ''], _options, { out, places, flags }) => {
   const summary = findRun(query, places.runs);
   const state = summary.state === 'unreadable' ? initialState : readState(summary.dir);
@@ -87,7 +87,7 @@ function learnedText({ verdict, reason }: NonNullable<RunState['learned']>): str
   return `${verdictWords[verdict]}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
-/** The newest LoRA file on the way, and how many there are. */
+/** The newest intermediate LoRA file, and how many there are. */
 function savedText({ saved }: RunState): string | undefined {
   const newest = saved.findLast(({ best }) => best !== true) ?? saved.at(-1);
   if (newest === undefined) return undefined;

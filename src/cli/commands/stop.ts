@@ -19,7 +19,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   const leave = leaveOnInterrupt();
   const over = await stopRun(dir, { now, signal: leave.signal }).finally(leave.off);
   const waiting = wasLive || readJob(dir) === undefined ? undefined : await cancelJob(dir, env);
-  // A folder that is taken away meanwhile is told of as it was.
+  // If the folder is removed meanwhile, the earlier summary is reported.
   const summary = inspectRun(dir) ?? found;
   if (flags.json) out.json({ ...summary, was_live: wasLive });
   else if (!over && leave.signal.aborted) out.talk(`${name} will stop after this step.`);
@@ -37,7 +37,7 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
   return leave.signal.aborted ? EXIT.cancelled : EXIT.environment;
 };
 
-/** Where the job of a run waits, there is no process that could be asked. Returns the job that was cancelled. */
+/** Cancels the waiting job of a run, which has no process that could be asked. Returns the number of the job. */
 async function cancelJob(dir: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return (await import('./slurm/cancel.ts')).cancelWaiting(dir, env);
 }

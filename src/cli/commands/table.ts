@@ -1,6 +1,6 @@
 /**
- * Every command by name: what help needs, and a lazy import of the rest. `--help` and `--version` load this file, so it
- * imports data alone: the entries of commands with actions lie beside those.
+ * Every command by name: the data for help, and a lazy import of the rest. `--help` and `--version` load this file, so
+ * it imports only data: the entries of commands with actions are in files of their own.
  */
 import { fetchEntry, hostsEntry } from './boxes/entry.ts';
 import { publishEntry } from './carry/entry.ts';

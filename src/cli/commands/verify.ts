@@ -18,7 +18,8 @@ import { refuseChangedData } from './shared/unchanged-data.ts';
 import { watchRun } from './shared/watch.ts';
 
 /**
- * Trains a finished run again from its own spec. It says whether the bytes agree and, if not, at which step they part.
+ * Trains a finished run again from its own spec. It says whether the bytes are equal and, if not, at which step they
+ * begin to differ.
  */
 export const run: CommandRun = async ([query = ''], _options, context) => {
   const { out, places, env, flags } = context;
@@ -37,7 +38,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     facts: { verifies: { run: original.name, facts: usedFacts(original.dir) } },
   });
   await startRun(again, env);
-  // No dashboard is shown, since the run makes nothing new. With --json stdout holds the verdict alone.
+  // No dashboard is shown, since the run makes nothing new. With --json, stdout gets only the verdict.
   const code = await watchRun(again, {
     ...context,
     out: quiet(context),
@@ -52,7 +53,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
 
 /**
  * The plan with the number of threads of the first run, because sums in another order round differently. More threads
- * than cores only cost time.
+ * than cores only take longer.
  */
 function withThreads(plan: Plan, { resources: { threads } }: Plan): Plan {
   return { ...plan, resources: { ...plan.resources, threads } };

@@ -1,4 +1,4 @@
-/** What a run is about: the texts of the header, read from the run folder. */
+/** The texts of the header about a run, read from the run folder. */
 
 import { neutralise } from '../../base/text.ts';
 import { readBeside } from '../../engine/run-folder/beside.ts';
@@ -11,9 +11,9 @@ export interface RunAbout {
   readonly epochs: number | undefined;
   /** The first sample prompt. */
   readonly prompt: string | undefined;
-  /** The word of an embedding that is trained beside the LoRA; undefined where none is. */
+  /** The trigger word of an embedding that is trained beside the LoRA; undefined without one. */
   readonly embedding?: string | undefined;
-  /** Whether its checkpoints are judged by themselves once it is finished. */
+  /** Whether its checkpoints are judged automatically when it is finished. */
   readonly judge: boolean;
 }
 

@@ -15,7 +15,7 @@ export interface CurveProps {
   readonly style: Style;
 }
 
-/** The curve of a run's loss. It is drawn anew only when one of its properties is another. */
+/** The curve of a run's loss. It is drawn again only when one of its properties changes. */
 export const Curve = memo(function Curve(props: CurveProps) {
   return <Lines lines={curveLines(props)} style={props.style} />;
 });
@@ -24,7 +24,7 @@ export const Curve = memo(function Curve(props: CurveProps) {
 function curveLines({ state, columns, rows, style }: CurveProps): Line[] {
   const points = seriesPoints(state.loss);
   const line = smooth(points, Math.max(1, Math.min(40, points.length / 8)));
-  // At first the axis shows a quarter of the run, so that the first steps are not a dot in a corner.
+  // At first the axis covers a quarter of the run, so that the first steps are not a dot in a corner.
   const xMax = Math.max(1, state.step, state.steps / 4);
   const drawn = chart({ line, marks: seriesPoints(state.validation), xMax, columns, rows }, style);
   if (drawn.length > 0) return drawn;

@@ -11,7 +11,7 @@ import { HelpPage, LogPage, QuestionPage, SamplesPage } from './overlays.tsx';
 import { leaveOptions, stopOptions, type UiState } from './press.ts';
 import { frameSize, RunScreen } from './screen.tsx';
 
-/** What there is to show. */
+/** Everything that the dashboard shows. */
 export interface DashboardView {
   readonly state: RunState;
   /** The state that the curve shows. */
@@ -32,7 +32,7 @@ export interface DashboardModel {
   readonly log: (rows: number) => readonly string[];
   /** Draws the newest sample in at most so many rows. */
   readonly sample: (state: RunState, rows: number) => readonly Line[];
-  /** Calls `changed` when there is something new to show. Returns a function that ends this. */
+  /** Calls `changed` when there is something new to show. Returns a function that ends the subscription. */
   readonly subscribe: (changed: () => void) => () => void;
   readonly press: (key: string, screen: Screen) => void;
 }
@@ -44,7 +44,7 @@ export interface DashboardProps {
   readonly screen: Screen;
 }
 
-/** Signs of named keys, as the handler of keys knows them. */
+/** Names of keys in the handler of keys, by Ink's names. */
 const SIGNS: Readonly<Record<string, string>> = {
   '\u0003': 'ctrl-c',
   '\u001a': 'ctrl-z',
@@ -53,7 +53,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   '\n': 'enter',
 };
 
-/** Shows the page that the model is on, and hands single keys to the model. */
+/** Shows the model's present page, and passes single keys to the model. */
 export function Dashboard({ model, size, screen }: DashboardProps) {
   const [, redraw] = useState(0);
   useEffect(() => model.subscribe(() => redraw((n) => n + 1)), [model]);
@@ -64,13 +64,13 @@ export function Dashboard({ model, size, screen }: DashboardProps) {
     else if (key.leftArrow) model.press('left', screen);
     else if (key.rightArrow) model.press('right', screen);
     else if (key.escape) model.press('escape', screen);
-    // Keys that are typed fast, or over a slow link, arrive together in one text.
+    // Keys that are typed fast, or over a slow link, may arrive together as one text.
     else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
   });
   return <DashboardFrame size={size}>{pageOf(model, size)}</DashboardFrame>;
 }
 
-/** The part of the terminal that is drawn on. What does not fit is cut off. */
+/** The part of the terminal that is drawn on. Content that does not fit is cut off. */
 export function DashboardFrame({ size, children }: { readonly size: Size; readonly children: ReactElement }) {
   const { columns, rows } = frameSize(size);
   return (

@@ -1,6 +1,6 @@
 /**
- * The end of a run in words and pictures: what came out, whether it learned, what to type next. It is plain text
- * without cursor movement.
+ * The end of a run in text and images: the results, whether it learned, what to type next. It needs no cursor
+ * movement.
  */
 import { basename, join } from 'node:path';
 import { displayPath } from '../../base/paths.ts';
@@ -33,9 +33,9 @@ export interface EndInput {
 export interface EndRoom {
   readonly style: Style;
   readonly columns: number;
-  /** Rows of the terminal. The whole end must fit, so pictures get the rows that the text leaves. */
+  /** Rows of the terminal. The whole end must fit, so images get the rows that the text leaves free. */
   readonly rows: number;
-  /** Depth of colour, as in `Capabilities.colour`. Below 2, pictures are named and not shown. */
+  /** Depth of colour, as in `Capabilities.colour`. Below 2, images are named and not shown. */
   readonly colour: number;
 }
 
@@ -73,7 +73,7 @@ interface Head {
   readonly what: string;
 }
 
-/** A section: headline, further lines, details, what to type. */
+/** A section: headline, further lines, details, next steps. */
 function section(head: Head, lines: readonly string[], exit: RunExit, { style, columns }: EndRoom): Line[] {
   const inside = columns - 3;
   // Words are not cut, because paths and commands among them are to be copied.
@@ -91,7 +91,7 @@ function section(head: Head, lines: readonly string[], exit: RunExit, { style, c
 
 function wrapHead({ mark, name, what }: Head, style: Style, columns: number): Line[] {
   const whole = neutralise(`${mark} ${name}${what}`);
-  // The number of the exit code stays beside its word.
+  // The number of the exit code stays on one line with its word.
   const joined = whole.replace('(exit ', '(exit\u00a0');
   const lines = wrap(joined, columns - 3, { whole: true }).map((line) => line.replace('\u00a0', ' '));
   const [first = '', ...rest] = lines;
@@ -141,7 +141,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   rows.push(...judgeRow(state, { name, judge: about.judge }, room));
   const again = `visiontrain run ${neutralise(shellWord(displayPath(join(runDir, 'run.yaml'), cwd)))}`;
   rows.push(...toCopy('Again', again, 'the same, to the same bytes', room));
-  // Rows of text beside the pictures: three lines above, two below, and the shell's own.
+  // Rows of text beside the images: three lines above, two below, and the shell's own.
   const words = rows.reduce(
     (sum, row) => sum + rowLines(row, style).reduce((n, line) => n + folded(line, columns), 0),
     0,
@@ -157,7 +157,7 @@ function finished({ state, exit, name, runDir, cwd, about }: EndInput, room: End
   ];
 }
 
-/** Which checkpoint is best is the next question of a run that has several. */
+/** The row about the best checkpoint, for a run with several checkpoints. */
 function judgeRow({ checkpoints }: RunState, of: Pick<RunAbout, 'judge'> & { name: string }, room: EndRoom): Row[] {
   if (checkpoints.filter(({ step }) => step > 0).length < 2) return [];
   const command = `visiontrain judge ${neutralise(shellWord(of.name))}`;
@@ -166,7 +166,7 @@ function judgeRow({ checkpoints }: RunState, of: Pick<RunAbout, 'judge'> & { nam
     : toCopy('Best one', command, 'compares the checkpoints', room);
 }
 
-/** `1600 steps`, or for a run that ended itself `900 of 1600 steps`. */
+/** The number of steps: `1600 steps`, or `900 of 1600 steps` for a run that ended early. */
 const stepsText = ({ steps }: RunState, { step }: RunExit) =>
   step < steps ? `${step} of ${steps} steps` : `${steps} steps`;
 
@@ -181,7 +181,10 @@ function rowLines([label, lines]: Row, style: Style): Line[] {
 /** Rows that a line takes on the terminal. */
 const folded = (line: Line, columns: number) => Math.max(1, Math.ceil(width(String(line)) / columns));
 
-/** A text that is to be copied whole. Without room beside the label it stands alone in its line, from the left edge. */
+/**
+ * A text that is to be copied as a whole. If it does not fit beside the label, it gets a line of its own, from the
+ * left edge.
+ */
 function toCopy(label: string, text: string, remark: string, { style, columns }: EndRoom): Row[] {
   const room = columns - LABEL - 1;
   if (width(text) + 3 + width(remark) <= room) return [[label, [styled`${text}   ${style.dim(remark)}`]]];
@@ -202,7 +205,7 @@ function learnedLines({ learned }: RunState, style: Style, cells: number): Line[
   const { verdict, before, after, weight_change: change, reason } = learned;
   const word = verdictWords[verdict];
   const { arrow, plusMinus } = style.glyph;
-  // The reason compares the losses image by image, which says more than the error of the one mean.
+  // The reason compares the losses image by image, which is more precise than the error of the mean.
   const losses =
     reason !== undefined || before === undefined || after === undefined
       ? (reason ?? '')
@@ -214,7 +217,7 @@ function learnedLines({ learned }: RunState, style: Style, cells: number): Line[
   return [painted, ...rest, ...weights];
 }
 
-/** Rows for images that were never learned, or are known by heart. */
+/** Rows for images that were never learned, or learned by heart. */
 function imageRows({ imageLosses: found }: RunState, style: Style, cells: number): Row[] {
   if (found === undefined) return [];
   const told = (label: string, text: string | undefined): Row[] =>
@@ -230,7 +233,7 @@ function partName(part: string): string {
     .trim();
 }
 
-/** Least rows of a picture: fewer show only a smear. */
+/** Least rows of an image: with fewer nothing can be recognised. */
 const LEAST_ROWS = 5;
 
 function sampleLines(state: RunState, runDir: string, { style, columns, rows, colour }: EndRoom): Line[] {

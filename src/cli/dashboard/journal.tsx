@@ -13,7 +13,7 @@ export interface JournalProps {
   readonly now: number;
   /** Most lines. */
   readonly rows: number;
-  /** Whether there is a key that shows the samples. */
+  /** Whether a key for the samples exists. */
   readonly images: boolean;
   readonly style: Style;
 }

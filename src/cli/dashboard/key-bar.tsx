@@ -6,14 +6,14 @@ import { Words } from './words.tsx';
 
 export interface KeyBarProps {
   readonly keys: readonly Key[];
-  /** A sentence above the keys that says what was asked of the run. */
+  /** A sentence above the keys about a request to the run. */
   readonly notice: string | undefined;
   /** Width in cells. */
   readonly cells: number;
   readonly style: Style;
 }
 
-/** The keys, under a line that a notice may fill. Where they do not fit, the ones before the last are left out. */
+/** The keys, under a line for a notice. When they do not fit, the ones before the last are left out. */
 export function KeyBar({ keys, notice, cells, style }: KeyBarProps) {
   const between = ` ${style.glyph.dot} `;
   const texts = keys.map(({ keys: [key = ''], label }) => (key === '?' ? '? help' : `${key} ${label}`));

@@ -7,7 +7,7 @@ export interface Key {
   /** Text in the bar. */
   readonly label: string;
   readonly help: string;
-  /** Whether the key asks something of the run. A read-only view does not have such keys. */
+  /** Whether the key sends a request to the run. A read-only view does not have such keys. */
   readonly asks: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { RunState } from '../../engine/events/run-state.ts';
 import type { Style } from '../../terminal/style.ts';
 import { Words } from './words.tsx';
 
-/** Seconds without any event after which the panel says so. */
+/** Seconds without any event after which the panel mentions it. */
 const SILENCE = 60;
 
 export interface MachineProps {
@@ -13,7 +13,7 @@ export interface MachineProps {
   readonly style: Style;
 }
 
-/** What one process holds, or where several train what each of them does, in the order of the cards. */
+/** The memory of one process, or when several train, of each of them in the order of the cards. */
 function memoryWords(latest: RunState['latest'], most: string): string | undefined {
   if (latest?.memories !== undefined) return `${latest.memories.map(formatBytes).join(' + ')} memory`;
   return latest?.memory === undefined ? undefined : `${formatBytes(latest.memory)} memory${most}`;

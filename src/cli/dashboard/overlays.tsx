@@ -15,7 +15,7 @@ import { type SamplePair, samplePairs } from './samples.ts';
 import { Gap, Lines, Words } from './words.tsx';
 
 export interface PageProps {
-  /** Room of the page. */
+  /** Size of the page. */
   readonly size: Size;
   readonly style: Style;
 }
@@ -53,7 +53,7 @@ export function HelpPage({ keys, size, style }: PageProps & { readonly keys: rea
   );
 }
 
-/** The end of trainer.log. `lines` are the oldest first. */
+/** The end of trainer.log. In `lines` the oldest comes first. */
 export function LogPage({ lines, size, style }: PageProps & { readonly lines: readonly string[] }) {
   const shown = lines.slice(-(size.rows - 4));
   const body = shown.length > 0 ? shown : ['The trainer has not printed anything yet.'];
@@ -127,7 +127,7 @@ export function QuestionPage({
   );
 }
 
-/** Text that is broken where the box around it ends. */
+/** Text that is wrapped to the width of the box around it. */
 function Paragraph({ text, style }: { readonly text: string; readonly style: Style }) {
   return <Text wrap="wrap">{onTerminal(text, style)}</Text>;
 }

@@ -1,4 +1,4 @@
-/** Pieces that all screens of a run use: bars, losses, how much is done. Pure. */
+/** Parts that all screens of a run use: bars, losses, progress. Pure. */
 import type { RunState } from '../../engine/events/run-state.ts';
 import type { Style } from '../../terminal/style.ts';
 import { type Styled, styled } from '../../terminal/styled.ts';
@@ -13,11 +13,11 @@ export function bar(share: number, cells: number, style: Style): Styled {
   return styled`${style.accent(full.repeat(whole) + part)}${style.dim((style.unicode ? '─' : empty).repeat(rest))}`;
 }
 
-/** Three significant digits, without an exponent where the number reads well without one. */
+/** The loss with three significant digits, and an exponent only where the number would be hard to read without. */
 export function lossText(loss: number): string {
   if (!Number.isFinite(loss)) return String(loss);
   return loss >= 0.001 && loss < 1000 ? loss.toPrecision(3) : loss.toExponential(2);
 }
 
-/** How much of the steps is done, from 0 to 1. */
+/** The share of the steps that is done, from 0 to 1. */
 export const stepsDone = ({ step, steps }: RunState) => (steps > 0 ? step / steps : 0);

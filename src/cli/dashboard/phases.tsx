@@ -8,7 +8,7 @@ import { type Styled, styled } from '../../terminal/styled.ts';
 import { bar } from './parts.ts';
 import { Gap, Lines, Words } from './words.tsx';
 
-/** The usual order of phases, so that those to come can be shown. */
+/** The usual order of phases, from which future phases are shown. */
 const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
 
 export interface PhasesProps {
@@ -19,7 +19,7 @@ export interface PhasesProps {
   readonly style: Style;
 }
 
-/** The phases before training (environment, base model, images), each with its progress, and those to come. */
+/** The phases before training (environment, base model, images), each with its progress, and the future ones. */
 export function Phases({ state, now, size, style }: PhasesProps) {
   const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
   const lines = phaseLines(state, now, style, size.columns);
@@ -79,7 +79,7 @@ function itemLines(name: string, item: Item, style: Style, columns: number): Sty
 const amount = (n: number, unit: Item['unit']) =>
   unit === 'bytes' ? formatBytes(n) : `${Math.round(n)} ${unitWord(unit)}`;
 
-/** `4.6 of 6.9 GB` or `12 of 40 pictures`. */
+/** A count with its total: `4.6 of 6.9 GB` or `12 of 40 pictures`. */
 function countText(done: number, total: number | undefined, unit: Item['unit']): string {
   if (total === undefined) return amount(done, unit);
   const [some = '', is] = amount(done, unit).split(' ');

@@ -1,4 +1,4 @@
-/** What a key does to the dashboard. Pure: state and key in, new state and request out. */
+/** The effect of a key on the dashboard. Pure: from state and key to a new state and a request. */
 import { type Action, actionOf } from './keys.ts';
 import type { Option } from './overlays.tsx';
 
@@ -8,9 +8,9 @@ export type Page =
 
 export interface UiState {
   readonly page: Page;
-  /** What was asked of the run, in words. */
+  /** The request to the run, in words. */
   readonly notice: string | undefined;
-  /** Whether the person has answered a Ctrl-C with "Keep watching" before. The next Ctrl-C then just leaves. */
+  /** Whether the person has already answered a Ctrl-C with "Keep watching". The next Ctrl-C then leaves at once. */
   readonly warned: boolean;
   readonly stopping: boolean;
 }
@@ -42,7 +42,10 @@ export const stopOptions: readonly Option[] = [
   { key: 'n', label: 'No', about: 'the run goes on' },
 ];
 
-/** @param key one sign, or enter, escape, left, right, ctrl-c, ctrl-z */
+/**
+ * Handles a key.
+ * @param key one character, or enter, escape, left, right, ctrl-c, ctrl-z
+ */
 export function press(ui: UiState, key: string, context: PressContext): Pressed {
   if (key === 'ctrl-z') return { ui, wish: 'suspend' };
   if (key === 'ctrl-c') return interrupted(ui);

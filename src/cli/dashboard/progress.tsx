@@ -16,7 +16,7 @@ export interface ProgressProps {
   readonly style: Style;
 }
 
-/** How far the run is. */
+/** The progress of the run. */
 export function Progress({ state, about, now, style }: ProgressProps) {
   const { latest, steps, step, startedAt } = state;
   const epochs = about.epochs === undefined ? '' : ` of ${about.epochs}`;
@@ -31,7 +31,9 @@ export function Progress({ state, about, now, style }: ProgressProps) {
 
 export type FiguresProps = Pick<ProgressProps, 'state' | 'about' | 'style'>;
 
-/** Loss, validation, learning rate. The words have the colours of the curve and its marks, which need no legend then. */
+/**
+ * Loss, validation, learning rate. The words have the colours of the curve and its marks, so that no legend is needed.
+ */
 export function Figures({ state, about, style }: FiguresProps) {
   const { smoothedLoss, latest } = state;
   if (latest === undefined || smoothedLoss === undefined)
@@ -49,7 +51,7 @@ export function Figures({ state, about, style }: FiguresProps) {
 function validationText({ validation, latestValidation }: RunState, style: Style): Line {
   if (latestValidation === undefined) return '';
   const { since_lowest: since } = latestValidation;
-  // Within two errors of the differences a change says nothing, whatever its sign.
+  // A change within two standard errors of the differences is not significant, whatever its sign.
   if (since !== undefined && Math.abs(since.change) <= 2 * since.stderr)
     return styled`   ${style.good('validation')} ${lossText(latestValidation.loss)} ${style.glyph.about} step ${since.step}`;
   const before = seriesPoints(validation).at(-2);

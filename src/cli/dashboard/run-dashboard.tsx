@@ -19,14 +19,16 @@ export interface DashboardInput {
   readonly runDir: string;
   readonly can: Capabilities;
   readonly style: Style;
-  /** Whether the view is read-only: no key asks anything of the run. */
+  /** Whether the view is read-only, without keys for requests to the run. */
   readonly readonly: boolean;
   /** Yields batches of events from the run's beginning; ends when the run is over or the signal aborts. */
   readonly events: (signal: AbortSignal) => AsyncIterable<readonly RunEvent[]>;
   readonly control: (wish: 'stop' | 'checkpoint' | 'sample') => void;
 }
 
-/** Milliseconds between two frames, because a slow link and a shared core have other things to do. Keys do not wait. */
+/**
+ * Milliseconds between two frames, since a slow link and a shared processor have other work. Keys are handled at once.
+ */
 const PACE_MS = 1000;
 /** Most milliseconds that the first frame waits for past events. */
 const FIRST_MS = 500;
@@ -57,13 +59,13 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
       screenNow?.leave();
     }
   })();
-  // The promise is awaited below. An error must not count as unhandled while the screen is still shown.
+  // The promise is awaited below. Until then its error must not count as unhandled, since the screen is still shown.
   reading.catch(() => {});
-  // The first frame waits for past events, so that a run with a past is not shown empty.
+  // The first frame waits for past events, so that a run with a history does not appear empty.
   await Promise.race([something, sleep(FIRST_MS)]);
   await show((size, screen) => {
     screenNow = screen;
-    // All events were read before the screen was shown, so it is left right away.
+    // All events were read before the screen was shown, so the screen is left at once.
     if (read) setImmediate(screen.leave);
     return <Dashboard model={dashboard.model} size={size} screen={screen} />;
   });
@@ -73,7 +75,7 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   return dashboard.stopped() ? 'stopped' : 'ended';
 }
 
-/** Everything that is no matter of drawing: the run's state, the page, the clock. */
+/** The model behind the drawing: the run's state, the page, the clock. */
 function createModel({ runDir, can, style, readonly, control }: DashboardInput) {
   let state: RunState = initialState;
   let about: RunAbout = nothingKnown;
@@ -117,7 +119,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
       const before = state;
       state = reduceAll(state, batch);
       if (about === nothingKnown) about = readAbout(runDir);
-      // The requested checkpoint or sample has come.
+      // The requested checkpoint or sample is there.
       if (!ui.stopping && (state.checkpoints !== before.checkpoints || state.samples !== before.samples))
         ui = { ...ui, notice: undefined };
     },
@@ -126,12 +128,15 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
   };
 }
 
-/** Milliseconds between two drawings of the curve, whose axis and every line change with each step. */
+/** Milliseconds between two drawings of the curve, because its axis and all its lines change with each step. */
 const CURVE_MS = 10_000;
-/** Steps without which there is no curve yet. */
+/** Least number of steps for a curve. */
 const LEAST_STEPS = 2;
 
-/** What hands out a state again for a while, so that the curve stays as it is; a validation is shown at once. */
+/**
+ * Returns a function that repeats a state for a while, so that the curve is not drawn again; a validation is shown at
+ * once.
+ */
 function seldom(): (state: RunState) => RunState {
   let kept: RunState | undefined;
   let since = 0;

@@ -29,7 +29,10 @@ export const Sample = memo(function Sample({ lines, style }: SampleProps) {
   );
 });
 
-/** What draws the newest sample of a state in at most so many rows. Each is decoded only once for a height. */
+/**
+ * Makes a function that draws the newest sample of a state in at most so many rows. Each sample is decoded only once
+ * for a height.
+ */
 export function newestSample(
   runDir: string,
   { colour, unicode }: Capabilities,

@@ -14,8 +14,9 @@ export interface SamplePair {
 }
 
 /**
- * Pairs of the newest step come first, with the prompts in order. The sample of the base model is the newest one with
- * that prompt and seed. Samples of the base model come alone, at the end, as long as the LoRA has made none.
+ * The pairs, those of the newest step first, in the order of the prompts. The sample of the base model is the newest
+ * one with that prompt and seed. While there are no samples of the LoRA, samples of the base model come alone, at the
+ * end.
  */
 export function samplePairs({ samples }: Pick<RunState, 'samples'>): readonly SamplePair[] {
   const likeIt = (one: Sample) => (s: Sample) =>

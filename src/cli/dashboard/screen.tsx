@@ -21,15 +21,15 @@ import { Gap, Words } from './words.tsx';
 
 export interface RunScreenProps {
   readonly state: RunState;
-  /** An earlier state, or the same: the curve shows this one. */
+  /** The state for the curve: the same, or an earlier one. */
   readonly curve: RunState;
   readonly about: RunAbout;
   /** Seconds since 1970. */
   readonly now: number;
   readonly keys: readonly Key[];
-  /** A sentence above the keys that says what was asked of the run. */
+  /** A sentence above the keys about a request to the run. */
   readonly notice: string | undefined;
-  /** Draws the newest sample in at most so many rows; no lines when there is none, or it cannot be shown. */
+  /** Draws the newest sample in at most so many rows; no lines when there is none, or images cannot be shown. */
   readonly sample: (state: RunState, rows: number) => readonly Line[];
   /** Size of the terminal. */
   readonly size: Size;
@@ -68,7 +68,7 @@ export function RunScreen(props: RunScreenProps) {
   );
 }
 
-/** Rows that the header, the line under it, the notice and the keys leave. */
+/** Rows that are left beside the header, the line under it, the notice and the keys. */
 const bodyRows = (size: Size, isTraining: boolean) => frameSize(size).rows - (isTraining ? 5 : 4);
 
 /** The screen before the first step. */
@@ -85,9 +85,15 @@ function Waiting({ state, now, size, style }: RunScreenProps) {
   );
 }
 
-/** Rows of the training screen that are neither curve nor below it: progress, figures, machine, two empty ones. */
+/**
+ * Rows of the training screen for progress, figures, machine and two empty lines; the rest is for the curve and the
+ * news.
+ */
 const FIXED_ROWS = 5;
-/** Rows of the newest sample with its caption, where there is room; and of the curve beside which it may not grow. */
+/**
+ * Rows of the newest sample with its caption, where there is room, and the rows of the curve beside which it may not
+ * grow.
+ */
 const SAMPLE_ROWS = 17;
 const LEAST_CURVE = 8;
 
@@ -99,8 +105,8 @@ function Training({ state, curve, about, now, keys, sample, size, style }: RunSc
   const wide = layoutOf(size) === 'wide';
   const drawn = wide ? sample(state, Math.min(SAMPLE_ROWS, free - LEAST_CURVE)) : [];
   const news = journal(state, now, style, { images }).length;
-  // The curve gets the rows that the news leaves, within the limits in which it reads well. The sample stands beside the
-  // news, which seldom change: a line that changes is sent to the terminal to its end.
+  // The curve gets the rows that the news leaves, within the limits for a readable curve. The sample stands beside the
+  // news, which seldom change, because a changed line is sent to the terminal up to its end.
   const below = Math.max(drawn.length, Math.min(news, 5));
   const rows = Math.min(wide ? 16 : 8, Math.max(3, free - below));
   return (

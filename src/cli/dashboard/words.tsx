@@ -1,9 +1,9 @@
-/** Lines of text as Ink elements. Styled lines become strings here, and nowhere else in the dashboard. */
+/** Lines of text as Ink elements. This is the only place in the dashboard where styled lines become strings. */
 import { Box, Text } from 'ink';
 import type { Style } from '../../terminal/style.ts';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 
-/** One line. What does not fit into the box around it is cut off, with an ellipsis where the terminal has one. */
+/** One line. Text that does not fit into the box around it is cut off, with an ellipsis where the terminal has one. */
 export function Words({ line, style }: { readonly line: Line; readonly style: Style }) {
   const text = onTerminal(line, style) || ' ';
   if (style.unicode) return <Text wrap="truncate-end">{text}</Text>;
@@ -22,7 +22,7 @@ export function Lines({ lines, style }: { readonly lines: readonly Line[]; reado
   return (
     <Box flexDirection="column" flexShrink={0}>
       {lines.map((line, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
+        // biome-ignore lint/suspicious/noArrayIndexKey: a line is identified by its row on the screen
         <Words key={i} line={line} style={style} />
       ))}
     </Box>

@@ -1,10 +1,10 @@
-/** What commander and the quick ways past it say alike. */
+/** Texts that commander and the faster parsers share. */
 
 export const DESCRIPTION = 'From a folder of pictures to a trained LoRA for Stable Diffusion, in your terminal.';
 export const VERSION_OPTION = ['-V, --version', 'print the version'] as const;
 export const HELP_OPTION = ['-h, --help', 'show help'] as const;
 
-/** Cells down to which descriptions are wrapped in a column of their own. */
+/** Least width in cells at which descriptions are wrapped in a column of their own. */
 export const MIN_WIDTH = 20;
 
 /** The options of every command, as [flags, description]. */

@@ -1,4 +1,4 @@
-/** The command line as commander parses it. It is loaded for what `quick-parse.ts` leaves to it. */
+/** Parses the command line with commander. It is loaded for command lines that `quick-parse.ts` cannot handle. */
 import { Command, CommanderError } from 'commander';
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
@@ -16,18 +16,18 @@ export type CommandAction = (
 interface Program {
   readonly entries: readonly CommandEntry[];
   readonly action: CommandAction;
-  /** Where messages of the parser go; without it they are commander's own. */
+  /** Output for messages of the parser; without it commander writes them itself. */
   readonly out?: Output;
   /**
-   * Whether the commands are only listed and cannot be run: setting up all their options would take as long as all the
-   * rest.
+   * Whether the commands are only listed and not run: setting up all their options would take as long as everything
+   * else.
    */
   readonly list?: boolean;
 }
 
 /**
- * Parses words and runs the command that they name. What is wrong with them is explained, and sets the exit code.
- * @throws UsageError about a wrong command line where the output is JSON; errors of the command pass
+ * Parses words and runs the command that they name. Mistakes are explained, and set the exit code.
+ * @throws UsageError about a wrong command line when the output is JSON; errors of the command pass
  */
 export async function parseWords(words: readonly string[], program: Program & { readonly out: Output }): Promise<void> {
   try {
@@ -42,15 +42,15 @@ export async function parseWords(words: readonly string[], program: Program & { 
   }
 }
 
-/** Exported for tests of the help and of what the two parsers have in common. */
+/** Exported for tests of the help and of what both parsers accept. */
 export function buildProgram({ entries, action, out, list = false }: Program): Command {
   const program = new Command('visiontrain');
-  // This is done before the commands are made, because they inherit it.
+  // This comes before the commands are made, because they inherit it.
   if (out !== undefined)
     program.configureOutput({
       writeOut: out.verbatim,
       writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
-      // commander's own questions make the streams of the process, which `out` does when they are needed.
+      // commander's own functions make the streams of the process, which `out` makes only when they are needed.
       getOutHelpWidth: () => out.width ?? 80,
       getErrHelpWidth: () => out.talkWidth ?? 80,
       getOutHasColors: () => false,
@@ -61,7 +61,7 @@ export function buildProgram({ entries, action, out, list = false }: Program): C
     .version(packageVersion(), ...VERSION_OPTION)
     .helpOption(...HELP_OPTION)
     .showHelpAfterError('(see --help)')
-    // Descriptions are wrapped beside the options down to so many cells; narrower ones are left to the terminal.
+    // Descriptions are wrapped beside the options down to this width; a narrower terminal wraps them itself.
     .configureHelp({ minWidthToWrap: MIN_WIDTH })
     .commandsGroup('Help:')
     .helpCommand(true)
@@ -81,7 +81,7 @@ function addCommand(
     .description(entry.summary)
     .helpGroup(`${entry.group}:`)
     .exitOverride();
-  // The list says "[options]" of a command that has one.
+  // The list shows "[options]" for a command that has an option.
   const own = list ? [] : (entry.options ?? []);
   const every = list ? globalOptions.slice(0, 1) : globalOptions;
   for (const [optionFlags, description, kind] of own) {

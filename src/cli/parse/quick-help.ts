@@ -1,13 +1,13 @@
 /**
- * `--help` and `--version` alone. `bin/visiontrain` asks this module first: it is a small file of its own, which is read
- * in less time than it takes to find out where compiled code is kept.
+ * Answers `--help` and `--version` when they are the only argument. `bin/visiontrain` calls this module first: it is a
+ * small bundle of its own, which loads faster than the folder of compiled code can be found.
  */
 import { packageVersion } from '../../base/package-root.ts';
 import { commands } from '../commands/table.ts';
 import { processOutput } from '../shell/output.ts';
 import { helpList } from './help-list.ts';
 
-/** Answers `--help` or `--version`; false when something else is asked, or when the answer cannot be written. */
+/** Answers `--help` or `--version`; returns false for any other command line, or when the answer cannot be written. */
 export function answeredQuickly(argv: readonly string[], env: NodeJS.ProcessEnv): boolean {
   const [asked] = argv.length === 1 ? argv : [];
   const help = asked === '--help' || asked === '-h';
@@ -17,7 +17,7 @@ export function answeredQuickly(argv: readonly string[], env: NodeJS.ProcessEnv)
     out.verbatim(help ? helpList(commands, out.width ?? 80) : packageVersion());
     return true;
   } catch {
-    // The whole program tries again, and says what is wrong.
+    // The whole program tries again, and reports the error.
     return false;
   }
 }

@@ -14,8 +14,8 @@ interface Option {
 }
 
 /**
- * The arguments and options of a command. Undefined for whatever is not plain: help, an unknown option, one in a form
- * with `=`, a value that looks like an option, too few words or too many. commander parses or refuses those.
+ * The arguments and options of a command. Undefined for anything that is not plain: help, an unknown option, an option
+ * with `=`, a value that looks like an option, too few or too many words. commander parses or refuses those.
  */
 export function quicklyParsed(entry: CommandEntry, words: readonly string[]): Parsed | undefined {
   const known = optionsOf(entry);
@@ -43,7 +43,7 @@ export function quicklyParsed(entry: CommandEntry, words: readonly string[]): Pa
   return fits(entry.args?.split(' ') ?? [], args.length) ? { args, options } : undefined;
 }
 
-/** Options by each of their names. Those whose value may be left out are not among them, so they are not plain. */
+/** Options by each of their names. An option with an optional value is left out, so that it counts as not plain. */
 function optionsOf({ options = [] }: CommandEntry): Map<string, Option> {
   const known = new Map<string, Option>();
   for (const [flags, , list] of [...options, ...globalOptions] as NonNullable<CommandEntry['options']>) {
@@ -61,7 +61,7 @@ function optionsOf({ options = [] }: CommandEntry): Map<string, Option> {
   return known;
 }
 
-/** Whether so many words are what `<needed>`, `[optional]` and `[any...]` ask for. */
+/** Whether this number of words fits the syntax `<needed>`, `[optional]` and `[any...]`. */
 function fits(syntax: readonly string[], count: number): boolean {
   const least = syntax.filter((part) => part.startsWith('<')).length;
   const most = syntax.some((part) => part.includes('...')) ? Number.POSITIVE_INFINITY : syntax.length;

@@ -1,6 +1,6 @@
 /**
- * Plain lines for pipes, CI and logs: the time first, one line for each event that matters, no cursor movement, and at
- * most one line of progress per tenth or minute.
+ * Prints plain lines for pipes, CI and logs: the time first, one line for each event that matters, no cursor movement,
+ * and at most one line of progress per tenth or minute.
  */
 
 import {
@@ -22,9 +22,9 @@ import type { Payload, RunEvent } from '../../engine/events/schema.ts';
 import { metricWords, phaseWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import type { Reporter } from './reporter.ts';
 
-/** A line about progress, with how far it is. */
+/** A line about progress, with the share that is done. */
 interface Tick {
-  /** Name of what is progressing; a new name starts a new count. */
+  /** Name of the activity; a new name starts a new count. */
   readonly of: string;
   readonly share: number | undefined;
   readonly done: boolean;
@@ -157,7 +157,7 @@ function stepText(event: Payload<'step'>, state: RunState, now: number): string 
 function learnedText({ verdict, before, after, weight_change: change, reason }: Payload<'learned'>): string {
   const parts = Object.entries(change).map(([part, share]) => `${part} ${(100 * share).toFixed(2)} %`);
   const weights = parts.length > 0 ? `weights changed: ${parts.join(', ')}` : '';
-  // The reason is written in sentences and contains the losses.
+  // The reason is a sentence that contains the losses.
   const losses =
     reason === undefined && before !== undefined && after !== undefined
       ? `validation loss ${before.loss.toFixed(4)} → ${after.loss.toFixed(4)} ± ${after.stderr.toFixed(4)}`

@@ -2,7 +2,7 @@ import type { ExitCode } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
 import type { Output } from './output.ts';
 
-/** What every command is handed. There is no other global state. */
+/** The argument of every command. There is no other global state. */
 export interface Context {
   readonly out: Output;
   readonly env: NodeJS.ProcessEnv;

@@ -8,15 +8,15 @@ import { styleFor } from '../../terminal/style.ts';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 
 /**
- * The only door to stdout (data) and stderr (talk). Everything that passes is harmless to a terminal: text is
- * neutralised, and only a `Styled` has colours. Signs that the terminal lacks are replaced by their twins.
+ * The only way to stdout (data) and stderr (talk). All output is harmless to a terminal: text is neutralised, and only
+ * a `Styled` has colours. Signs that the terminal lacks are replaced by ASCII.
  */
 export interface Output {
   /** Width in cells of the terminal that stdout goes to; undefined when it goes to a file or another program. */
   readonly width: number | undefined;
   /** Width in cells of the terminal that stderr goes to; undefined when it goes to a file or another program. */
   readonly talkWidth: number | undefined;
-  /** Prints lines of data for people and programs to stdout, in one go. */
+  /** Prints lines of data for people and programs to stdout, in one write. */
   data(...lines: readonly Line[]): void;
   /**
    * Prints lines or a path unchanged, to be saved or used: only control characters are removed, and no sign is
@@ -27,9 +27,9 @@ export interface Output {
   talk(line: Line): void;
   /** Prints a sentence to stderr like `talk`, and breaks it between words where the terminal would break within one. */
   wrapped(text: string): void;
-  /** Prints a line to stderr like `talk`, dim where the terminal can: for what most readers may pass over. */
+  /** Prints a line to stderr like `talk`, dim where possible: for text that most readers may skip. */
   aside(text: string): void;
-  /** Prints one JSON document, indented if a person looks at it. */
+  /** Prints one JSON document, indented when stdout is a terminal. */
   json(value: unknown): void;
   /** Prints JSON in one line, for output that consists of several documents. */
   jsonLine(value: unknown): void;
@@ -39,12 +39,12 @@ export interface Output {
 
 interface OutputOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Whether no colours are wanted: `--plain`. */
+  /** Whether `--plain` was given, so that no colours are used. */
   readonly plain: boolean;
 }
 
 export function processOutput({ env, plain }: OutputOptions): Output {
-  // A stream of the process is made when it is first touched, which takes a millisecond or two each.
+  // Node makes a stream of the process at its first use, which takes one or two milliseconds each.
   const stdin = { isTTY: isTerminal(0) };
   const can = capabilities({ env, plain, stdin, stdout: isTerminal(2) ? process.stderr : {} });
   const talkWidth = () => (isTerminal(2) ? process.stderr.columns || 80 : undefined);
@@ -78,9 +78,9 @@ export function processOutput({ env, plain }: OutputOptions): Output {
 const STREAMS = { stdout: { fd: 1, lost: unread }, stderr: { fd: 2, lost: unheard } };
 
 /**
- * Writes a line to a stream of the process, and takes care that the loss of its reader is no crash. What is no terminal
- * is written to at once, as Node does with pipes and files: making a stream loads Node's network code, which takes as
- * long as `ps` itself.
+ * Writes a line to a stream of the process, and makes sure that a reader that has gone causes no crash. When the
+ * stream is no terminal, it is written to synchronously, as Node does with pipes and files: making a stream loads
+ * Node's network code, which takes as long as `ps` itself.
  */
 function tell(name: 'stdout' | 'stderr', text: string): void {
   const { fd, lost } = STREAMS[name];
@@ -92,23 +92,24 @@ function tell(name: 'stdout' | 'stderr', text: string): void {
   stream.write(rest);
 }
 
-/** Writes what the reader takes, and returns the rest: a pipe that must not wait may be full. */
+/** Writes as many bytes as the reader takes, and returns the rest: a pipe that must not block may be full. */
 function writtenAtOnce(name: 'stdout' | 'stderr', bytes: Buffer): Buffer {
   let rest = bytes;
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(STREAMS[name].fd, rest));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // These come again from the stream: it waits for a full pipe, and tells its listener that the reader is gone.
+    // The rest is written through the stream, which waits for a full pipe, and reports a missing reader to its
+    // listener.
     if (code === 'EAGAIN' || code === 'EPIPE') return rest;
-    // Words for people that cannot be written are no reason to end.
+    // Messages for people that cannot be written do not end the command.
     if (name === 'stderr') return Buffer.alloc(0);
     throw outputLost(error);
   }
   return rest;
 }
 
-/** The error for data that its file or disk does not take. */
+/** The error for data that could not be written to its file or disk. */
 export const outputLost = (error: unknown): EnvironmentError =>
   new EnvironmentError(`The output cannot be written: ${diskProblem(error) ?? (error as Error).message}.`, {
     id: 'command/output',
@@ -118,7 +119,9 @@ export const outputLost = (error: unknown): EnvironmentError =>
 
 const terminals = new Map<number, boolean>();
 
-/** Whether a descriptor is a terminal. Node's own question loads its network code, so it is asked of devices alone. */
+/**
+ * Whether a descriptor is a terminal. Node's own function loads its network code, so it is called for devices alone.
+ */
 function isTerminal(fd: number): boolean {
   const known = terminals.get(fd);
   if (known !== undefined) return known;
@@ -130,7 +133,7 @@ function isTerminal(fd: number): boolean {
 function isDevice(fd: number): boolean {
   try {
     const found = fstatSync(fd);
-    // Linux gives the number 1 to the kind of device that /dev/null is of, which is never a terminal.
+    // On Linux, major number 1 is the kind of device of /dev/null, which is never a terminal.
     const isNull = process.platform === 'linux' && found.rdev >> 8 === 1;
     return found.isCharacterDevice() && !isNull;
   } catch {
@@ -139,10 +142,15 @@ function isDevice(fd: number): boolean {
   }
 }
 
-/** Milliseconds that a command gets to end by itself, with its own exit code, once nobody reads its output. */
+/**
+ * Milliseconds that a command gets to end by itself, with its own exit code, when nobody reads its output any more.
+ */
 const UNREAD_MS = 1000;
 
-/** The reader (such as `| head`) has had enough. A run that belongs to this process is stopped, as by SIGTERM. */
+/**
+ * Called when the reader (such as `| head`) has closed the pipe. A run that belongs to this process is stopped, as by
+ * SIGTERM.
+ */
 function unread(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
   // Each further write would report the error again.
@@ -152,7 +160,7 @@ function unread(error: NodeJS.ErrnoException): void {
   else setTimeout(end, UNREAD_MS).unref();
 }
 
-/** A closed stderr is no reason to end, because it only takes words for people. */
+/** Ignores a closed stderr, because it only takes messages for people. */
 function unheard(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
 }

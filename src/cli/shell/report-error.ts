@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 export interface ReportOptions {
   readonly json: boolean;
   readonly debug: boolean;
-  /** Folders that VISIONTRAIN_HOME moves. */
+  /** Folders of ours, which VISIONTRAIN_HOME moves. */
   readonly own?: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function reportError(error: unknown, out: Output, { json, debug, own = []
   return code;
 }
 
-/** Cells before each line below the first. */
+/** Cells before each line after the first. */
 const INDENT = 2;
 
 function stack(error: unknown, out: Output): void {
@@ -52,7 +52,7 @@ function stack(error: unknown, out: Output): void {
 
 const ELSEWHERE = 'Make room on it, or name a place on another disk.';
 
-/** What a person can do about a disk, by the error. The words of the problem itself are `diskProblem`'s. */
+/** Advice for a problem with a disk, by error code. `diskProblem` words the problem itself. */
 const CURES: Readonly<Record<string, string>> = {
   EACCES: 'Take the right to it, or name another place.',
   EPERM: 'Take the right to it, or name another place.',
@@ -61,7 +61,9 @@ const CURES: Readonly<Record<string, string>> = {
   EDQUOT: ELSEWHERE,
 };
 
-/** An error of the file system that a person can mend, wherever it comes up. Any other one is a bug. */
+/**
+ * The error for a failure of the file system that a person can mend; undefined for any other error, which is a bug.
+ */
 export function systemError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
   const { code = '', path } = error as NodeJS.ErrnoException;
   const problem = diskProblem(error);
@@ -76,7 +78,7 @@ export function systemError(error: unknown, own: readonly string[]): Environment
   });
 }
 
-/** A line for each problem where all fit beside each other; else its place, and below it what is wrong there. */
+/** One line for each problem when all fit in width; otherwise its place on one line, and below it what is wrong. */
 function problemTable(problems: readonly Problem[], cells: number): string[] {
   const where = problems.map((p) => (p.line === undefined ? p.file : `${p.file}:${p.line}:${p.column ?? 1}`));
   const wide = columns(problems.map(({ key, message }, i) => [where[i] ?? '', key, message]));

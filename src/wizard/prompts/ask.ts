@@ -1,4 +1,4 @@
-/** The only door to Inquirer: it takes a question and returns the reply. */
+/** The only module that calls Inquirer: it asks a question and returns the answer. */
 import { type Capabilities, ask as own } from '../../terminal/terminal.ts';
 import type { Asker } from './frame.ts';
 

@@ -42,7 +42,7 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   };
 
   useKeypress((key, rl) => {
-    // Typed letters would pile up in readline's own line, which decides where the cursor stands.
+    // Typed letters would collect in readline's own line, which determines the position of the cursor.
     rl.clearLine(0);
     setError(undefined);
     const current = items[active];
@@ -66,7 +66,7 @@ export const choosePrompt = screenPrompt<ChooseConfig>(({ frame, choices, initia
   const texts = columns(items.map((item) => item.cells.map((cell) => spell(neutralise(cell), style))));
   const pageSize = Math.max(3, frame.rows - lines - 5 - (help ? Math.min(frame.help.length * 3, frame.rows - 12) : 0));
   const rows: Line[] = [];
-  // Inquirer decides which rows are visible. It is given their numbers only, never a row.
+  // Inquirer decides which rows are visible. It gets only row numbers, never texts.
   const page = usePagination({
     items,
     active,

@@ -1,4 +1,4 @@
-/** What surrounds every question: the place in the wizard, the keys, the explanation. Pure. */
+/** The frame of every question: the place in the wizard, the keys, the explanation. Pure. */
 
 import { neutralise } from '../../base/text.ts';
 import { ends, truncate, width, wrap } from '../../terminal/columns.ts';
@@ -16,10 +16,10 @@ export interface PromptFrame {
   /** Paragraphs that `?` shows. */
   readonly help: readonly string[];
   readonly canGoBack: boolean;
-  /** The line that stays in the record for an answer. */
+  /** The line that the record shows for an answer. */
   readonly record: (value: string) => string;
   readonly style: Style;
-  /** Width of the terminal at this moment, as it may be resized while a question is open. */
+  /** Present width of the terminal; it may be resized while a question is open. */
   readonly columns: number;
   readonly rows: number;
 }
@@ -60,7 +60,7 @@ export function pane(
     error?: string | undefined;
     help: boolean;
     keys: readonly string[];
-    /** Text set into the rule: the position in a longer list. */
+    /** Text within the rule: the position in a longer list. */
     mark?: string;
   },
 ): Line[] {
@@ -104,12 +104,12 @@ function keysLine(keys: readonly string[], between: string, cells: number): stri
   return short.join(between);
 }
 
-/** A line form with all that is needed to check and complete it. */
+/** A line form with everything needed to check and complete it. */
 export interface LineAsk {
   readonly kind: 'line';
   readonly initial: string;
   readonly placeholder?: string;
-  /** Returns a sentence when the text cannot be accepted. */
+  /** Returns a sentence when the text is not acceptable; undefined when it is. */
   readonly check: (text: string, watch?: CheckWatch) => Promise<string | undefined>;
   readonly suggest?: (text: string) => Promise<readonly Suggestion[]>;
 }

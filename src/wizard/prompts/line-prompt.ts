@@ -1,4 +1,4 @@
-/** A line to type. It is checked before it is accepted, and completed where the question offers completions. */
+/** A line to type. It is checked before it is accepted, and completed if the question offers completions. */
 import { isDownKey, isEnterKey, isTabKey, isUpKey, useEffect, useKeypress, useRef, useState } from '@inquirer/core';
 import { neutralise } from '../../base/text.ts';
 import { columns, truncate } from '../../terminal/columns.ts';
@@ -85,7 +85,7 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
       if (completed.length > value.length) replace(completed);
       else if (found.length > 0) {
-        // Readline has taken the Tab for a letter, so the line is restored.
+        // Readline has inserted the Tab as a character, so the line is restored.
         rl.clearLine(0);
         rl.write(value);
         setActive((active + 1) % visible(found, frame).length);

@@ -1,13 +1,13 @@
-/** Prompts that redraw themselves. Inquirer takes strings, and this module makes them from lines. */
+/** Prompts that redraw themselves. Inquirer takes strings, which this module makes from styled lines. */
 import { createPrompt } from '@inquirer/core';
 import { type Line, onTerminal } from '../../terminal/styled.ts';
 import type { PromptFrame, Reply } from './frame.ts';
 
 export interface View {
-  /** Lines of the prompt. The cursor stands at the end of the last one. */
+  /** Lines of the prompt. The cursor is at the end of the last one. */
   readonly lines: readonly Line[];
   readonly below?: readonly Line[];
-  /** True when nothing is typed, so that the cursor is hidden. */
+  /** True when no text is typed, so that the cursor is hidden. */
   readonly noCursor?: true;
 }
 

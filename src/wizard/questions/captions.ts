@@ -1,4 +1,4 @@
-/** Questions about pictures without a caption: whether captions are written, and what they are called otherwise. */
+/** Questions about images without a caption: whether a model writes captions, and which caption they get otherwise. */
 import { formatBytes, formatDuration, plural } from '../../base/text.ts';
 import { captionSeconds, TAGGER_PACKAGES } from '../../engine/captions/estimate.ts';
 import { captionPreset } from '../../engine/captions/presets.ts';
@@ -11,13 +11,13 @@ import { answered, modeOf } from './question.ts';
 const missing = ({ facts }: WizardContext) =>
   facts.folder === undefined ? 0 : facts.folder.usable - facts.folder.captioned;
 
-/** Settings of `captions` that suit the base, chosen or likely, and the goal. */
+/** Settings of `captions` for the goal and the base model, chosen or most likely. */
 function preset(context: WizardContext, base: ModelEntry | undefined) {
   const goal = (answered(context, 'dataset.goal') ?? 'character') as Goal;
   return captionPreset(base, goal);
 }
 
-/** The model that writes them, and whether it is here. */
+/** The model that writes the captions, and whether it is on this machine. */
 function writer(context: WizardContext) {
   const { write } = preset(context, likelyBase(context));
   const standard = captionsSchema.parse({});
@@ -25,7 +25,7 @@ function writer(context: WizardContext) {
   return { write, model, state: context.facts.assets.get(model) };
 }
 
-/** What is fetched, and how long it takes, in one sentence each. */
+/** The download and the time that it takes, in one sentence each. */
 function cost(context: WizardContext): string {
   const { write, model, state } = writer(context);
   const { machine } = context.facts;
@@ -39,14 +39,15 @@ function cost(context: WizardContext): string {
 }
 
 /**
- * Writing is what is recommended, but for the embedded model, which is for trying out: for that no model is fetched.
+ * The recommended answer: writing captions, except for the embedded model. That one is for trying out, so no model is
+ * fetched for it.
  */
 const recommended = (context: WizardContext): string => {
   if (likelyBase(context)?.embedded === undefined || writer(context).state?.ready === true) return 'write';
   return folderNames(context).length > 0 ? 'folders' : 'trigger';
 };
 
-/** What the names of numbered folders call their pictures, where they are taken as parts. */
+/** The captions that names of numbered folders would give, when the folders become sources. */
 const folderNames = ({ answers, facts: { folder } }: WizardContext): readonly string[] =>
   answers.arrangement?.value === 'plain'
     ? []
@@ -86,7 +87,7 @@ function form(context: WizardContext): ChooseForm {
   };
 }
 
-/** What Advanced mode offers besides: words that stand with the pictures already. */
+/** Further choices of Advanced mode: captions that exist in other places. */
 const ELSEWHERE: ChooseForm['choices'] = [
   {
     value: 'image',

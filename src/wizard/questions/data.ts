@@ -1,4 +1,4 @@
-/** Questions about the mode and the data set: where the pictures are, what they teach, what their subject is called. */
+/** Questions about the mode and the data set: where the images are, the goal, and the trigger. */
 import { basename, resolve } from 'node:path';
 import { absolute, displayPath } from '../../base/paths.ts';
 import { dataPlace } from '../../engine/brought/unpackers.ts';
@@ -102,7 +102,7 @@ const goal: Question = {
   sets: (value) => ({ 'dataset.goal': value }),
 };
 
-/** The answer that stands for no trigger word. */
+/** The answer that means no trigger word. */
 const NONE = '-';
 
 const trigger: Question = {
@@ -130,8 +130,7 @@ const trigger: Question = {
 };
 
 /**
- * Makes a trigger from the folder's name: nearly pronounceable, and a word that no model knows. `fox-emblem` →
- * `zfxmblm`.
+ * Makes a trigger from the folder's name: nearly pronounceable, and unknown to any model. `fox-emblem` → `zfxmblm`.
  */
 export function inventTrigger(path: string): string {
   const letters = basename(resolve('/', path))

@@ -1,4 +1,4 @@
-/** What the wizard knows while it asks. The driver reads it once, and the questions use it. */
+/** The wizard's facts while it asks. They are read once, and the questions use them. */
 
 import type { Box } from '../../engine/boxes/known.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
@@ -23,20 +23,20 @@ export interface Machine {
   readonly cpuCores: number;
   readonly memoryGb: number;
   readonly diskFreeBytes: number | undefined;
-  /** Name of the box, where it is another machine than this; what it has is not known. */
+  /** Name of the box, when another machine trains; its hardware is unknown. */
   readonly box?: string | undefined;
 }
 
 /** What was found in the data set's folder. */
 export interface FolderFacts {
   readonly path: string;
-  /** Number of pictures that were found and can be used. */
+  /** Number of usable images. */
   readonly images: number;
   readonly usable: number;
   readonly captioned: number;
-  /** Folders with pictures, and how often each of their pictures is used, which an `N_name` folder says. */
+  /** Folders with images, and the repeats that an `N_name` folder sets. */
   readonly folders: Scan['folders'];
-  /** Sources and masks that its sub-folders make; undefined for a plain folder. */
+  /** Sources and masks in its sub-folders; undefined for a plain folder. */
   readonly arranged?: Arrangement | undefined;
   /** The word that the names of its folders begin with, as in `10_zwx fox`. */
   readonly namedFor?: string | undefined;
@@ -44,10 +44,10 @@ export interface FolderFacts {
   readonly commonWord: string | undefined;
   /** Extension of the caption files, when it is not .txt. */
   readonly otherCaptions: string | undefined;
-  /** Width and height in pixels of the picture with the smallest and with the largest area. */
+  /** Width and height in pixels of the image with the smallest area, and (below) with the largest. */
   readonly smallest: readonly [number, number] | undefined;
   readonly largest: readonly [number, number] | undefined;
-  /** Problems, one line each: which file, what is wrong, what is done about it. */
+  /** Problems, one line each: the file, what is wrong, what is done about it. */
   readonly problems: readonly string[];
 }
 
@@ -59,12 +59,12 @@ export interface ModelState {
   readonly license: Registry['models'][number]['license'] | undefined;
 }
 
-/** How the person is told of runs. */
+/** How the person is notified about runs. */
 export interface ToldFacts {
-  /** All ways in words; empty where nobody is told. */
+  /** All targets in words; empty when there are no notices. */
   readonly ways: string;
   readonly by: Chooser;
-  /** The settings file that says so, or that could. */
+  /** The settings file with the key, or where it would be set. */
   readonly file: string;
 }
 
@@ -80,22 +80,22 @@ export interface WizardFacts {
   /** Taggers and captioners, by id. */
   readonly assets: ReadonlyMap<string, ModelState>;
   readonly folder: FolderFacts | undefined;
-  /** A folder with pictures near the working directory, as a default answer. */
+  /** A folder with images near the working directory, as a default answer. */
   readonly nearestImages: string | undefined;
   /** The preset of the person's own that the answers began with. */
   readonly preset?: OwnPreset | undefined;
-  /** Ids of questions that it has answered, and that are not asked in their turn. */
+  /** Ids of questions that the preset has answered, so that they are not asked in turn. */
   readonly settled?: ReadonlySet<string> | undefined;
   /** A saved draft, described in words. */
   readonly draft: string | undefined;
   readonly lastMode: string | undefined;
-  /** Seconds of a step as earlier runs of the kind took here; undefined where there was none. */
+  /** Seconds of a step in earlier runs of the same kind on this machine; undefined where there was none. */
   readonly pace?: (spec: RunSpec) => number | undefined;
   /** Path of the run.yaml that will be written. */
   readonly file: string;
   /**
    * Completes a spec from dotted values. `claimed` says who chose them when it was not the person; `images` is the
-   * number of images that the run's length is for.
+   * number of images from which the run's length follows.
    */
   readonly fill: (
     values: Readonly<Record<string, unknown>>,

@@ -47,7 +47,7 @@ export function next(flow: Flow, position: Position, value: string, context: Wiz
   return following === undefined ? resume(flow, context) : { id: following.id };
 }
 
-/** Whether the person's preset has answered it; the review leads to it all the same. */
+/** Whether the person's preset has answered the question. The review still leads to it. */
 const isSettled = ({ id }: Question, { answers, facts }: WizardContext): boolean =>
   facts.settled?.has(id) === true && answers[id] !== undefined;
 

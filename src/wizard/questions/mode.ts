@@ -1,4 +1,4 @@
-/** The first question. It is shown before anything heavy is loaded, so this module imports only what is light. */
+/** The first question. It is shown before anything heavy is loaded, so this module imports only light modules. */
 import { helpFor } from '../../spec/glossary.ts';
 import { type ChooseForm, placeOf } from './question.ts';
 
@@ -9,7 +9,7 @@ interface Known {
   readonly presets?: readonly string[];
 }
 
-/** Beginning of the answer that takes a preset; its name is the rest. */
+/** Prefix of an answer that takes a preset; the rest is the preset's name. */
 export const PRESET = 'preset:';
 
 export const modeQuestion = {

@@ -1,11 +1,11 @@
-/** The question about the base model: which there are, which are on this disk, which fit the machine. */
+/** The question about the base model: which models exist, which are on this disk, which fit the machine. */
 import { formatBytes } from '../../base/text.ts';
 import type { ModelEntry } from '../../registry/catalogue/schema.ts';
 import { JUMP } from './machine.ts';
 import { answered, type Choice, type Question, type WizardContext } from './question.ts';
 import { entryOf } from './values.ts';
 
-/** The first list has one plain base of each kind; the others are one choice further. */
+/** The first list has one plain base model of each kind; the others are in a second list. */
 const SHORT_LIST = ['sd15', 'sdxl', 'pony', 'illustrious', 'noobai'];
 
 const base: Question = {
@@ -57,7 +57,7 @@ const base: Question = {
     value === 'more' || value === 'file' ? {} : { 'model.base': value },
 };
 
-/** The base that is chosen, else the one that Enter would choose; undefined for a file of the person's own. */
+/** The chosen base model, else the one that Enter would choose; undefined for a file of the person's own. */
 export function likelyBase(context: WizardContext): ModelEntry | undefined {
   if (answered(context, 'model.base') !== undefined) return entryOf(context);
   const { initial } = base.form(context);
@@ -140,7 +140,7 @@ function memoryFit(entry: ModelEntry, { facts }: WizardContext): { readonly word
   if (least === 0) return { word: '' };
   const most = Math.max(...cards.map((card) => card.totalGb));
   if (most + 0.5 < least) {
-    // Another machine may have the memory, and which one trains is asked later.
+    // Another machine may have enough memory, and which one trains is asked later.
     if (facts.boxes.length > 0) return { word: 'too large here' };
     const problem = `It needs a card with at least ${least} GB; yours has ${most.toFixed(1)} GB.`;
     return { word: 'too large', problem };
@@ -148,7 +148,10 @@ function memoryFit(entry: ModelEntry, { facts }: WizardContext): { readonly word
   return { word: most + 0.5 >= comfortable ? 'fits' : 'fits, tight' };
 }
 
-/** SDXL when it fits, else SD1.5. Without a card it is the embedded model, the only one whose training ends today. */
+/**
+ * The recommended model: SDXL when it fits, else SD1.5. Without a card it is the embedded model, the only one whose
+ * training ends today.
+ */
 function recommended(listed: readonly ModelEntry[], { facts }: WizardContext): string {
   const most = Math.max(0, ...facts.machine.cards.map((card) => card.totalGb));
   if (most === 0) return listed.find((entry) => entry.embedded !== undefined)?.id ?? '';

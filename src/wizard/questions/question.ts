@@ -1,4 +1,4 @@
-/** Questions as data, their answers, and the context they are asked in. Nothing here does input or output. */
+/** Questions as data, their answers, and the context in which they are asked. This module does no input or output. */
 import type { Chooser } from '../../spec/schema.ts';
 import type { WizardFacts } from './facts.ts';
 
@@ -14,7 +14,7 @@ export const steps = [
 
 export type Step = (typeof steps)[number][0];
 
-/** `3/7  Model` */
+/** Place in the wizard in words: `3/7  Model`. */
 export function placeOf({ step }: { readonly step: Step }): string {
   const at = steps.findIndex(([id]) => id === step);
   return `${at + 1}/${steps.length}  ${steps[at]?.[1] ?? ''}`;
@@ -40,7 +40,7 @@ export interface Choice {
   readonly cells: readonly string[];
   /** Text that is shown under the list while the cursor is on the row. */
   readonly about?: string;
-  /** Why the row cannot be chosen. Its text can still be read. */
+  /** Why the row cannot be chosen. The row and its text stay readable. */
   readonly disabled?: string;
 }
 
@@ -55,15 +55,15 @@ export interface LineForm {
   readonly initial: string;
   /** Text that is shown instead of `initial` when Enter on an empty line is no answer. */
   readonly placeholder?: string;
-  /** Set when the text is a path, which is completed and must lead to this kind of thing. */
+  /** Set when the text is a path, which is completed and must lead to this kind of file or folder. */
   readonly path?: 'pictures' | 'model' | 'file';
   /** Set when the text is the value of this key of run.yaml, for which it must be valid. */
   readonly setting?: string;
 }
 
-/** How a check that takes long is watched. */
+/** Watches a check that takes long. */
 export interface CheckWatch {
-  /** Called with a few words about what is done. */
+  /** Called with a few words about the present activity. */
   readonly tell: (words: string) => void;
   /** Ends the check. */
   readonly signal: AbortSignal;
@@ -87,13 +87,13 @@ export interface Question {
   readonly onRequest?: true;
   /** The answer as one line of the record. */
   readonly record?: (value: string, context: WizardContext) => string;
-  /** Who chose the value that the answer stands for, when that is not the one who answered. */
+  /** Who chose the value behind the answer, when that is not the person who answered. */
   readonly chooser?: (context: WizardContext) => Chooser;
-  /** Values of run.yaml that the answer decides, by dotted key. */
+  /** Values of run.yaml that follow from the answer, by dotted key. */
   readonly sets?: (value: string, context: WizardContext) => Readonly<Record<string, unknown>>;
 }
 
-/** Everything that a question may look at. */
+/** Everything that a question may use. */
 export interface WizardContext {
   readonly answers: Answers;
   readonly facts: WizardFacts;

@@ -1,6 +1,6 @@
 /**
- * The review. It lists every answer with who chose it, each row leads back to its question, and the last rows say what
- * to do.
+ * The review. It lists every answer with who chose it; each row leads back to its question, and the last rows are
+ * actions.
  */
 
 import { displayPath } from '../../base/paths.ts';
@@ -12,7 +12,7 @@ import { type Choice, modeOf, type Question, type WizardContext } from './questi
 import { trainsOn } from './setting-groups.ts';
 import { baseOf, boxOf, derive, entryOf, machineOf } from './values.ts';
 
-/** What the review can end with. Each action is a result of the wizard. */
+/** Actions of the review. Each is a result of the wizard. */
 export const actions = ['start', 'detach', 'save', 'show'] as const;
 export type ReviewAction = (typeof actions)[number];
 
@@ -44,14 +44,17 @@ const file: Question = {
   form: ({ answers, facts }) => ({ kind: 'line', initial: answers.file?.value ?? facts.file, path: 'file' }),
 };
 
-/** The settings of the person are not sent to another machine, so only this terminal tells by them. */
+/**
+ * How the person will be notified. Settings of the person are not sent to another machine, so for a box only this
+ * terminal notifies.
+ */
 function toldWords(context: WizardContext): string {
   const box = boxOf(context);
   if (box !== undefined) return `this terminal; else as ${box} has it set`;
   return context.facts.told.ways === '' ? 'nobody is told' : context.facts.told.ways;
 }
 
-/** It shows and changes nothing: how a person is told holds for all runs and is no part of run.yaml. */
+/** A row without an action: how a person is notified applies to all runs and is no part of run.yaml. */
 const told: Question = {
   id: 'told',
   step: 'review',
@@ -83,7 +86,7 @@ function review(flow: () => Flow): Question {
   };
 }
 
-/** Questions that a row leads to instead of its own: from the first list of models all others can be reached. */
+/** Questions whose rows lead to another question: from the first list of models all others can be reached. */
 const doors: Readonly<Record<string, string>> = { 'model.more': 'model.base', 'model.file': 'model.base' };
 
 function rows(flow: Flow, context: WizardContext): Choice[] {
@@ -110,7 +113,7 @@ function rows(flow: Flow, context: WizardContext): Choice[] {
   return [...answered, ...derivedRows(derived, context)];
 }
 
-/** Who chose the values of these keys, as run.yaml will say; undefined when the answer decides no key. */
+/** Who chose the values of these keys, as run.yaml will say; undefined when the answer sets no key. */
 function whoOf(keys: readonly string[], provenance: Provenance): Chooser | undefined {
   const all = keys.map((key) => provenance[key] ?? 'preset');
   if (all.length === 0) return undefined;
@@ -126,7 +129,7 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
     cells: ['Resources', clip(trainsOn(spec, machineOf(context))), provenance['resources.precision'] ?? 'preset'],
     about: 'Where it trains, and in which number format.',
   };
-  // What a step takes on another machine is not known here.
+  // The duration of a step on another machine is unknown here.
   const time = boxOf(context) === undefined ? timeOf(spec, facts) : undefined;
   const lasts: Choice[] =
     time === undefined
@@ -152,7 +155,7 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
     ],
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
-  // Advanced mode has a question for all of the resources.
+  // Advanced mode has a question for all keys of the resources.
   const notices: Choice = {
     value: `${JUMP}told`,
     cells: ['Notices', clip(toldWords(context)), facts.told.by],
@@ -161,7 +164,7 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
   return modeOf(answers) === 'easy' ? [memory, ...lasts, named, written] : [...lasts, notices, named, written];
 }
 
-/** How long all steps will take, in words; undefined where no earlier run tells. */
+/** How long all steps will take, in words; undefined without an earlier run of the kind. */
 function timeOf(spec: RunSpec, { pace }: WizardContext['facts']): string | undefined {
   const { steps } = spec.training;
   const seconds = typeof steps === 'number' ? pace?.(spec) : undefined;

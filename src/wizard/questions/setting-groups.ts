@@ -1,4 +1,4 @@
-/** The groups that Advanced mode sorts the keys of run.yaml into, and what the review says of each. */
+/** The groups into which Advanced mode sorts the keys of run.yaml, and their rows in the review. */
 import { plural } from '../../base/text.ts';
 import { stepMemory } from '../../engine/plan/memory.ts';
 import { textEncoderRates } from '../../engine/plan/parameters.ts';
@@ -16,9 +16,9 @@ export interface Group {
   readonly label: string;
   readonly text: string;
   readonly section: string;
-  /** The task whose keys of `training` the group has. */
+  /** The task whose keys of `training` are in the group. */
   readonly task?: string;
-  /** What the review says of the group. */
+  /** The text of the group's row in the review. */
   readonly gist: (spec: RunSpec, machine: Machine) => string;
 }
 
@@ -37,7 +37,7 @@ const weighting = ({ loss_weighting: kind, min_snr_gamma: gamma }: RunSpec['trai
 
 export const groups: readonly Group[] = [
   {
-    // These settings come after the model, whose recipe decides them: the resolution above all.
+    // These settings come after the model, since the model's recipe decides them, above all the resolution.
     id: 'settings:dataset',
     step: 'model',
     label: 'Data set',
@@ -133,7 +133,7 @@ export const groups: readonly Group[] = [
   },
 ];
 
-/** Device, precision and checkpointing that the run trains with, in words. */
+/** Device, precision and checkpointing of the run, in words. */
 export function trainsOn(spec: RunSpec, { cards, cpuCores, box }: Machine): string {
   const { device, precision, gradient_checkpointing } = spec.resources;
   const here =
@@ -143,10 +143,10 @@ export function trainsOn(spec: RunSpec, { cards, cpuCores, box }: Machine): stri
   return `${where}, ${precision}${checkpointing}${takes(spec, cards)}`;
 }
 
-/** How much of the card's memory a step takes, in words; nothing without a card. */
+/** The card memory that a step takes, in words; empty without a card. */
 export function takes(spec: RunSpec, cards: Machine['cards']): string {
   const { model, training, resources: r, dataset: d } = spec;
-  // What is too large for the smallest of several cards is too large for all.
+  // The smallest of several cards limits all of them.
   const smallest = r.devices === 'all' ? cards.toSorted((a, b) => a.totalGb - b.totalGb)[0] : undefined;
   const card = smallest ?? cards.find((each) => r.device === each.device) ?? cards[0];
   if (card === undefined || r.device === 'cpu' || r.device === 'mps') return '';

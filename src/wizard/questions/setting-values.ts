@@ -1,4 +1,4 @@
-/** Values of settings as a person types and reads them. Pure. */
+/** Converts values of settings to and from the text that a person types. Pure. */
 import { groupOf, type JsonNode } from '../../spec/keys.ts';
 import { yamlValue } from '../../spec/write.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
@@ -16,12 +16,12 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
-/** What a person typed, as a value for this key. A text that fits no type is left for the schema to refuse. */
+/** The typed text as a value for this key. A text that fits no type is left for the schema to refuse. */
 export function parse(node: JsonNode, typed: string): unknown {
   const text = typed.trim();
   const kinds = node.anyOf ?? [node];
   if (kinds.some((kind) => kind.type === 'null') && /^(none|null|)$/i.test(text)) return null;
-  // Groups of settings, and lists of them, are typed as YAML writes them on one line.
+  // Groups of settings, and lists of them, are typed in YAML's notation on one line.
   if (/^[{[]/.test(text) && holdsGroup(node)) {
     const { value, problems } = parseYaml(text);
     return problems.length === 0 ? value : text;

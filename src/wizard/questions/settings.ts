@@ -81,7 +81,7 @@ function groupQuestion(group: Group, flow: () => Flow): Question {
   };
 }
 
-/** Who chose a key, without the name of a preset, for which a row has no room. */
+/** Who chose a key, without the name of a preset, for which a row is too short. */
 const shortChooser = (who: Chooser | undefined): Chooser =>
   who?.startsWith('preset') === true ? 'preset' : (who ?? 'preset');
 

@@ -1,4 +1,4 @@
-/** Easy mode's three questions about training, each with a step to either side of the recipe. */
+/** Easy mode's three questions about training, each with the recipe's value, one below and one above it. */
 
 import { plural } from '../../base/text.ts';
 import { rounded } from '../../spec/length.ts';
@@ -14,7 +14,7 @@ interface Dial {
   readonly text: string;
   readonly why: string;
   readonly terms: readonly string[];
-  /** The key that the question decides. The recipe's value is the middle choice. */
+  /** The key that the question sets. The recipe's value is the middle choice. */
   readonly key: string;
   readonly choices: readonly { value: string; name: string; factor: number; note: string; about: string | About }[];
   /** Describes the scaled value in words. */
@@ -27,7 +27,7 @@ const number = (context: WizardContext, key: string) => Number(recipeValue(conte
 function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial): Question {
   const scaled = (factor: number, context: WizardContext) => words(number(context, key) * factor, context);
   const own = (context: WizardContext) => context.answers[SETTING + key]?.value;
-  // A value of their own may be a text, such as 10 epochs, which is its own words.
+  // The person's own value may be a text, such as `10 epochs`, which is shown as it is.
   const ownWords = (kept: string, context: WizardContext) => {
     const value: unknown = kept === '' ? '' : JSON.parse(kept);
     return typeof value === 'number' ? words(value, context) : String(value);
@@ -82,7 +82,7 @@ function dial({ id, label, text, why, terms, key, choices, words, sets }: Dial):
   };
 }
 
-/** Explains the number of steps: what the recipe aims at, or the bound that decided. */
+/** Explains the number of steps: the recipe's uses of each image, or the bound that applied. */
 function whyNormal(context: WizardContext): string {
   const rule = entryOf(context)?.length;
   const images = context.facts.folder?.usable ?? 0;
@@ -196,7 +196,7 @@ const detail = dial({
     },
   ],
   words: (value) => `rank ${Math.max(1, Math.round(value))}`,
-  // alpha changes with the rank, so that the strength of what is learned stays the same.
+  // alpha changes with the rank, so that the scale alpha ÷ rank stays the same.
   sets: (factor, context) => ({
     'training.rank': Math.max(1, Math.round(number(context, 'training.rank') * factor)),
     'training.alpha': Math.max(1, number(context, 'training.alpha') * factor),

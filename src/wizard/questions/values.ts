@@ -31,23 +31,23 @@ export function entryOf({ answers, facts }: WizardContext): ModelEntry | undefin
   return facts.registry.models.find((entry) => entry.id === base);
 }
 
-/** Prefix of an answer to where it shall train that names a box. */
+/** Prefix of the answer that names a box to train on. */
 export const BOX = 'box:';
 
-/** Name of the box that shall train; undefined for this machine. */
+/** Name of the box that will train; undefined for this machine. */
 export function boxOf({ answers, facts }: WizardContext): string | undefined {
   const chosen = answers['resources.card']?.value ?? '';
   return facts.boxes.find(({ name }) => chosen === BOX + name)?.name;
 }
 
-/** The machine that will train. Of a box nothing but its name is known here. */
+/** The machine that will train. For a box only its name is known here. */
 export function machineOf(context: WizardContext): Machine {
   const { machine } = context.facts;
   const box = boxOf(context);
   return box === undefined ? machine : { ...machine, cards: [], box };
 }
 
-/** The best set of memory settings that the card reaches; undefined without a card or without such sets. */
+/** The recipe's memory settings for the card; undefined without a card or without such settings. */
 export function memoryClassOf(context: WizardContext): MemoryClass | undefined {
   const card = cardOf(context);
   const entry = entryOf(context);
@@ -61,18 +61,18 @@ export function cardOf(context: WizardContext) {
   return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
-/** Values that the machine decides, by dotted key. They will be marked `detected`. */
+/** Values that follow from the machine, by dotted key. They will be marked `detected`. */
 export function detected(context: WizardContext): Values {
   const card = cardOf(context);
   const entry = entryOf(context);
   if (entry?.embedded !== undefined) return {};
-  // The recipe's values fit every card, and the box itself takes fp16 where its card has no bf16.
+  // The recipe's values fit every card, and the box itself uses fp16 when its card has no bf16.
   if (boxOf(context) !== undefined) return {};
   if (card === undefined) return { 'resources.precision': 'fp32' };
   return { ...memoryClassOf(context)?.values, 'resources.precision': card.bf16 ? 'bf16' : 'fp16' };
 }
 
-/** The complete spec that the answers lead to, or the problems with them. */
+/** The complete spec for the answers, or its problems. */
 export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readonly problems: readonly KeyProblem[] } {
   const context = withDefaults(flow, asking);
   const { answers, facts } = context;
@@ -110,13 +110,13 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
   return facts.fill(given, claimed, facts.folder?.usable);
 }
 
-/** Sources and masks that the folder was found to be arranged in, unless the person wants it as one folder. */
+/** The sources and masks of the folder's arrangement, unless the person wants it as one folder. */
 function arranged({ answers, facts: { folder } }: WizardContext): Values {
   if (folder?.arranged === undefined || answers.arrangement?.value === 'plain') return {};
   return arrangedValues(folder.path, folder.arranged, answers.captions?.value === 'folders');
 }
 
-/** Questions that are still to come count as answered with Enter, so that every key has a value at any time. */
+/** The context with every open question answered by its default, so that every key has a value at any time. */
 function withDefaults(flow: Flow, { answers, facts }: WizardContext): WizardContext {
   let context: WizardContext = { answers, facts };
   for (const question of flow.ordered) {
@@ -135,8 +135,7 @@ export function recipeValue(context: WizardContext, key: string): unknown {
   const goal = answers['dataset.goal']?.value ?? 'character';
   const entry = entryOf(context);
   const base = baseOf(answers);
-  // A file of the person's own takes the recipe of the base that it derives from; steps depend on the images and the
-  // batch.
+  // A file of the person's own uses the recipe of its base; steps depend on the images and the batch.
   if (entry === undefined || key === 'training.steps') {
     if (base === undefined) return undefined;
     const values = {
@@ -153,7 +152,7 @@ export function recipeValue(context: WizardContext, key: string): unknown {
   return recipe?.[key];
 }
 
-/** The settings of the person that decide how many images a step has. */
+/** The settings of the person on which the number of images in a step depends. */
 function batchSettings(answers: Answers): Values {
   const keys = ['training.batch_size', 'training.gradient_accumulation'];
   return Object.fromEntries(

@@ -1,16 +1,16 @@
-/** The question where a run shall train: a card of this machine, all of them, or another machine that is known. */
+/** The question about which machine trains: a card of this machine, all of its cards, or a known box. */
 import { loginLine } from '../../engine/boxes/faults.ts';
 import type { Box } from '../../engine/boxes/known.ts';
 import type { Machine } from './facts.ts';
 import { answered, type Choice, type Question } from './question.ts';
 import { BOX } from './values.ts';
 
-/** The answer for this machine, where it has no choice of cards. */
+/** The answer for this machine, when it has no choice of cards. */
 const HERE = 'here';
 
 const mostFree = ({ cards }: Machine) => cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 
-/** What trains when the person says nothing: never another machine, to which the pictures would be sent. */
+/** The default answer: never another machine, since the images would be sent there. */
 const usual = (machine: Machine): string => (machine.cards.length > 1 ? String(mostFree(machine)?.index ?? 0) : HERE);
 
 function cardChoices({ cards }: Machine): Choice[] {

@@ -1,4 +1,4 @@
-/** Words that are so common that they cannot be a trigger, even if every caption contains them. */
+/** Words that are too common to be a trigger, even if every caption contains them. */
 const ORDINARY = new Set(
   (
     'the and with for from this that its has are was his her their over under into onto near who which very all one two ' +
@@ -10,8 +10,8 @@ const ORDINARY = new Set(
 );
 
 /**
- * The one unusual word that every caption contains: somebody has captioned these pictures with a trigger already. It is
- * undefined when there is none, when there are several, or when there are too few captions to tell.
+ * The one unusual word in every caption, which shows that these images were captioned with a trigger. Undefined when
+ * there is none, when there are several, or when there are too few captions to tell.
  */
 export function commonWord(captions: readonly string[]): string | undefined {
   const [first, ...rest] = captions.map(wordsOf);
@@ -20,7 +20,7 @@ export function commonWord(captions: readonly string[]): string | undefined {
   return shared.length === 1 ? shared[0] : undefined;
 }
 
-/** Whether a word could be a trigger: it is none of the ordinary ones. */
+/** Whether a word could be a trigger because it is not an ordinary word. */
 export const isUnusual = (word: string): boolean => word.length >= 3 && !ORDINARY.has(word.toLowerCase());
 
 function wordsOf(caption: string): Set<string> {

@@ -28,7 +28,7 @@ export function saveDraft(stateDir: string, answers: Answers, now: number): bool
   }
 }
 
-/** Loads the draft. One that is damaged, or of another version, counts as none. */
+/** Loads the draft; undefined when there is none, or it is damaged or of another version. */
 export function loadDraft(stateDir: string): Draft | undefined {
   try {
     const read: unknown = JSON.parse(readFileSync(draftFile(stateDir), 'utf8'));

@@ -1,6 +1,4 @@
-/**
- * Suggests folders while a path is being typed: which there are and how many pictures they hold. No picture is opened.
- */
+/** Suggests folders while a path is being typed, with their numbers of images. No image is opened. */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { absolute } from '../../base/paths.ts';
@@ -11,7 +9,7 @@ import { isPassedOver } from '../../engine/dataset/walk.ts';
 import type { Suggestion } from '../questions/question.ts';
 
 /**
- * Most names that are looked at, and (below) most folders that are opened, for one folder: a typing person must not
+ * Most names that are read, and (below) most folders that are opened, for one folder: somebody who types must not
  * wait.
  */
 const MOST_NAMES = 20_000;
@@ -28,8 +26,8 @@ interface Count {
 }
 
 /**
- * Counts what a folder and those inside it hold, as a data set would use it. Links to folders are not followed. Folders
- * that cannot be read count as empty.
+ * Counts the contents of a folder and its sub-folders, as a data set would use them. Links to folders are not
+ * followed. Folders that cannot be read count as empty.
  */
 export async function countImages(root: string, most = MOST_FOLDERS): Promise<Count> {
   const count = { images: 0, captions: 0, folders: 0 };
@@ -101,7 +99,9 @@ function note({ images, captions, folders, open }: Count): string {
 /** Most folders that are opened for each candidate before the first question: enough to find `train/10_fox`. */
 const GLIMPSE = 4;
 
-/** The working directory if it holds pictures, else its sub-folder with the most; undefined when there are none. */
+/**
+ * The working directory if it holds images, else the sub-folder with the most images; undefined when there are none.
+ */
 export async function nearestImages(cwd: string): Promise<string | undefined> {
   if ((await countImages(cwd, 1)).images > 0) return '.';
   const inside = await readdir(cwd, { withFileTypes: true }).catch(() => []);

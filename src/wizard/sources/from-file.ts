@@ -1,5 +1,6 @@
 /**
- * Turns an existing run.yaml into answers. What the person chose in it stays, in a preset of their own too; everything else follows today's presets.
+ * Turns an existing run.yaml into answers. Values that the person chose stay, including those from a preset of their
+ * own; all other values follow today's presets.
  */
 import { dirname, resolve } from 'node:path';
 import { typedPath } from '../../base/typed-path.ts';
@@ -11,7 +12,10 @@ import { at, SETTING } from '../questions/values.ts';
 /** Keys that have a question of their own. */
 const questions = new Set(['name', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base']);
 
-/** @throws ConfigError when the file has problems */
+/**
+ * The answers for a run.yaml.
+ * @throws ConfigError when the file has problems
+ */
 export function fromSpecFile(file: string, { registry }: Pick<WizardFacts, 'registry'>, cwd: string): Answers {
   const path = typedPath(file, cwd);
   const { spec, provenance } = loadSpec(path, { registry });

@@ -1,4 +1,4 @@
-/** How long a step of the run in the making took in earlier runs of its kind on this machine. */
+/** Reads the duration of a step in earlier runs of the same kind on this machine. */
 import { resolve } from 'node:path';
 import { VisiontrainError } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
@@ -23,7 +23,10 @@ export interface PaceSource {
   readonly dir: string;
 }
 
-/** @returns a function from a spec to the seconds of a step; undefined where no run of its kind was made here */
+/**
+ * Makes the estimate.
+ * @returns a function from a spec to the seconds of a step; undefined where there was no run of its kind
+ */
 export function paceReader({ hardware, registry, places, dir }: PaceSource): NonNullable<WizardFacts['pace']> {
   return (spec) => {
     try {

@@ -42,7 +42,7 @@ export async function readFacts({ env, places, cwd, draft, lastMode, file }: Fac
   const hardware = await probeHardware([places.home], env);
   return {
     cwd,
-    // Without a home folder `~` stands here, so that no path is shortened.
+    // Without a home folder this is `~`, so that no path is shortened.
     home: homeFolder(env) ?? '~',
     machine: machineFacts(hardware),
     boxes: knownBoxes(places.config),
@@ -74,7 +74,8 @@ function modelState(entry: AnyEntry, places: Places): ModelState {
 const GIB = 2 ** 30;
 
 /**
- * What this machine has. The memory of cards is in GiB, as their makers count; cards of unknown memory are left out.
+ * Facts about this machine. The memory of cards is in GiB, as their makers count; cards of unknown memory are left
+ * out.
  */
 function machineFacts({ gpus, cpuCores, memoryBytes, disks }: Awaited<ReturnType<typeof probeHardware>>): Machine {
   return {
@@ -106,7 +107,7 @@ function filler(registry: Registry, dir: string): WizardFacts['fill'] {
     if (!known.has(base))
       known.set(
         base,
-        // A VAE for the model may still be chosen, so the file may lack one.
+        // The VAE for the model may be chosen later, so the file may lack one.
         quietly(() => readModelFacts(resolve(dir, base), { ownVae: true })),
       );
     return known.get(base);
@@ -140,15 +141,11 @@ export function nested(values: Values): Record<string, unknown> {
   return { ...top, ...root };
 }
 
-/**
- * Longest wait in milliseconds for the check of a folder. Pictures that were not read by then are read when the run
- * starts.
- */
+/** Longest wait in milliseconds for the check of a folder. The remaining images are read when the run starts. */
 const PATIENCE_MS = 10_000;
 
 /**
- * Reads every picture whole, to find those that are damaged and those that are there twice. When that takes too long,
- * only their headers are read.
+ * Reads every image whole, to find damaged ones and duplicates. When that takes too long, only their headers are read.
  */
 async function lookAtImages(
   path: string,
@@ -172,10 +169,10 @@ async function lookAtImages(
   }
 }
 
-/** What a look at pixels and captions needs beside the folder. */
+/** What a check of pixels and captions needs in addition to the folder. */
 export type LookWith = Pick<GlanceInput, 'places' | 'env' | 'registry'>;
 
-/** What is odd about pictures that were read whole; the base model and the trigger are not chosen yet. */
+/** Sentences about unusual images, after they were read whole; the base model and the trigger are not chosen yet. */
 async function odditiesOf(scan: Scan, look: LookWith): Promise<readonly string[]> {
   const images = scan.images.flatMap((image) => {
     const { path, size, caption, repeats } = image;
@@ -187,8 +184,8 @@ async function odditiesOf(scan: Scan, look: LookWith): Promise<readonly string[]
 }
 
 /**
- * The folder as the wizard shows it, or the reason why it cannot be trained on.
- * @param look where pixels are to be looked at too
+ * The facts about a folder, or the reason why its images cannot be trained on.
+ * @param look given when pixels are to be examined too
  */
 export async function readFolder(
   path: string,
@@ -226,7 +223,7 @@ export async function readFolder(
   }
 }
 
-/** The unusual word that all named folders begin with: those who made them called their subject so. */
+/** The unusual word with which all named folders begin: most likely their author's name for the subject. */
 function firstWord({ sources }: Arrangement): string | undefined {
   const names = sources.flatMap(({ role, words }) => (role === 'train' && words !== null ? [words] : []));
   const first = new Set(names.map((words) => words.split(/[\s,]+/u)[0] ?? ''));

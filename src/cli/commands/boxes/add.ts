@@ -4,7 +4,7 @@ import type { CommandRun } from '../../shell/context.ts';
 import { text } from '../shared/options.ts';
 import { checkBoxes, showChecks } from './check.ts';
 
-/** Adds a box and looks at it at once. It is kept when it cannot be reached, since it may only be off. */
+/** Adds a box and checks it at once. It is added even when it cannot be reached, since it may only be switched off. */
 export const run: CommandRun = async ([name, target, ...rest], options, context) => {
   const { places, out, flags } = context;
   if (name === undefined || target === undefined || rest.length > 0)

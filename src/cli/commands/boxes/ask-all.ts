@@ -1,4 +1,4 @@
-/** The same question to every box at once. A box that cannot be reached has an error in place of an answer. */
+/** Asks every box the same question in parallel. A box that cannot be reached has an error in place of an answer. */
 import { VisiontrainError } from '../../../base/errors.ts';
 import { knownBoxes } from '../../../engine/boxes/known.ts';
 import { farCommand } from '../../../engine/boxes/program.ts';
@@ -14,10 +14,13 @@ export interface BoxAnswer<T> {
   readonly error: VisiontrainError | undefined;
 }
 
-/** Milliseconds after which a box that says nothing is passed over. */
+/** Milliseconds after which a silent box is given up. */
 const LIMIT = 60_000;
 
-/** @param read makes the answer of what the box printed; it throws where that is not understood */
+/**
+ * Asks all boxes.
+ * @param read makes the answer from a box's output; it throws for output that it does not understand
+ */
 export async function askBoxes<T>(
   words: readonly string[],
   read: (printed: string) => T,

@@ -9,7 +9,7 @@ import type { CommandRun, Context } from '../../shell/context.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect } from './connect.ts';
 
-/** Reaches boxes, puts our program there, and asks its doctor whether they are fit to train. */
+/** Connects to boxes, installs our program there, and runs its doctor to see whether they can train. */
 export const run: CommandRun = async (names, _options, context) => {
   const { places } = context;
   const boxes = names.length === 0 ? knownBoxes(places.config) : names.map((name) => findBox(name, places.config));
@@ -35,10 +35,10 @@ interface Checked {
   readonly doctor?: z.output<typeof doctorSchema>;
 }
 
-/** Milliseconds that a doctor may take. */
+/** Milliseconds for a doctor. */
 const LIMIT = 180_000;
 
-/** All at once: each of them may be slow. */
+/** Checks all boxes in parallel, since each of them may be slow. */
 export async function checkBoxes(boxes: readonly Box[], context: Context): Promise<Checked[]> {
   const stop = stopSignals();
   const check = async (box: Box): Promise<Checked> => {
@@ -54,7 +54,7 @@ export async function checkBoxes(boxes: readonly Box[], context: Context): Promi
   return Promise.all(boxes.map(check)).finally(stop.off);
 }
 
-/** Exit code 3 when one of them is not fit. */
+/** Prints the results. The exit code is 3 when a box cannot train. */
 export function showChecks(all: readonly Checked[], { out, flags }: Context): ExitCode {
   const unfit = all.some(({ error, doctor }) => error !== undefined || doctor?.state === 'bad');
   if (flags.json) {

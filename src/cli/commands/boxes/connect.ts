@@ -1,4 +1,4 @@
-/** A box as commands use it: reached, with our program on it. */
+/** Connects commands to a box with our program on it. */
 import { readFileSync } from 'node:fs';
 import { neutralise } from '../../../base/text.ts';
 import type { Far } from '../../../engine/boxes/far.ts';
@@ -10,11 +10,11 @@ import type { Context } from '../../shell/context.ts';
 
 export interface Dialling {
   readonly signal?: AbortSignal;
-  /** How often a line that broke is tried again; as often as ever where it is missing. */
+  /** Number of further tries after a broken connection; the usual number when missing. */
   readonly tries?: number;
 }
 
-/** The line to a box. Nothing is dialled yet. */
+/** The data for a connection to a box. Nothing is connected yet. */
 function lineTo(box: Box, { env, out, flags }: Context, dialling: Dialling): BoxLine {
   const say = (text: string) => (flags.json ? undefined : out.wrapped(text));
   const heard = (text: string) => {
@@ -24,13 +24,16 @@ function lineTo(box: Box, { env, out, flags }: Context, dialling: Dialling): Box
   return { box, env, ...dialling, say, heard };
 }
 
-/** @throws BoxError when the box cannot be reached or cannot have our program */
+/**
+ * Connects to a box.
+ * @throws BoxError when the box cannot be reached or our program cannot be installed
+ */
 export async function connect(box: Box, context: Context, dialling: Dialling = {}): Promise<Far> {
   const line = lineTo(box, context, dialling);
   return { ...(await farProgram(line)), line };
 }
 
-/** How far something has been copied: a bar on a terminal, else nothing. */
+/** The progress of copying: a bar on a terminal, else nothing. */
 export function shareBar(context: Context, name: string): { onShare?: (share: number) => void; end: () => void } {
   const bars = progressBars(context);
   if (bars === undefined) return { end: () => undefined };
@@ -40,5 +43,5 @@ export function shareBar(context: Context, name: string): { onShare?: (share: nu
   };
 }
 
-/** The text of a file that was read and checked before. */
+/** The text of a file that was read and checked earlier. */
 export const textOf = (file: string): string => readFileSync(file, 'utf8');

@@ -1,4 +1,7 @@
-/** What help and completion say of `visiontrain hosts` and `fetch`. It imports nothing, since `--help` loads it. */
+/**
+ * The entries of `visiontrain hosts` and `fetch` for help and completion. It imports nothing, because `--help` loads
+ * it.
+ */
 import type { CommandEntry } from '../shared/command-entry.ts';
 
 export const hostsEntry: CommandEntry = {

@@ -8,7 +8,7 @@ import type { CommandRun, Context } from '../../shell/context.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { connect, shareBar } from './connect.ts';
 
-/** Brings runs home from boxes. Of a run that goes on, what is done so far: samples and LoRA files. */
+/** Copies runs home from boxes. For a live run it copies what is finished: samples and LoRA files. */
 export const run: CommandRun = async (words, options, context) => {
   const all: Brought[] = [];
   const stop = stopSignals('What has arrived is kept: the same command goes on from there.');
@@ -36,7 +36,7 @@ export const run: CommandRun = async (words, options, context) => {
   return EXIT.ok;
 };
 
-/** Brings one run home and says where it is. */
+/** Copies one run home and says where it is. */
 export async function fetchRun(
   far: Far,
   name: string,

@@ -1,6 +1,6 @@
 /**
- * Commands on `box:run`: the same command is run over there, by ssh, on this terminal. What is watched runs on when the
- * line breaks; a screen is then drawn again as soon as the line is back.
+ * Commands on `box:run`: the same command is run on the box, by ssh, on this terminal. A watched run continues when
+ * the connection breaks; its screen is drawn again when the connection is back.
  */
 import { spawn } from 'node:child_process';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
@@ -14,16 +14,16 @@ import { farWord, SSH_FAILED, sshOptions } from '../../../engine/boxes/ssh.ts';
 import type { Context } from '../../shell/context.ts';
 import { connect } from './connect.ts';
 
-/** Variables that tell the far side what this terminal can show. */
+/** Variables that describe this terminal to the box. */
 const SHOWN = ['COLORTERM', 'TERM_PROGRAM', 'NO_COLOR'] as const;
 
-/** Whether a word is `box:run`. It costs nothing when it is not. */
+/** Whether a word is `box:run`. This check loads no other module. */
 export const isFarRun = (word: string | undefined): word is string =>
   word !== undefined && /^[A-Za-z0-9][A-Za-z0-9_-]*:[^/\\]/.test(word);
 
 /**
- * Runs what was typed on the box that `word` names. Undefined when it names none.
- * @param argv all words that were typed, without the program's name
+ * Runs the typed command on the box that `word` names; undefined when it names none.
+ * @param argv all typed words, without the program's name
  */
 export async function forward(word: string, argv: readonly string[], context: Context): Promise<ExitCode | undefined> {
   const named = boxAndRun(word, context.places.config);
@@ -34,10 +34,11 @@ export async function forward(word: string, argv: readonly string[], context: Co
   return carryOut(far, words, context);
 }
 
-/** Runs a command of ours on a box with this process's own streams, and ends as it ended. */
+/** Runs a command of ours on a box with this process's own streams, and returns its exit code. */
 export async function carryOut(far: Far, words: readonly string[], context: Context): Promise<ExitCode> {
   const { box } = far.line;
-  // What only looks may be begun anew. A command that changes something is not repeated by itself.
+  // A command that only shows something may be started again. A command that changes something is not repeated
+  // automatically.
   const looks = words[0] === 'attach' || (words[0] === 'logs' && context.flags.json === false);
   for (let tried = 0; ; tried += 1) {
     const { code, printed } = await once(far, words, context);
@@ -51,7 +52,7 @@ export async function carryOut(far: Far, words: readonly string[], context: Cont
 
 const WAITS = [1000, 3000, 8000, 20_000, 40_000, 60_000];
 
-/** The error of a line that broke, with the command that goes on from there. */
+/** The error for a broken connection, with the command that continues. */
 function told(fault: BoxError, words: readonly string[], name: string): BoxError {
   if (fault.id !== 'box/line-lost') return fault;
   const [command = '', run = '', ...rest] = words;
@@ -77,7 +78,7 @@ async function once(far: Far, words: readonly string[], context: Context) {
   const [first = 'env', ...others] = farCommand(far, words);
   const command = [first, ...shown, ...others].map(farWord).join(' ');
   const argv = [screen ? '-tt' : '-T', ...sshOptions(box, env), '--', box.target, command];
-  // On a terminal everything of the far side comes by stdout, so that stderr has only what ssh itself says.
+  // On a terminal all output of the box comes through stdout, so stderr holds only ssh's own messages.
   const child = spawn('ssh', argv, { env, stdio: ['inherit', 'inherit', 'pipe'] });
   let printed = '';
   let open = '';
@@ -90,14 +91,14 @@ async function once(far: Far, words: readonly string[], context: Context) {
     open = rows.pop() ?? '';
     tell(rows);
   });
-  // The terminal's Ctrl-C goes to ssh, which passes it on; this process ends after it.
+  // The terminal's Ctrl-C goes to ssh, which passes it on; this process ends after ssh.
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (ended) => resolve(ended ?? EXIT.cancelled));
-      // The shared connection lives on in the background and may keep the pipe open.
+      // The shared connection stays open in the background and may keep the pipe open.
       child.once('exit', (ended) => setTimeout(() => resolve(ended ?? EXIT.cancelled), 300));
     });
     if (open !== '') tell([open]);
@@ -107,7 +108,7 @@ async function once(far: Far, words: readonly string[], context: Context) {
   }
 }
 
-/** The folder of the runs here is none over there. */
+/** The words without `--workspace`, which names a folder on this machine. */
 function withoutWorkspace(words: readonly string[]): string[] {
   return words.filter((word, i) => !/^--workspace(=|$)/.test(word) && words[i - 1] !== '--workspace');
 }

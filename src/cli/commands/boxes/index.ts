@@ -8,7 +8,7 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   list: () => import('./list.ts'),
   remove: () => import('./remove.ts'),
   check: () => import('./check.ts'),
-  // Asked by visiontrain on another machine, and of no use to a person.
+  // Used by visiontrain on another machine, not by people.
   serve: () => import('./serve.ts'),
 };
 

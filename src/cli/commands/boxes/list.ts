@@ -4,7 +4,7 @@ import { type Box, knownBoxes } from '../../../engine/boxes/known.ts';
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 
-/** Shows the boxes that are known. None is dialled. */
+/** Lists the known boxes, without connecting to them. */
 export const run: CommandRun = async (what, _options, context) => {
   if (what.length > 0) throw new UsageError('hosts list takes nothing behind it.', { id: 'command/wrong' });
   showBoxes(knownBoxes(context.places.config), context);

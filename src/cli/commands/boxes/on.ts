@@ -1,4 +1,7 @@
-/** `run FILE --on BOX`: sends what the run needs, starts it over there, watches it, and brings home what comes out. */
+/**
+ * Carries out `run FILE --on BOX`: sends the files that the run needs, starts it on the box, watches it, and copies
+ * the results home.
+ */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { EXIT, UsageError } from '../../../base/errors.ts';
@@ -76,13 +79,16 @@ export interface FarJob {
   readonly loaded: LoadedSpec;
   readonly registry: Registry;
   readonly name: string;
-  /** Texts that were typed after `--set`. */
+  /** Texts typed after `--set`. */
   readonly overrides: readonly string[];
-  /** `run`, or `queue add`. */
+  /** The command: `run`, or `queue add`. */
   readonly command: readonly string[];
 }
 
-/** Sends what a run needs and has a command of ours take its run.yaml over there. Returns what that command printed. */
+/**
+ * Sends the files of a run and runs a command of ours with its run.yaml on the box. Returns the output of that
+ * command.
+ */
 export async function startThere(
   far: Far,
   { loaded, registry, name, overrides, command }: FarJob,
@@ -122,7 +128,10 @@ const refusalSchema = z.object({
 });
 const startSchema = z.object({ run: z.string(), dir: z.string() });
 
-/** What a command of ours printed over there with `--json`. @throws BoxError in the words of the box */
+/**
+ * Reads the output of a command of ours with `--json` on a box.
+ * @throws BoxError with the message of the box
+ */
 export function farOutcome<T>(stdout: string, name: string, schema: z.ZodType<T>): T {
   const document = parsed(stdout);
   const refused = refusalSchema.safeParse(document);

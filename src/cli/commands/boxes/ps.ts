@@ -1,4 +1,4 @@
-/** `ps --all`: the runs of this machine and of all boxes in one table. */
+/** Carries out `ps --all`: lists the runs of this machine and of all boxes in one table. */
 import { z } from 'zod';
 import type { VisiontrainError } from '../../../base/errors.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
@@ -21,12 +21,12 @@ const runSchema = z.looseObject({
 
 export interface FarRuns {
   readonly box: string;
-  /** Their names are `box:run`, as every command takes them. */
+  /** The runs; their names are `box:run`, as every command accepts them. */
   readonly runs: readonly RunSummary[];
   readonly error: VisiontrainError | undefined;
 }
 
-/** The runs of every box, all asked at once. A box that cannot be reached has an error in place of runs. */
+/** The runs of every box, asked in parallel. A box that cannot be reached has an error in place of runs. */
 export async function farRuns(context: Context): Promise<FarRuns[]> {
   const read = (text: string) => z.array(runSchema).parse(JSON.parse(text)) as unknown as RunSummary[];
   const answers = await askBoxes(['ps', '--json'], read, context);

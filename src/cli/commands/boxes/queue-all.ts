@@ -1,4 +1,4 @@
-/** `queue list --all`: what waits on other machines. */
+/** Carries out `queue list --all`: lists the waiting runs of other machines. */
 import { z } from 'zod';
 import type { Context } from '../../shell/context.ts';
 import { askBoxes, type BoxAnswer } from './ask-all.ts';
@@ -8,20 +8,20 @@ const queueSchema = z.looseObject({
     z.looseObject({
       ...{ run: z.string(), device: z.string(), problem: z.string().nullable(), held: z.boolean() },
       after: z.string().nullable(),
-      // Boxes with an older program do not say it.
+      // Boxes with an older version of the program leave it out.
       state: z.string().optional(),
     }),
   ),
 });
 
 export interface FarEntry {
-  /** `box:run`, as every command takes it. */
+  /** Name as `box:run`, which every command accepts. */
   readonly run: string;
   readonly device: string;
   readonly problem: string | null;
   readonly held: boolean;
   readonly after: string | null;
-  /** What keeps it from being started, in words. */
+  /** Why it is not started yet, in words. */
   readonly state: string;
 }
 

@@ -1,4 +1,7 @@
-/** `queue add … --on HOST[,HOST…]`: runs wait in the queues of other machines, each where the fewest wait. */
+/**
+ * Carries out `queue add … --on HOST[,HOST…]`: puts runs into the queues of other machines, each where the fewest are
+ * waiting.
+ */
 import { z } from 'zod';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
@@ -17,7 +20,7 @@ import { farOutcome, startThere } from './on.ts';
 export interface FarWanted {
   readonly loaded: LoadedSpec;
   readonly name: string;
-  /** Texts for `--set` beyond those that were typed: the values of a sweep. */
+  /** Further texts for `--set` after the typed ones: the values of a sweep. */
   readonly overrides: readonly string[];
 }
 
@@ -27,12 +30,12 @@ const queueSchema = z.object({
 });
 const runsSchema = z.array(z.object({ state: z.string() }));
 
-/** Milliseconds that a short question to a box may take. */
+/** Milliseconds for a short request to a box. */
 const LIMIT = 120_000;
 
 interface Busy {
   readonly far: Far;
-  /** Runs that go on or wait there. */
+  /** Number of live and waiting runs there. */
   load: number;
 }
 
@@ -76,7 +79,7 @@ export async function queueOn(
   return EXIT.ok;
 }
 
-/** Starts what can be started over there: nobody else would. Returns the names as `host:run`. */
+/** Starts the queue on the box, which nobody else would do. Returns the names of the started runs as `host:run`. */
 async function startQueue(far: Far): Promise<string[]> {
   const { stdout } = await runThere(far.line, farCommand(far, ['queue', 'run', '--json']), { limit: LIMIT });
   const { name } = far.line.box;

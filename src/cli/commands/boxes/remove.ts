@@ -3,7 +3,7 @@ import { findBox, knownBoxes, saveBoxes } from '../../../engine/boxes/known.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { showBoxes } from './list.ts';
 
-/** Forgets boxes. Nothing on them is touched. */
+/** Forgets boxes. Files on them are not changed. */
 export const run: CommandRun = async (names, _options, context) => {
   const { places, out, flags } = context;
   if (names.length === 0)

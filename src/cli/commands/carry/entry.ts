@@ -1,4 +1,4 @@
-/** What help and completion say of `visiontrain publish`. It imports nothing, since `--help` loads it. */
+/** The entry of `visiontrain publish` for help and completion. It imports nothing, because `--help` loads it. */
 import type { CommandEntry } from '../shared/command-entry.ts';
 
 export const publishEntry: CommandEntry = {

@@ -1,4 +1,7 @@
-/** `export RUN --bundle`: a zip that holds all that is needed to train the run again, and what came of it. */
+/**
+ * Carries out `export RUN --bundle`: writes a zip with everything that is needed to train the run again, and its
+ * results.
+ */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
@@ -70,7 +73,7 @@ export async function exportBundle(query: string, options: Options, context: Con
   return EXIT.ok;
 }
 
-/** Whether other machines know a model by this name too: entries that the person added are theirs alone. */
+/** Whether other machines know a model by this name too: entries that the person added exist only here. */
 function isListed(registry: Registry, name: string): boolean {
   const entry = findBase(registry, name) ?? findAsset(registry, name);
   return entry !== undefined && entry.added_in === undefined;
@@ -96,7 +99,7 @@ function factsOf({ dir }: RunSummary): BundleManifest['facts'] {
   return Object.fromEntries(plain) as BundleManifest['facts'];
 }
 
-/** The images that are trained by, with the captions that they have, or that a person edited, before any rule. */
+/** The trained images, with the captions from their files or the person's edits, before any rule. */
 function captioned({ scans }: PreparedRun, { data }: Plan, store: string): CaptionedPath[] {
   const planned = new Set(data.images.map(({ path }) => resolve(data.root, path)));
   const all = scans.flatMap(({ root, images }) =>
@@ -108,7 +111,7 @@ function captioned({ scans }: PreparedRun, { data }: Plan, store: string): Capti
   return all.filter(({ path }) => planned.has(path));
 }
 
-/** What of the settings is for this machine, and is in no bundle. */
+/** The settings that belong to this machine and are left out of a bundle. */
 function leftOut({ hooks, logging, captions }: RunSpec): string[] {
   const commands = Object.values(hooks).flat().length;
   return [

@@ -1,4 +1,4 @@
-/** `publish hub|kit RUN`: a LoRA is given to others. Nothing of it ever happens while a run trains. */
+/** Carries out `publish hub|kit RUN`, which gives a LoRA to others. This is never done as part of a run. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
@@ -19,7 +19,7 @@ import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
 import { leaveOnInterrupt } from '../shared/steps/stop-signals.ts';
 
-/** A repository as the hub takes its name. */
+/** Name of a repository in the hub's form. */
 const REPO = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/u;
 
 export const run: CommandRun = async ([where = '', query = ''], options, context) => {

@@ -1,4 +1,4 @@
-/** `run BUNDLE`: trains what a bundle holds again, and says whether the bytes are the same. */
+/** Carries out `run BUNDLE`: trains the run in a bundle again, and says whether the bytes are the same. */
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { sha256OfFile } from '../../../base/files/hash.ts';
@@ -23,10 +23,10 @@ import { type Options, text, texts } from '../shared/options.ts';
 import { type StartOptions, showPlan, startFromSpec } from '../shared/start-run.ts';
 import { refuseChangedData } from '../shared/unchanged-data.ts';
 
-/** Keys that say where something lies, or what computes, and so may be set without changing what is trained. */
+/** Matches overrides of paths and of the device, which do not change what is trained. */
 const OF_THIS_MACHINE = /^(model\.(base|vae)|resources\.(device|workers))=/;
 
-/** A path that was typed beside a bundle starts from where the person is, and not from where the bundle was unpacked. */
+/** An override whose path starts from the person's folder, and not from that of the unpacked bundle. */
 function fromHere(override: string): string {
   const [, key, value] = /^(dataset\.path|model\.(?:base|vae)|training\.init_lora)=(.+)$/.exec(override) ?? [];
   if (key === undefined || value === undefined) return override;
@@ -69,7 +69,10 @@ export async function runBundle(
   );
 }
 
-/** The folder with the pictures; undefined where they are in the bundle. @throws UsageError */
+/**
+ * The folder with the images; undefined when the bundle has them inside.
+ * @throws UsageError
+ */
 export function bundleImages(file: string, { images }: BundleManifest, options: Options): string | undefined {
   const given = text(options.pictures);
   if (images.inside) return undefined;
@@ -91,7 +94,10 @@ export function bundleImages(file: string, { images }: BundleManifest, options: 
   return folder;
 }
 
-/** A model of somebody's own has to be named, since neither the bundle nor the registry has it. @throws UsageError */
+/**
+ * Refuses a bundle whose base model or VAE is neither in the bundle nor in the registry, unless an override names it.
+ * @throws UsageError
+ */
 export function refuseLackingModel(file: string, { base, vae }: BundleManifest, overrides: readonly string[]): void {
   const lacks = (key: string) => !overrides.some((override) => override.startsWith(`${key}=`));
   const [what, key] =
@@ -108,7 +114,10 @@ export function refuseLackingModel(file: string, { base, vae }: BundleManifest, 
   });
 }
 
-/** @throws UsageError when a model that was named is not the one of the bundle */
+/**
+ * Compares a named model with that of the bundle.
+ * @throws UsageError when it is another one
+ */
 async function refuseOtherModel({ base, vae }: BundleManifest, { spec }: LoadedSpec): Promise<void> {
   const named = [
     ...(base.listed ? [] : [['model.base', base, spec.model.base] as const]),
@@ -134,7 +143,7 @@ function adopt(bundle: RunRef, bundled: Plan, prepared: PreparedRun, { out, flag
   return adoptedPlan(bundled, prepared.plan);
 }
 
-/** Says whether the file that was trained now is the one in the bundle. */
+/** Says whether the file that was trained now equals the one in the bundle. */
 function ended({ lora, facts }: BundleManifest, run: RunRef, code: ExitCode, { out, flags }: Context): ExitCode {
   const found = readExit(run.dir);
   if (found?.status !== 'finished') return code;

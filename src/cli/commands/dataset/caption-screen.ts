@@ -1,4 +1,4 @@
-/** `dataset caption edit` in a terminal: a screen with each picture, its tags and their scores. */
+/** Carries out `dataset caption edit` on a screen with each image, its tags and their scores. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { statOf } from '../../../base/files/stat.ts';
@@ -20,11 +20,14 @@ interface Shown {
   readonly images: readonly CaptionedImage[];
   /** All images of the folder, whose tags complete what is typed. */
   readonly all: readonly CaptionedImage[];
-  /** Whether nothing is kept. */
+  /** Whether edits are not stored. */
   readonly isPreview: boolean;
 }
 
-/** @returns the captions that are other ones now; each was kept when it was changed */
+/**
+ * Shows the screen.
+ * @returns the changed captions; each was stored when it was changed
+ */
 export async function editOnScreen(
   { root, images, all, isPreview }: Shown,
   can: Capabilities,
@@ -46,14 +49,14 @@ export async function editOnScreen(
       ...{ set, can },
       preview: (i) => {
         const made = previewPath(places, images[i]?.sha256 ?? '');
-        // A PNG can be shown as it is.
+        // A terminal can show a PNG directly.
         return statOf(made) === undefined ? resolve(root, images[i]?.path ?? '') : made;
       },
       makePreviews: (onPreview) => makePreviews({ ...makes, onPreview }),
       keep: (i, caption) => {
         const image = images[i];
         if (image === undefined || isPreview) return;
-        // What is as it was before this edit is no edit.
+        // A caption that is back at its state before this edit is no edit.
         if (caption === (image.caption ?? '')) takeBack(store, image.sha256, at);
         else keepEdit(store, { sha256: image.sha256, own: image.own, text: caption }, at);
       },
@@ -64,7 +67,7 @@ export async function editOnScreen(
   }
 }
 
-/** Tags of a tagger as they are trained on, without ratings. */
+/** Tags of a tagger in the form in which they are trained, without ratings. */
 const scoresOf = (store: string, sha256: string) =>
   anyScores(store, sha256)
     .filter(([, category]) => category !== 'rating')

@@ -1,4 +1,4 @@
-/** `dataset caption DIR`: writes captions for pictures that have none, outside of their folder. */
+/** Carries out `dataset caption DIR`: writes captions for images that have none, outside of their folder. */
 import { join } from 'node:path';
 import { ConfigError, EXIT, UsageError } from '../../../base/errors.ts';
 import { issueWords } from '../../../base/issue-words.ts';
@@ -131,7 +131,10 @@ function differing(settings: Settings): Partial<Settings> {
   );
 }
 
-/** What the options say, over what suits the base model. @throws UsageError, ConfigError that name the option */
+/**
+ * The settings from the options, completed by those that suit the base model.
+ * @throws UsageError, ConfigError that name the option
+ */
 function captionSettings(options: Options, { places }: Context): Settings {
   const base = text(options.for);
   const goal = goalOf(text(options.goal));

@@ -1,4 +1,4 @@
-/** The captions of a folder as they count: edited ones, those of files, and those that models wrote. */
+/** The captions of a folder by precedence: edited ones, those of files, and those that models wrote. */
 import { takeWritten } from '../../../engine/prepare/captions.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { captionsSchema } from '../../../spec/schema.ts';
@@ -10,13 +10,13 @@ import { captionSettingsFrom } from './tags.ts';
 export interface CaptionedImage {
   readonly path: string;
   readonly sha256: string;
-  /** The caption that its files give it. */
+  /** The caption from its files. */
   readonly own: string | null;
-  /** The caption that counts: as it was edited, else its own, else the one that a model wrote. */
+  /** The caption that counts: the edited one, else its own, else the one that a model wrote. */
   readonly caption: string | null;
 }
 
-/** Ways of writing that are tried where no run.yaml says one: who has had captions written wants to see them. */
+/** Ways of writing that are tried when no run.yaml names one, to find captions that were written earlier. */
 const WAYS = ['both', 'tags', 'sentences'] as const;
 
 export async function captionsIn(

@@ -1,4 +1,4 @@
-/** The settings that a data set is checked for: those of a run.yaml, or those of a base model's recipe. */
+/** The settings for checking a data set: those of a run.yaml, or those of a base model's recipe. */
 import { UsageError } from '../../../base/errors.ts';
 import { shellWord, typedPath } from '../../../base/typed-path.ts';
 import { fillSpec } from '../../../engine/prepare/fill.ts';
@@ -15,7 +15,10 @@ interface CheckSettings {
   readonly dir: string;
 }
 
-/** @throws ConfigError for a run.yaml that is wrong, UsageError for a base model that is not there */
+/**
+ * Reads the settings.
+ * @throws ConfigError for a run.yaml with mistakes, UsageError for an unknown base model
+ */
 export function checkSettings(folder: string, options: Options, { places }: Context): CheckSettings {
   const registry = loadRegistry({ configDir: places.config });
   const from = text(options.from);

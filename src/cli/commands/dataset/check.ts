@@ -29,7 +29,10 @@ import { checkSettings } from './check-settings.ts';
 import { findsOf } from './finds.ts';
 import { sheetFile, writeSheet } from './sheet.ts';
 
-/** `dataset check DIR`: shows what is in a folder, what would not be used, and what is odd. It changes nothing. */
+/**
+ * Carries out `dataset check DIR`: shows the contents of a folder, what would not be used, and what is unusual. It
+ * changes nothing.
+ */
 export const run: CommandRun = async ([named = '.'], options, context) => {
   const { out, flags } = context;
   const folder = await namedFolder(named, context);
@@ -38,9 +41,9 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   const spec = withAbsoluteSources(brought, dir);
   const { scan, sources, validation } = await gathered(folder, { options, spec, dir }, context);
   const html = text(options.html);
-  // A wrong place is told before the pictures are looked at.
+  // A wrong place for the sheet is reported before the images are examined.
   if (html !== undefined) sheetFile(html, scan.root);
-  // A run.yaml says itself how its folder is arranged.
+  // A run.yaml describes itself how its folder is arranged.
   const arranged = options.from === undefined ? arrangementOf(scan.root, [context.places.home]) : undefined;
   const masks = await masksOf(scan, maskSettings({ options, spec }, scan.root, arranged), { dir, context });
   const images = imagesOf(scan, spec, { validation, masks }).map((image) => ({
@@ -62,7 +65,7 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   if (flags.json) out.json({ ...report, sources, parts, findings, ...about });
   else {
     const lines = reportLines(report);
-    // Folders such as 10_fox are told once.
+    // Folders such as 10_fox are shown once.
     for (const line of lines.slice(0, -1)) if (!parts.includes(line.trim())) out.data(line);
     for (const line of sources) out.data(`  source ${line}`);
     if (parts.length > 0) out.data('  arranged in parts, which visiontrain new makes sources of:');
@@ -106,7 +109,7 @@ function madeMasksDir(options: Options, { dataset: { masks } }: RunSpec, { place
   return masksDir(places, maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places }));
 }
 
-/** Whether an image lies in a folder that the wizard would make a source to measure on. */
+/** Whether an image lies in a folder that the wizard would use for validation. */
 const isHeld = (path: string, arranged: Arrangement | undefined): boolean =>
   (arranged?.sources ?? []).some((source) => source.role === 'validation' && path.startsWith(`${source.path}/`));
 
@@ -165,8 +168,8 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
 type Wanted = Pick<ScanOptions, 'captionExtension' | 'captionFrom' | 'include'>;
 
 /**
- * What `--captions`, `--caption-from` and `--include` say, else what the settings say.
- * @throws UsageError for what can be no extension
+ * The options for a scan from `--captions`, `--caption-from` and `--include`, else from the settings.
+ * @throws UsageError for a text that cannot be an extension
  */
 export function scanOptions(options: Options, spec?: RunSpec): Wanted {
   const captionExtension = text(options.captions) ?? spec?.dataset.caption_extension ?? '.txt';
@@ -185,7 +188,7 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
   return { captionExtension, captionFrom, include: [...(spec?.dataset.include ?? []), ...include] };
 }
 
-/** The pictures of a folder, known to be whole and different from each other. */
+/** The images of a folder, known to be whole and different from each other. */
 export async function inspect(folder: string, wanted: Wanted, context: Context) {
   const { places } = context;
   const named = await namedFolder(folder, context);

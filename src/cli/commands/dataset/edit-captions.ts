@@ -1,4 +1,7 @@
-/** `dataset caption edit|undo|versions DIR`: captions edited by hand, outside of the folder, with every version kept. */
+/**
+ * Carries out `dataset caption edit|undo|versions DIR`: captions are edited by hand, outside of the folder, with every
+ * version kept.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
@@ -67,7 +70,7 @@ function tellEdit(
     out.talk(`Take it back:   visiontrain dataset caption undo ${shellWord(folder)}`);
 }
 
-/** Takes the latest edit of this folder back, in all its pictures. */
+/** Undoes the latest edit of this folder, in all its images. */
 export const undo: CommandRun = async ([folder = '.'], options, context) => {
   const { out, places, flags } = context;
   const store = captionsDir(places);
@@ -84,7 +87,7 @@ export const undo: CommandRun = async ([folder = '.'], options, context) => {
   return EXIT.ok;
 };
 
-/** Every version of each edited caption, the one that counts marked. */
+/** Lists every version of each edited caption, and marks the one that counts. */
 export const versions: CommandRun = async ([folder = '.', file], options, context) => {
   const { out, places, flags } = context;
   const { images: all } = await captionsIn(folder, options, context);
@@ -109,7 +112,10 @@ export const versions: CommandRun = async ([folder = '.', file], options, contex
   return EXIT.ok;
 };
 
-/** @throws UsageError where the folder has no such picture */
+/**
+ * The named image.
+ * @throws UsageError when the folder has no such image
+ */
 function oneOf(images: readonly CaptionedImage[], folder: string, file: string): CaptionedImage {
   const root = resolve(typedPath(folder, '.'));
   const inside = relative(root, resolve(typedPath(file, '.')))
@@ -123,7 +129,10 @@ function oneOf(images: readonly CaptionedImage[], folder: string, file: string):
   });
 }
 
-/** @throws UsageError for a text that cannot be understood, which is kept */
+/**
+ * Opens the captions in the person's editor.
+ * @throws UsageError for a text that cannot be understood, which is kept
+ */
 async function askEditor(lines: readonly CaptionLine[], command: string, { env }: Context) {
   const folder = mkdtempSync(join(tmpdir(), 'visiontrain-captions-'));
   const file = join(folder, 'captions.tsv');

@@ -1,9 +1,12 @@
-/** What `--find` of `dataset mask` and `dataset check` may say. */
+/** The values of `--find` for `dataset mask` and `dataset check`. */
 import { UsageError } from '../../../base/errors.ts';
 import { type MaskFind, masksSchema } from '../../../spec/training/subject-keys.ts';
 import { type Options, texts } from '../shared/options.ts';
 
-/** What `--find` says; the background without it. @throws UsageError for a word that is none of them */
+/**
+ * The values of `--find`; the background without it.
+ * @throws UsageError for an unknown word
+ */
 export function findsOf(options: Options): readonly MaskFind[] {
   const words = texts(options.find).flatMap((one) => one.split(','));
   const parsed = masksSchema.safeParse(words.length === 0 ? {} : { find: words });

@@ -10,12 +10,12 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   tags: () => import('./tags.ts'),
 };
 
-/** What `dataset caption` can do with captions that are there, as `dataset caption edit FOLDER`. */
+/** Actions on existing captions: `dataset caption edit FOLDER`. */
 const edits = new Set(['edit', 'undo', 'versions'] as const);
 type Edit = 'edit' | 'undo' | 'versions';
 
 export const run: CommandRun = async ([action, folder, ...more], options, context) => {
-  // A folder may be called edit: alone it is the folder whose pictures are to be captioned.
+  // A folder may be named `edit`: when it is the only word, its images are captioned.
   if (action === 'caption' && edits.has(folder as Edit) && more.length > 0 && more.length < 3)
     return (await import('./edit-captions.ts'))[folder as Edit](more, options, context);
   const load = Object.hasOwn(actions, action ?? '') ? actions[action ?? ''] : undefined;

@@ -15,10 +15,10 @@ import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { inspect, scanOptions } from './check.ts';
 import { findsOf } from './finds.ts';
 
-/** Most pictures that are named in one list. */
+/** Most images that are named in one list. */
 const NAMED = 5;
 
-/** `dataset mask DIR`: makes masks for the pictures of a folder, outside of it. */
+/** Carries out `dataset mask DIR`: makes masks for the images of a folder, outside of it. */
 export const run: CommandRun = async ([folder = '.'], options, context) => {
   const { places, env, out, flags } = context;
   const finds = findsOf(options);

@@ -21,7 +21,11 @@ interface Sheet {
   readonly masks?: string | undefined;
 }
 
-/** @throws UsageError for a place in the data set itself, and for a file that is no contact sheet; EnvironmentError */
+/**
+ * Writes the sheet.
+ * @throws UsageError for a place inside the data set, and for an existing file that is no contact sheet;
+ *   EnvironmentError
+ */
 export function writeSheet(to: string, { scan, images, checked, masks }: Sheet, { out, places }: Context): void {
   const file = sheetFile(to, scan.root);
   const dir = looksDir(places);
@@ -39,8 +43,8 @@ export function writeSheet(to: string, { scan, images, checked, masks }: Sheet, 
 }
 
 /**
- * Where the sheet goes. An older sheet is replaced, and nothing else.
- * @throws UsageError
+ * Path of the sheet. Only an older sheet is replaced.
+ * @throws UsageError when another file is there
  */
 export function sheetFile(to: string, root: string): string {
   const file = typedPath(to, '.');

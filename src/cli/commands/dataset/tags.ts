@@ -1,4 +1,7 @@
-/** `dataset tags DIR`: how often each tag comes; with `--preview`, what the rules of a run.yaml make of each caption. */
+/**
+ * Carries out `dataset tags DIR`: shows how often each tag occurs; with `--preview`, the effect of a run.yaml's rules
+ * on each caption.
+ */
 
 import { dirname } from 'node:path';
 import { EXIT } from '../../../base/errors.ts';
@@ -46,7 +49,7 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   return EXIT.ok;
 };
 
-/** The settings of `captions` of the run.yaml behind `--from`, else the defaults. */
+/** The settings of `captions` in the run.yaml that `--from` names, else the defaults. */
 export function captionSettingsFrom(
   options: Options,
   { places }: Context,

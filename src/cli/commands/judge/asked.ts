@@ -1,4 +1,4 @@
-/** The flags of `judge` that say what is judged, and by what. */
+/** The flags of `judge` about what is judged, and by which models. */
 import { UsageError } from '../../../base/errors.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -12,11 +12,14 @@ export interface JudgeFlags {
   readonly fit: string | undefined;
   /** Whether the LoRA file of the advised checkpoint is written at the end. */
   readonly export: boolean;
-  /** The same as flags. */
+  /** The flags as words of a command line. */
   readonly argv: readonly string[];
 }
 
-/** What the flags ask for. @throws UsageError */
+/**
+ * Reads the flags.
+ * @throws UsageError
+ */
 export function judgeFlags(options: Options): JudgeFlags {
   const given = ['steps', 'strength', 'seeds', 'trigger', 'likeness', 'fit'].filter(
     (name) => options[name] !== undefined,
@@ -32,7 +35,7 @@ export function judgeFlags(options: Options): JudgeFlags {
     ...(typeof options.trigger === 'string' ? { trigger: options.trigger } : {}),
     ...models,
     export: options.export === true,
-    // The process that goes on apart starts in the same folder, so a path stays what it is.
+    // The separate process starts in the same folder, so relative paths stay valid.
     argv: [
       ...given.flatMap((name) => [`--${name}`, String(options[name])]),
       ...(options.export === true ? ['--export'] : []),
@@ -43,7 +46,7 @@ export function judgeFlags(options: Options): JudgeFlags {
 const textOf = (options: Options, name: string) =>
   typeof options[name] === 'string' ? (options[name] as string) : undefined;
 
-/** Most numbers of a flag, and the greatest of them. */
+/** Most numbers in a flag, and (below) the largest one. */
 const MOST = 100;
 
 function numbers(options: Options, name: string, { least, whole }: { least: number; whole: boolean }) {

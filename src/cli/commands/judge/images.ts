@@ -1,4 +1,4 @@
-/** Judging compares samples with the images of the run, whose folder may have been moved since. */
+/** Finds the images of a run for judging, since their folder may have been moved. */
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
@@ -16,9 +16,9 @@ import { moveDataset } from '../shared/move-dataset.ts';
 type Image = Plan['data']['images'][number];
 
 /**
- * Tells the run where its images are by now: in `named`, or where their folder was given another name, there. Each is known
- * by its content.
- * @throws UsageError where they are gone, and what `moveDataset` throws
+ * Updates the folder of the run's images: to `named`, or to the new name of a renamed folder. Images are identified by
+ * content.
+ * @throws UsageError when they are not found, and the errors of `moveDataset`
  */
 export async function settleImages(run: RunSummary, named: string | undefined, context: Context): Promise<void> {
   const { places, out } = context;
@@ -43,7 +43,7 @@ export async function settleImages(run: RunSummary, named: string | undefined, c
 
 const isThere = (root: string, path: string) => statOf(resolve(root, path))?.isFile() === true;
 
-/** The folder beside the former one that has this very image at the same place. */
+/** The folder beside the former one that has this very image at the same relative path. */
 async function renamedTo(root: string, { path, sha256 }: Image): Promise<string | undefined> {
   const parent = dirname(root);
   for (const name of foldersIn(parent)) {

@@ -1,4 +1,4 @@
-/** The table of a judgement for people, and its advice: on a screen while it grows, and as lines. */
+/** Shows the table of a judgement and its advice to people: on a screen while it grows, and as lines. */
 import { shellWord } from '../../../base/typed-path.ts';
 import { isJudging, readJudgement } from '../../../engine/judge/judgement.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
@@ -8,7 +8,7 @@ import { terminal } from '../../../terminal/terminal.ts';
 import { judgeTable, rowsWanted } from '../../dashboard/judge/judge-table.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** Shows a judgement until the person leaves, where there is a screen, and then prints it. */
+/** Shows a judgement on a screen, if there is one, until the person leaves, and then prints it. */
 export async function watchJudgement({ dir, name }: RunRef, judgement: Judgement, context: Context): Promise<void> {
   const can = terminal(context.env, context.flags);
   if (can.draw && !context.flags.json) {

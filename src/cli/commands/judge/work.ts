@@ -20,7 +20,7 @@ import { stepProgress } from '../shared/steps/step-progress.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
 import type { JudgeFlags } from './asked.ts';
 
-/** Waits for the card, judges, and writes the LoRA file of what is advised where that was asked for. */
+/** Waits for the card, judges, and writes the advised LoRA file if requested. */
 export async function judge(summary: RunSummary, asked: JudgeFlags, context: Context): Promise<Judgement> {
   const { flags, env, places } = context;
   const { dir } = summary;
@@ -60,7 +60,10 @@ export async function judge(summary: RunSummary, asked: JudgeFlags, context: Con
   }
 }
 
-/** What is judged, by what. It is settled only once the card is free: till then a run may add checkpoints. */
+/**
+ * What is judged, and by which models. This is decided only when the card is free, because a run may add checkpoints
+ * until then.
+ */
 function whatToJudge(dir: string, asked: JudgeFlags, { places }: Context) {
   const plan = settlePlan(dir);
   const trigger = asked.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
@@ -89,7 +92,7 @@ async function exportAdvised(dir: string, { advice }: Judgement, { environment, 
   for (const { path } of files) out.talk(`Best checkpoint, step ${advice.step}: ${displayPath(path, process.cwd())}`);
 }
 
-/** Who judges: what compares pictures, and what looks at prompts where something does. */
+/** The models that judge, in words: the one that compares images, and the one for prompts if there is any. */
 function judgesWords({ likeness, fit }: JudgeModels): string {
   const eye = likeness === null ? 'the built-in measure: colours and where they lie' : modelWords(likeness);
   return `Pictures are compared by ${eye}${fit === null ? '' : `, prompts by ${modelWords(fit)}`}.`;

@@ -1,4 +1,4 @@
-/** The base model that a command of `lora` is given: its family, and its files where they are here. */
+/** The base model that is named for a command of `lora`: its family, and its files if they are on this machine. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
@@ -13,9 +13,9 @@ import { type Options, text } from '../shared/options.ts';
 export interface NamedBase {
   readonly name: string;
   readonly family: string;
-  /** The single-file checkpoint or the diffusers folder; null where it is not here. */
+  /** The single-file checkpoint or the diffusers folder; null when it is not on this machine. */
   readonly path: string | null;
-  /** The files with the weights of its U-Net and text encoders; none where they are not here. */
+  /** The files with the weights of its U-Net and text encoders; none when they are not on this machine. */
   readonly files: readonly string[];
 }
 
@@ -23,7 +23,10 @@ const FAMILIES = { sd15: 'SD 1.5', sdxl: 'SDXL' } as const;
 /** The parts of a diffusers folder that LoRAs change. */
 const PARTS = ['unet', 'text_encoder', 'text_encoder_2'] as const;
 
-/** @throws UsageError when there is no such base */
+/**
+ * The named base model.
+ * @throws UsageError when it does not exist
+ */
 export function namedBase(name: string, { places }: Context): NamedBase {
   const entry = findBase(loadRegistry({ configDir: places.config }), name);
   if (entry !== undefined) {
@@ -58,8 +61,8 @@ function filesOf(path: string, isSingle: boolean): Pick<NamedBase, 'path' | 'fil
 }
 
 /**
- * The files of the base that `--base` names, for what is computed with its weights; none where none is named.
- * @throws UsageError when there is no such base, or its files are not here
+ * The files of the base model that `--base` names, for computations with its weights; none when `--base` is missing.
+ * @throws UsageError when there is no such base model, or its files are not on this machine
  */
 export function baseFiles(options: Options, context: Context): readonly string[] {
   const name = text(options.base);

@@ -14,11 +14,14 @@ interface Checked {
   readonly base: string | null;
   readonly layers: number;
   readonly problems: readonly LoraProblem[];
-  /** Null where no base was named, or its files are not here. */
+  /** Null when no base was named, or its files are not on this machine. */
   readonly fit: LoraFit | null;
 }
 
-/** Says whether LoRA files are sound, and with `--base`, what of them fits that base. Exit code 2 when one is not. */
+/**
+ * Checks whether LoRA files are sound and, with `--base`, which of their layers fit that base. The exit code is 2 when
+ * a file is not sound.
+ */
 export const run: CommandRun = async (files, options, context) => {
   const { out, flags } = context;
   const name = text(options.base);
@@ -59,7 +62,10 @@ async function fitOf(path: string, base: NamedBase, context: Context) {
   }
 }
 
-/** Readers pass over layers that a base lacks, which is a problem only where none is left. Other sizes end them. */
+/**
+ * Problems with the fit. Readers skip layers that the base lacks, which is a problem only when no layer is left; wrong
+ * sizes make them fail.
+ */
 function fitProblems({ missing, unfit, parts }: LoraFit): LoraProblem[] {
   const fits = Object.values(parts).reduce((sum, part) => sum + part.fits, 0);
   const [first] = unfit;

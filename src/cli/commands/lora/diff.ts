@@ -1,4 +1,4 @@
-/** `lora diff A B`: what two LoRA files tell of themselves, and how far their weight changes lie apart. */
+/** Carries out `lora diff A B`: compares the metadata of two LoRA files, and their weight changes. */
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { neutralise, plural, shorten } from '../../../base/text.ts';
 import type { LoraInspection } from '../../../engine/lora/inspect.ts';
@@ -10,7 +10,7 @@ import { anyPython } from '../shared/any-python.ts';
 import { baseFiles } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
-/** Characters of a value of the metadata, and most keys, that are shown. */
+/** Most characters of a value of the metadata, and most keys, that are shown. */
 const [LONGEST, MOST_KEYS] = [60, 40];
 
 interface MetadataPair {
@@ -42,7 +42,7 @@ export const run: CommandRun = async (files, options, context) => {
   return EXIT.ok;
 };
 
-/** What the metadata of the two says otherwise. */
+/** Keys of the metadata whose values differ. */
 function metadataPairs(first: string, second: string): readonly MetadataPair[] {
   const [a, b] = [readSafetensorsHeader(first).metadata, readSafetensorsHeader(second).metadata];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]

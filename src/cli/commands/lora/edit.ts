@@ -10,7 +10,7 @@ import type { CommandRun } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
 import { inspected, loraPaths } from './files.ts';
 
-/** The flags, by the key of the metadata that each sets: Stability AI's model spec, which sites and programs read. */
+/** The flags, each with its key of the metadata: Stability AI's model spec, which websites and programs read. */
 const KEYS = {
   title: 'modelspec.title',
   author: 'modelspec.author',
@@ -23,7 +23,7 @@ const KEYS = {
 /** Characters of a text in the metadata. */
 const LONGEST = 4000;
 
-/** Changes what a LoRA file tells of itself. Its weights stay as they are, byte by byte. */
+/** Changes the metadata of a LoRA file. Its weights are copied byte by byte. */
 export const run: CommandRun = async (files, options, { out, flags }) => {
   const [from = ''] = loraPaths(files, 'edit', 1);
   const { base } = inspected(from);
@@ -61,7 +61,7 @@ export const run: CommandRun = async (files, options, { out, flags }) => {
   return EXIT.ok;
 };
 
-/** An empty text takes the key away. */
+/** The change for the options; an empty text removes the key. */
 function changeOf(options: Options): MetadataChange {
   const change: Record<string, string | null> = {};
   for (const [flag, key] of Object.entries(KEYS)) {

@@ -1,9 +1,12 @@
-/** The files that a command of `lora` is given. */
+/** The files that are named for a command of `lora`. */
 import { UsageError, VisiontrainError } from '../../../base/errors.ts';
 import { absolute } from '../../../base/paths.ts';
 import { inspectLora, type LoraInspection } from '../../../engine/lora/inspect.ts';
 
-/** The paths as they are meant. @throws UsageError when there is none, or more than `most` */
+/**
+ * The typed paths, made absolute.
+ * @throws UsageError when there is none, or more than `most`
+ */
 export function loraPaths(files: readonly string[], action: string, most = 1000): readonly string[] {
   if (files.length === 0 || files.length > most)
     throw new UsageError(
@@ -16,7 +19,10 @@ export function loraPaths(files: readonly string[], action: string, most = 1000)
   return files.map((file) => absolute(file, { cwd: process.cwd() }));
 }
 
-/** @throws UsageError when the file cannot be read, with what it is instead */
+/**
+ * Inspects a file.
+ * @throws UsageError when the file cannot be read, or is no LoRA
+ */
 export function inspected(path: string, how: { readonly numbers?: boolean } = {}): LoraInspection {
   try {
     return inspectLora(path, how);

@@ -12,7 +12,7 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   convert: async () => ({ run: (await import('./make.ts')).convertLora }),
 };
 
-/** `lora ACTION FILE…`: what LoRA files hold, whoever made them, and files made of them. */
+/** Carries out `lora ACTION FILE…`: inspects LoRA files of any trainer, and makes files from them. */
 export const run: CommandRun = async ([action = '', ...rest], options, context) => {
   const load = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (load === undefined) {

@@ -7,12 +7,12 @@ import { anyPython } from '../shared/any-python.ts';
 import { baseFiles } from './base-files.ts';
 import { inspected, loraPaths } from './files.ts';
 
-/** Characters of a text of the metadata that are shown. */
+/** Most characters of a text of the metadata that are shown. */
 const LONGEST = 160;
-/** Groups of layers with the same rank and alpha that are listed. */
+/** Most groups of layers with the same rank and alpha that are listed. */
 const MOST_RANKS = 8;
 
-/** Tells what LoRA files hold. */
+/** Shows the contents of LoRA files. */
 export const run: CommandRun = async (files, options, context) => {
   const { out, flags } = context;
   const base = baseFiles(options, context);
@@ -30,7 +30,7 @@ export const run: CommandRun = async (files, options, context) => {
 };
 
 interface Inspected extends LoraInspection {
-  /** Null where they were not measured, which `unmeasured` says why. */
+  /** Null when they were not measured; `unmeasured` says why. */
   readonly norms: LoraNorms | null;
   readonly unmeasured: string | null;
 }
@@ -38,10 +38,10 @@ interface Inspected extends LoraInspection {
 type Measured = Pick<Inspected, 'norms' | 'unmeasured'>;
 
 async function inspectedWithNorms(path: string, base: readonly string[], context: Context): Promise<Inspected> {
-  // The header alone tells most of what is wrong. Python measures while the numbers are read here.
+  // The header alone shows most problems. Python measures while this process reads the numbers.
   const isWhole = !inspected(path, { numbers: false }).problems.some(({ level }) => level === 'bad');
   const measuring = isWhole ? normsOf(path, base, context) : undefined;
-  // Python is started before this process reads, which holds it up.
+  // Python is started before this process reads, because reading blocks it.
   await new Promise((resolve) => setImmediate(resolve));
   const lora = inspected(path);
   const isSound = !lora.problems.some(({ level }) => level === 'bad');
@@ -56,14 +56,14 @@ async function normsOf(path: string, base: readonly string[], context: Context):
     const python = await anyPython(context);
     return { norms: await loraNorms(path, base, { python, env: context.env }), unmeasured: null };
   } catch (error) {
-    // A file that Python cannot read is shown all the same, and so is every file before `visiontrain setup`.
+    // A file that Python cannot read is shown without measurements, and so is every file before `visiontrain setup`.
     if (!(error instanceof VisiontrainError)) throw error;
     const why = error.id === 'environment/setup' ? 'Python is not set up (visiontrain setup)' : error.message;
     return { norms: null, unmeasured: why };
   }
 }
 
-/** The share of the changes that lies in each block, in three columns. */
+/** The share of the weight changes in each block, in three columns. */
 function normLines({ norms, unmeasured }: Inspected): [string, string][] {
   if (norms === null) return [['Changes', `not measured: ${unmeasured ?? 'unknown'}`]];
   const count = plural(norms.unmeasured.length, 'layer');

@@ -1,4 +1,4 @@
-/** `lora resize`, `merge` and `convert`: a new file from one or several. */
+/** Carries out `lora resize`, `merge` and `convert`: makes a new file from one or several. */
 import { dirname } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { makeGivenFolder } from '../../../base/files/given-place.ts';
@@ -14,7 +14,7 @@ import { inspected, loraPaths } from './files.ts';
 
 /** Highest rank that a layer of these families can use. */
 const MOST_RANK = 4096;
-/** Largest strength of a part of a merge; minus takes a LoRA out. */
+/** Largest strength in a merge; a negative strength subtracts a LoRA. */
 const MOST_STRENGTH = 100;
 
 export const resizeLora: CommandRun = async (files, options, context) => {
@@ -77,7 +77,7 @@ interface Into {
   readonly family: string | undefined;
 }
 
-/** Writes a checkpoint with the LoRAs in it. */
+/** Writes a checkpoint with the LoRAs merged into it. */
 async function mergeInto(context: Context, options: Options, { into, sources, family }: Into): Promise<typeof EXIT.ok> {
   const { out, flags, env } = context;
   const to = newFile(options, 'Where is the new checkpoint to go?');
@@ -122,7 +122,10 @@ export const convertLora: CommandRun = async (files, options, context) => {
   return make(context, options, { action: 'convert', sources: [{ path }], base, rank, keep: null, by: null });
 };
 
-/** The file that -o names. @throws UsageError where it is missing */
+/**
+ * The file that -o names.
+ * @throws UsageError when it is missing
+ */
 function newFile(options: Options, question: string): string {
   const given = text(options.output);
   if (given === undefined) throw missing(question, 'Give it a name:  -o FILE');
@@ -142,7 +145,7 @@ async function make(
     form: oneOf(options, 'to', ['kohya', 'diffusers'] as const) ?? 'kohya',
     precision: oneOf(options, 'precision', precisions),
   };
-  // What is damaged is told before Python starts.
+  // Damaged files are reported before Python starts.
   for (const { path } of request.sources) inspected(path);
   makeGivenFolder(dirname(to), '-o FILE');
   const answer = await runLoraTool(request, await anyPython(context), context.env);
@@ -164,7 +167,7 @@ const leftLine = (left: readonly string[], why: string): string =>
 const rankText = (ranks: readonly number[]): string =>
   ranks.length === 1 ? `rank ${ranks[0]}` : `ranks ${ranks[0]} to ${ranks.at(-1)}`;
 
-/** Blocks of a U-Net and the text encoders, as the names of modules begin. */
+/** Matches the names of a U-Net's blocks and of the text encoders, at the beginning of module names. */
 const BLOCK = /^(lora_te\d?|lora_unet_(?:(?:down|up|input|output)_blocks_\d+|mid_block|middle_block))/u;
 
 /** The mean loss of each block, and the layer that lost most. */

@@ -1,5 +1,6 @@
 /**
- * `models add FILE|FOLDER|URL|HUB-ID`: adds a base model of the person's own, recognised by its hash and its tensors.
+ * Carries out `models add FILE|FOLDER|URL|HUB-ID`: adds a base model of the person's own, recognised by its hash and
+ * its tensors.
  */
 import { existsSync } from 'node:fs';
 import { EXIT, UsageError } from '../../../base/errors.ts';
@@ -67,7 +68,10 @@ const addressesWith = (variable: string, files: readonly ModelFile[]): string[] 
     sources.flatMap((source) => (source.kind === 'url' && source.token_env === variable ? [source.url] : [])),
   );
 
-/** @throws UsageError when another entry has the id, whose place the new entry would take */
+/**
+ * Checks a new id.
+ * @throws UsageError when another entry has it, which the new one would replace
+ */
 function checkNewId(id: string, registry: Registry): void {
   if (!ID.test(id))
     throw new UsageError(`An id has lower-case letters, digits, dots and dashes; ${JSON.stringify(id)} has not.`, {

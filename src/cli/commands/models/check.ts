@@ -1,4 +1,7 @@
-/** `models check [ID…]`: checks that every source is still there, with the size and hash that the registry names. */
+/**
+ * Carries out `models check [ID…]`: checks that every source still exists, with the size and hash that the registry
+ * names.
+ */
 
 import { EXIT } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';

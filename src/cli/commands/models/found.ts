@@ -1,4 +1,4 @@
-/** What a person names as a base model of their own, looked at: a file or folder here, or what a server offers. */
+/** Examines what a person names as a base model of their own: a file or folder here, or a model on a server. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, relative } from 'node:path';
 import { DownloadError, UsageError } from '../../../base/errors.ts';
@@ -21,7 +21,7 @@ import { downloadReporter } from '../../reporters/download.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, sha256Option, text, tokenOption } from '../shared/options.ts';
 
-/** A file or folder of this machine. */
+/** A model in a file or folder on this machine. */
 export async function local(path: string, context: Context, signal: AbortSignal): Promise<FoundModel> {
   const facts = readModelFacts(path, { ownVae: true });
   const report = downloadReporter(context);
@@ -60,7 +60,10 @@ function weightsIn(folder: string): string[] {
     .filter((path) => statOf(path)?.isFile() === true);
 }
 
-/** An address, a link to Civitai or a hub id. @throws {DownloadError} when its server does not tell */
+/**
+ * A model behind an address, a link to Civitai or a hub id.
+ * @throws {DownloadError} when its server does not answer
+ */
 export async function remote(
   what: string,
   options: Options,
@@ -73,7 +76,7 @@ export async function remote(
   const tokenEnv = tokenOption(options, env);
   const address = /^https?:\/\//i.test(what) && URL.canParse(what);
   const settings = downloadSettings(env, {
-    // A variable that is named on the command line together with an address is meant for that address.
+    // A variable that is named on the command line together with an address is allowed for that address.
     tokenHosts: tokenEnv !== undefined && address ? [tokenHost(tokenEnv, what)] : [],
   });
   const client = createClient(settings, env);
@@ -121,7 +124,7 @@ const unread = ({ layout }: RemoteModel): ModelFacts => ({
   zeroTerminalSnr: false,
 });
 
-/** In a list of files only the second text encoder tells SDXL from SD1.5. */
+/** The facts from a list of files, in which only the second text encoder distinguishes SDXL from SD1.5. */
 function folderFacts(found: RemoteModel, options: Options): ModelFacts {
   const family =
     text(options.family) ?? (found.files.some(({ path }) => path.startsWith('text_encoder_2/')) ? 'sdxl' : 'sd15');

@@ -12,7 +12,7 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
   check: () => import('./check.ts'),
 };
 
-/** `models ACTION …`: the registry, and which of its files are on this machine. */
+/** Carries out `models ACTION …`: the registry, and which of its files are on this machine. */
 export const run: CommandRun = async ([action = 'list', ...rest], options, context) => {
   const load = Object.hasOwn(actions, action) ? actions[action] : undefined;
   if (load === undefined) {

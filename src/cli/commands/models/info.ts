@@ -1,4 +1,4 @@
-/** `models info ID`: shows everything that the registry knows of one entry. */
+/** Carries out `models info ID`: shows everything that the registry knows about one entry. */
 
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { formatBytes, neutralise } from '../../../base/text.ts';
@@ -59,8 +59,8 @@ const cellsFor = (terminal: number | undefined) =>
   terminal === undefined ? Number.POSITIVE_INFINITY : Math.min(WIDEST, terminal);
 
 /**
- * A label with its text wrapped beside it, or below it where little room is left. Words are never cut, because hashes,
- * paths and addresses are there to be copied.
+ * A label with its text wrapped beside it, or below it when there is little room. Words are never cut, because hashes,
+ * paths and addresses are to be copied.
  */
 function labelled(label: string, text: string, terminal: number | undefined): string[] {
   const cells = cellsFor(terminal);

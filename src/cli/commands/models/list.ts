@@ -1,4 +1,4 @@
-/** `models list`: shows the models there are, which of their files are here, and unfinished downloads. */
+/** Carries out `models list`: lists the models, which of their files are here, and unfinished downloads. */
 
 import { EXIT } from '../../../base/errors.ts';
 import { formatBytes, formatDuration } from '../../../base/text.ts';

@@ -1,4 +1,4 @@
-/** `models pull ID` or `models pull URL --sha256 HEX`: fetches files with the code that all downloads use. */
+/** Carries out `models pull ID` or `models pull URL --sha256 HEX`: fetches files with the code of all downloads. */
 import { basename, dirname, resolve } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { statOf } from '../../../base/files/stat.ts';
@@ -69,7 +69,7 @@ async function pullEntry(id: string, { options, context, signal, report }: Job):
   if (!flags.json) out.verbatim(path);
 }
 
-/** With `--token-env` and an entry the person allows its variable to be sent to its address. */
+/** Allows a variable for the address of an entry, as `--token-env` with an entry asks. */
 function allowToken(entry: AnyEntry, name: string, places: Places): void {
   const sources = entry.files.flatMap((file) => file.sources);
   const urls = sources.flatMap((source) => (source.kind === 'url' && source.token_env === name ? [source.url] : []));
@@ -125,12 +125,15 @@ async function pullUrl(url: string, { options, context, signal, report }: Job): 
   else out.verbatim(path);
 }
 
-/** A variable that is named on the command line together with an address is meant for that address. */
+/**
+ * The token's variable for an address. A variable that is named on the command line together with an address is
+ * allowed for that address.
+ */
 const tokenFor = (name: string | undefined, url: string) =>
   name === undefined ? {} : { tokenHosts: [tokenHost(name, url)] };
 
 /**
- * The file to write: the one that `-o` names (in a folder, there or to be made, the file gets the address's own name),
+ * The file to write: the one that `-o` names (in a folder, which may be new, the file gets the address's own name),
  * else that name in the current folder.
  */
 function target(output: string | undefined, url: string): string {

@@ -1,6 +1,6 @@
 /**
- * `models rm ID…`: removes the downloaded files of an entry, and the entry itself if the person added it. With
- * `--partials` it removes unfinished downloads.
+ * Carries out `models rm ID…`: removes the downloaded files of an entry, and the entry itself if the person added it.
+ * With `--partials` it removes unfinished downloads.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,10 @@ export const run: CommandRun = async (ids, options, context) => {
   return EXIT.ok;
 };
 
-/** @throws UsageError when a run that is live, or can be resumed, needs the model */
+/**
+ * Refuses to remove a model in use.
+ * @throws UsageError when a run that is live, or can be resumed, needs the model
+ */
 async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void> {
   const runs = await runsThatNeed(id, join(places.models, id), places.runs);
   if (runs.length === 0) return;
@@ -64,7 +67,7 @@ async function refuseNeeded({ id }: AnyEntry, { places }: Context): Promise<void
   });
 }
 
-/** Files outside our own folder are the person's, and stay. */
+/** Removes an entry. Files outside our own folder belong to the person, and stay. */
 function removeEntry(entry: AnyEntry, { places }: Context) {
   const own = entry.files.filter((file) => file.local === undefined);
   const bytes = own.reduce((sum, file) => sum + (sizeOf(filePath(entry, file, places)) ?? 0), 0);

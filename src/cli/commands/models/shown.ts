@@ -1,4 +1,7 @@
-/** Prepares entries for display: an address that was written by hand, or by an earlier version, may hold a login. */
+/**
+ * Prepares entries for display: an address that was typed by hand, or written by an earlier version, may contain a
+ * login.
+ */
 import { shownAddress } from '../../../download/http/secrets.ts';
 import type { AnyEntry } from '../../../registry/catalogue/schema.ts';
 

@@ -1,4 +1,4 @@
-/** `models verify [ID…]`: reads every file on this machine again and compares its SHA-256. */
+/** Carries out `models verify [ID…]`: reads every file on this machine again and compares its SHA-256. */
 
 import { EXIT } from '../../../base/errors.ts';
 import { setAside, sizeOf } from '../../../base/files/disk.ts';
@@ -75,7 +75,7 @@ async function verify(
   progress.stage('verifying');
   const sha256 = await sha256OfFile(path, (bytes) => progress.bytes(bytes, bytes), signal);
   if (sha256 === file.sha256) return { ...base, state: 'ok' };
-  // A file that the person owns stays where it is. A file of ours must not be used any more.
+  // A file of the person stays where it is. A file of ours must not be used any more.
   if (file.local !== undefined) return { ...base, state: 'wrong' };
   return { ...base, state: 'wrong', moved: await setAside(path, 'wrong-hash') };
 }

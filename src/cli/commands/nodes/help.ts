@@ -1,4 +1,6 @@
-/** `run` and `resume` on one of several machines: who this is, and what the machines beside the first do. */
+/**
+ * `run` and `resume` on one of several machines: which machine this is, and the work of the machines after the first.
+ */
 import { join } from 'node:path';
 import { EnvironmentError, EXIT, type ExitCode, TrainingError } from '../../../base/errors.ts';
 import { lastLogLines } from '../../../base/files/log-lines.ts';
@@ -24,11 +26,11 @@ import type { Context } from '../../shell/context.ts';
 import { type Options, text } from '../shared/options.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
 
-/** Milliseconds that a machine waits for the first one to begin the run, and between two looks. */
+/** Milliseconds that a machine waits for the first one to begin the run, and (below) between two checks. */
 const BEGIN_MS = 600_000;
 const LOOK_MS = 500;
 
-/** The environment with what `--node` and `--rendezvous` say, which the supervisor reads. */
+/** The environment with the values of `--node` and `--rendezvous`, which the supervisor reads. */
 export function withNode(env: NodeJS.ProcessEnv, options: Options): NodeJS.ProcessEnv {
   const [node, meeting] = [text(options.node), text(options.rendezvous)];
   return {
@@ -38,15 +40,18 @@ export function withNode(env: NodeJS.ProcessEnv, options: Options): NodeJS.Proce
   };
 }
 
-/** Which machine beside the first this is; undefined for the first, and for a run of one. @throws UsageError */
+/**
+ * Which of the machines after the first this is; undefined for the first, and for a run on one machine.
+ * @throws UsageError
+ */
 export function helperNode(resources: { readonly nodes: number }, env: NodeJS.ProcessEnv): Node | undefined {
   const node = nodeOf(resources, env);
   return node === undefined || node.rank === 0 ? undefined : node;
 }
 
 /**
- * What a machine beside the first does: it waits until the first has begun the run, trains with it, and ends with it.
- * @param named the run, where it is known; otherwise it is found by where its machines meet
+ * Works as a machine after the first: it waits until the first has begun the run, trains with it, and ends with it.
+ * @param named the run, when known; otherwise it is found by the address where its machines meet
  */
 export async function helpRun(named: RunRef | undefined, node: Node, context: Context): Promise<ExitCode> {
   const { out, places, env } = context;
@@ -55,7 +60,7 @@ export async function helpRun(named: RunRef | undefined, node: Node, context: Co
   refuseForeignFolder(dir);
   const stop = new AbortController();
   const onSignal = () => {
-    // The machines stop together, with a checkpoint; once more ends these processes at once.
+    // The machines stop together, with a checkpoint; a second signal ends these processes at once.
     if (stop.signal.aborted) return;
     if (asked) stop.abort();
     else makeRequest(dir, 'stop');
@@ -78,7 +83,10 @@ export async function helpRun(named: RunRef | undefined, node: Node, context: Co
   }
 }
 
-/** The run that the first machine has begun. @throws EnvironmentError when none comes */
+/**
+ * The run that the first machine has begun.
+ * @throws EnvironmentError when none appears
+ */
 async function begun(named: RunRef | undefined, node: Node, { places }: Context): Promise<RunRef> {
   const until = Date.now() + BEGIN_MS;
   const isIt = (dir: string) =>
@@ -97,7 +105,7 @@ async function begun(named: RunRef | undefined, node: Node, { places }: Context)
   });
 }
 
-/** The first machine says how the run ended; it may need some seconds more to write it. */
+/** The exit code. The first machine writes how the run ended, which may take some seconds more. */
 async function endOfHelp(
   { name, dir }: RunRef,
   node: Node,
@@ -117,7 +125,7 @@ async function endOfHelp(
   return (exit?.code ?? EXIT.ok) as ExitCode;
 }
 
-/** How many machines the plan is for. A plan that cannot be read is told of later, when the run starts. */
+/** Number of machines of the plan. A plan that cannot be read is reported later, when the run starts. */
 export function nodesOf(dir: string): number {
   const plan = glanceAtPlan(dir) as { resources?: { nodes?: unknown } } | undefined;
   const nodes = plan?.resources?.nodes;

@@ -11,7 +11,7 @@ import { writePage } from '../shared/write-page.ts';
 import { comparisonOf, comparisonPage, MOST_ON_PAGE, type Shown } from './comparison.ts';
 import { LETTERS, showComparison } from './show-compare.ts';
 
-/** Shows runs beside each other, or all runs of a group, the best first. */
+/** Compares runs, or all runs of a group, the best first. */
 export const run: CommandRun = async (queries, options, context) => {
   const { out, places, flags } = context;
   const [query = ''] = queries;

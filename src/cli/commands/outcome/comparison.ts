@@ -1,4 +1,4 @@
-/** What a comparison shows: runs with their reports, and the page of them. */
+/** The contents of a comparison: runs with their reports, and their page. */
 import { collectReport } from '../../../engine/report/collect.ts';
 import { compareReports, type RunsCompared } from '../../../engine/report/compare.ts';
 import { betterFirst, type KeyEffect, sweepEffects } from '../../../engine/report/sweep.ts';
@@ -8,10 +8,10 @@ import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { renderComparePage } from '../../../report/compare.tsx';
 import { ImageShrinker } from '../../../report/images.ts';
 
-/** Most runs on one page of HTML: colours of more cannot be told apart. */
+/** Most runs on one HTML page: more colours cannot be told apart. */
 export const MOST_ON_PAGE = 12;
 
-/** Runs that are compared, in the order in which they are shown. */
+/** Runs to compare, in the order in which they are shown. */
 export interface Shown {
   readonly group: string | null;
   readonly summaries: readonly RunSummary[];
@@ -42,7 +42,7 @@ export function comparisonPage({ summaries, reports: all, effects }: Shown): str
   const samples = compared.samples.flatMap(({ newest }) => newest).length;
   const images = summaries.slice(0, MOST_ON_PAGE).map(({ dir }, i) => {
     const paths = compared.samples.flatMap(({ newest }) => newest[i]?.path ?? []);
-    // The images of all runs together stay as small as those of one page.
+    // The images of all runs together take no more bytes than those of one page.
     return new ImageShrinker(paths.length / Math.max(1, samples)).shrink(dir, [...new Set(paths)]);
   });
   return renderComparePage({ reports, compared, images, effects });

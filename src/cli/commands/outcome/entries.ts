@@ -1,4 +1,7 @@
-/** What help and completion say of `visiontrain report` and `compare`. It imports nothing, since `--help` loads it. */
+/**
+ * The entries of `visiontrain report` and `compare` for help and completion. It imports nothing, because `--help`
+ * loads it.
+ */
 import type { CommandEntry } from '../shared/command-entry.ts';
 
 export const reportEntry: CommandEntry = {

@@ -16,10 +16,10 @@ import { type Options, text } from '../shared/options.ts';
 import { leaveOnInterrupt } from '../shared/steps/stop-signals.ts';
 import { writePage } from '../shared/write-page.ts';
 
-/** Least milliseconds between two looks of a page at a live run. */
+/** Least milliseconds between two updates of a live run's page. */
 const RENEW_MS = 2000;
 
-/** Makes the page of a run, live or over, or serves it while the run goes on. */
+/** Makes the page of a run, live or over, or serves it while the run is live. */
 export const run: CommandRun = async ([query = ''], options, context) => {
   const { out, places, flags } = context;
   const summary = findRun(query, places.runs);
@@ -41,14 +41,14 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   return EXIT.ok;
 };
 
-/** Where thumbnails of the data set are kept; undefined where the person wants none in the page. */
+/** Folder of the data set's thumbnails; undefined when the person wants none in the page. */
 const looksOf = (options: Options, { places }: Context): string | undefined =>
   options.thumbnails === false ? undefined : looksDir(places);
 
 async function serve(dir: string, options: Options, context: Context): Promise<ExitCode> {
   const { out, env } = context;
   const make = runPage(dir, { live: true, dated: true, looks: looksOf(options, context) });
-  // The page is made once before anything listens, so that a run that cannot be read is told here.
+  // The page is made once before the server listens, so that a run that cannot be read is reported here.
   make();
   const served = await servePage({ port: portOf(options), page: make }).catch((error: unknown) => {
     throw portError(error, options);
@@ -69,7 +69,7 @@ async function serve(dir: string, options: Options, context: Context): Promise<E
   return EXIT.ok;
 }
 
-/** Tells the pages of what is new, at most every two seconds, until the run is over or the person leaves. */
+/** Notifies the open pages about changes, at most every two seconds, until the run is over or the person leaves. */
 async function tellChanges(dir: string, served: Served, signal: AbortSignal): Promise<void> {
   for await (const _ of followRun(dir, { signal, intervalMs: RENEW_MS })) served.changed();
   served.changed();
@@ -93,7 +93,7 @@ function portError(error: unknown, { port }: Options): unknown {
   });
 }
 
-/** `user@host` as the person reached this machine, where SSH tells it; else its own name. */
+/** The name `user@host` under which the person reached this machine by SSH; without SSH the machine's own name. */
 function sshTarget({ SSH_CONNECTION: connection = '' }: NodeJS.ProcessEnv): string {
   const address = connection.split(' ')[2] ?? '';
   return `${userInfo().username}@${/^[\da-f.:]+$/iu.test(address) ? address : hostname()}`;

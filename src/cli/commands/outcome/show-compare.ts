@@ -1,4 +1,4 @@
-/** Runs beside each other, on a terminal. */
+/** Shows a comparison of runs on a terminal. */
 import { formatDuration, plural } from '../../../base/text.ts';
 import type { ComparedRun, Difference, RunsCompared } from '../../../engine/report/compare.ts';
 import type { KeyEffect } from '../../../engine/report/sweep.ts';
@@ -11,17 +11,17 @@ import { table } from '../../../terminal/table.ts';
 import { terminal } from '../../../terminal/terminal.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** Most runs that are named one by one, as each has a letter of its own. */
+/** The letters that name the runs, which limits their number. */
 export const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
-/** Size in cells of the curves where stdout is no terminal, and their rows. */
+/** Width in cells of the curves when stdout is no terminal, and their rows. */
 const [WIDTH, ROWS] = [80, 14];
-/** Points over which the loss is smoothed. */
+/** Number of points over which the loss is smoothed. */
 const WINDOW = 20;
-/** Most runs of a group whose curves are drawn and whose settings have a column: the eye follows no more. */
+/** Most runs of a group whose curves are drawn and whose settings have a column: more are confusing. */
 const MOST_DRAWN = 6;
 
 export interface ShownComparison {
-  /** Null for runs that were named one by one. */
+  /** Name of the group; null for runs that were named one by one. */
   readonly group: string | null;
   readonly reports: readonly RunReport[];
   readonly compared: RunsCompared;
@@ -83,7 +83,7 @@ function resultCells(sign: string, run: ComparedRun, style: Style): string[] {
   ];
 }
 
-/** What `judge` advises of each run; no lines where it was asked of none. */
+/** Lines about the checkpoint that `judge` advises in each run; none when no run was judged. */
 function judgedLines(runs: readonly ComparedRun[], width: number | undefined): string[] {
   const judged = runs.flatMap(({ name, judged: of }, i) => (of === null ? [] : [{ sign: letter(i), name, ...of }]));
   if (judged.length === 0) return [];

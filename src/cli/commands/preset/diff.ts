@@ -7,7 +7,10 @@ import { table } from '../../../terminal/table.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { words } from './words.ts';
 
-/** Shows in which settings two differ, each a preset, a run.yaml, a run, or settings of another trainer. */
+/**
+ * Shows the settings in which two sources differ; each may be a preset, a run.yaml, a run, or settings of another
+ * trainer.
+ */
 export const run: CommandRun = async (what, _options, { out, flags, places }) => {
   const [a = '', b = ''] = words(what, 2, 'diff A B   (presets, run.yaml files, or runs)');
   const from = { registry: loadRegistry({ configDir: places.config }), configDir: places.config, runs: places.runs };

@@ -9,11 +9,11 @@ interface Row {
   readonly about: string;
   readonly base: string | null;
   readonly settings: number;
-  /** Why it cannot be used; null for one that can. */
+  /** Why the preset cannot be used; null when it can. */
   readonly problem: string | null;
 }
 
-/** Shows all presets. One with mistakes is shown as such, and hides none of the others. */
+/** Shows all presets. One with mistakes is shown as such, and does not hide the others. */
 export const run: CommandRun = async (what, _options, { out, flags, places }) => {
   if (what.length > 0) throw new UsageError('preset list takes nothing behind it.', { id: 'command/wrong' });
   const rows = presetNames(places.config).map((name) => rowOf(places.config, name));

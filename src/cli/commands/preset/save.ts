@@ -9,10 +9,10 @@ import type { CommandRun } from '../../shell/context.ts';
 import { text } from '../shared/options.ts';
 import { words } from './words.ts';
 
-/** Most characters of `--about`, as the file takes them. */
+/** Most characters of `--about`, the same as in the file. */
 const LONGEST = 200;
 
-/** Makes a preset of what was chosen in a run.yaml, a run, another preset, or settings of another trainer. */
+/** Makes a preset of the choices in a run.yaml, a run, another preset, or settings of another trainer. */
 export const run: CommandRun = async (what, options, { out, flags, places }) => {
   const [name = '', from = ''] = words(what, 2, 'save NAME FROM   (a run.yaml, a run, or settings of another trainer)');
   presetFile(places.config, name);

@@ -5,7 +5,7 @@ import { renderPreset } from '../../../spec/own-preset.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { words } from './words.ts';
 
-/** Prints a preset as it would be written, with what each setting means. */
+/** Prints a preset as its file would be written, with the meaning of each setting. */
 export const run: CommandRun = async (what, _options, { out, flags, places }) => {
   const [name = ''] = words(what, 1, 'show NAME');
   const preset = loadPreset(places.config, name);

@@ -1,7 +1,10 @@
-/** The words behind an action of `preset`. */
+/** The words after an action of `preset`. */
 import { UsageError } from '../../../base/errors.ts';
 
-/** Exactly so many words. @throws UsageError that shows how the action is typed */
+/**
+ * Returns the words if there are exactly `count`.
+ * @throws UsageError that shows how the action is typed
+ */
 export function words(what: readonly string[], count: number, typed: string): readonly string[] {
   if (what.length === count && what.every((word) => word !== '')) return what;
   throw new UsageError(`It is typed:  visiontrain preset ${typed}`, {

@@ -23,12 +23,12 @@ import { showQueue } from './list.ts';
 interface Wanted {
   readonly loaded: LoadedSpec;
   readonly name: string;
-  /** Texts for `--set` and the values of a run of a sweep. */
+  /** Texts for `--set`, and (below) the values of a run of a sweep. */
   readonly overrides: readonly string[];
   readonly values: SweepRun['values'] | undefined;
 }
 
-/** Makes runs of run.yaml files and lets them wait. All of them are checked before the first is made. */
+/** Makes runs of run.yaml files and puts them into the queue. All of them are checked before the first is made. */
 export const run: CommandRun = async (files, options, context) => {
   const { places, out, flags } = context;
   if (files.length === 0)
@@ -82,7 +82,10 @@ export const run: CommandRun = async (files, options, context) => {
   return EXIT.ok;
 };
 
-/** One array of jobs, whose queue is Slurm's. @throws UsageError for what can only wait here */
+/**
+ * Submits one array of jobs to Slurm.
+ * @throws UsageError for options that only the queue of this machine has
+ */
 async function asArray(
   there: readonly string[],
   wanted: readonly Wanted[],
@@ -94,7 +97,10 @@ async function asArray(
   return submitArray(wanted, { registry, options, context });
 }
 
-/** @throws UsageError for what only the queue of this machine can do */
+/**
+ * Refuses options that only the queue of this machine has.
+ * @throws UsageError
+ */
 function refuseOwn([first]: readonly string[], { after }: Options): void {
   if (first === undefined && after === undefined) return;
   throw new UsageError(
@@ -103,7 +109,10 @@ function refuseOwn([first]: readonly string[], { after }: Options): void {
   );
 }
 
-/** The queues of other machines. @throws UsageError for what can only wait here */
+/**
+ * Puts the runs into the queues of other machines.
+ * @throws UsageError for options that only the queue of this machine has
+ */
 async function elsewhere(
   hosts: string,
   there: readonly string[],
@@ -116,7 +125,10 @@ async function elsewhere(
   return queueOn(hosts, wanted, { registry, options, context });
 }
 
-/** Whether a run of this name is there that can go on. @throws UsageError for one that is finished or goes on already */
+/**
+ * Whether there is a run of this name that can be resumed.
+ * @throws UsageError for one that is finished or live
+ */
 function isWaitable(name: string, { places }: Context): boolean {
   if (existsSync(name) || !runNames(places.runs).includes(name)) return false;
   const { state } = runCondition(join(places.runs, name));
@@ -138,7 +150,7 @@ function wantedRuns(file: string, options: Options, context: Context): Wanted[] 
   const own = presetsOf(context.places.config);
   const base = loadSpec(file, { overrides: set, registry, preset, own });
   tellPreset(base, preset, context);
-  // A machine that the run goes to has no preset of that name.
+  // The machine that the run goes to does not have the preset.
   const sets = presetAsSets(base, set);
   const given = text(options.name) ?? base.spec.name;
   if (!RUN_NAME.test(given))

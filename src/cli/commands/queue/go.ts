@@ -5,10 +5,10 @@ import type { CommandRun } from '../../shell/context.ts';
 import { settleSweeps } from '../sweep/settle.ts';
 import { showQueue } from './list.ts';
 
-/** Value of VISIONTRAIN_QUEUE with which a supervisor whose run of a sweep is over calls. */
+/** Value of VISIONTRAIN_QUEUE with which a supervisor calls this command after a run of a sweep. */
 const AFTER = 'after';
 
-/** Starts the first run that waits for each card that is free; each run that ends starts the next. */
+/** Starts the first waiting run for each free card; each run that ends starts the next one. */
 export const run: CommandRun = async (_what, _options, context) => {
   const { places, env } = context;
   await settleSweeps(env.VISIONTRAIN_QUEUE !== AFTER, context);

@@ -5,7 +5,7 @@ import type { CommandRun } from '../../shell/context.ts';
 import { showQueue } from './list.ts';
 import { meantEntries } from './meant.ts';
 
-/** Holds runs back: they keep their places, and those behind them are started before them. */
+/** Holds runs back: they keep their places, but later ones are started before them. */
 export const run: CommandRun = async (what, _options, context) => {
   const { runs } = context.places;
   await withQueue(runs, () => {

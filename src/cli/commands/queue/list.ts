@@ -6,7 +6,7 @@ import type { CommandRun, Context } from '../../shell/context.ts';
 import type { FarEntry } from '../boxes/queue-all.ts';
 import { sweepLines, sweepViews } from '../sweep/lines.ts';
 
-/** Shows what waits, in the order in which it is started; with `--all` what waits on other machines, too. */
+/** Shows the waiting runs in the order of their start; with `--all` also those on other machines. */
 export const run: CommandRun = async (what, options, context) => {
   if (what.length > 0) throw new UsageError('queue list takes nothing behind it.', { id: 'command/wrong' });
   const { runs } = context.places;
@@ -23,7 +23,7 @@ export const run: CommandRun = async (what, options, context) => {
   return EXIT.ok;
 };
 
-/** Prints the queue, what was just started from it, and what waits elsewhere. */
+/** Prints the queue, the runs that were just started from it, and those that wait elsewhere. */
 export function showQueue(
   entries: readonly QueueEntry[],
   started: readonly string[],
@@ -43,7 +43,7 @@ export function showQueue(
   if (waiting.length === 0)
     out.talk(started.length > 0 ? 'Nothing else waits.' : 'Nothing waits.  visiontrain queue add run.yaml');
   const rows = waiting.map(({ run: name, device, state }, i) => [
-    // Places count in the queue of this machine.
+    // Only entries in the queue of this machine have a place.
     ...[i < own.length ? String(i + 1) : '', name, device, state],
   ]);
   const room = { width: out.width, expendable: ['DEVICE'] };

@@ -1,10 +1,10 @@
-/** Which entries of the queue a person means: by name or by place. */
+/** Finds the entries of the queue that a person names, by name or by place. */
 import { UsageError } from '../../../base/errors.ts';
 import type { QueueEntry } from '../../../engine/queue/entries.ts';
 
 /**
- * All are looked up before one is changed, since places count from the queue as it was shown.
- * @throws UsageError when none is named, or one does not wait
+ * The named entries. All are looked up before any is changed, since places refer to the queue as it was shown.
+ * @throws UsageError when none is named, or one is not in the queue
  */
 export function meantEntries(what: readonly string[], entries: readonly QueueEntry[], action: string): QueueEntry[] {
   if (what.length === 0)

@@ -5,7 +5,7 @@ import type { CommandRun } from '../../shell/context.ts';
 import { showQueue } from './list.ts';
 import { meantEntries } from './meant.ts';
 
-/** Lets runs go on that were held back, or that could not be started. */
+/** Releases runs that were held back, or that could not be started. */
 export const run: CommandRun = async (what, _options, context) => {
   const { runs } = context.places;
   await withQueue(runs, () => {

@@ -8,8 +8,8 @@ import { showQueue } from './list.ts';
 import { meantEntries } from './meant.ts';
 
 /**
- * Takes runs out of the queue, by name or place, and ends searches, by the name of their sweep. Folders of runs stay, as
- * `resume` starts them at any time.
+ * Removes runs from the queue, by name or place, and ends searches, by the name of their sweep. Folders of runs stay,
+ * since `resume` can start them at any time.
  */
 export const run: CommandRun = async (what, _options, context) => {
   const { places, out, flags } = context;
@@ -38,7 +38,7 @@ export const run: CommandRun = async (what, _options, context) => {
   return EXIT.ok;
 };
 
-/** Whether a word is the name of a search that goes on. */
+/** Whether a word is the name of a search that is not over. */
 function isGoingOn(runs: string, word: string): boolean {
   if (!isSweepName(word)) return false;
   const search = readSweep(runs, word)?.search ?? undefined;

@@ -1,4 +1,6 @@
-/** `queue add --search`: a sweep whose runs are chosen one by one, by what those before came to. */
+/**
+ * Carries out `queue add --search`: a sweep whose runs are chosen one by one, from the results of the earlier ones.
+ */
 import { rmSync } from 'node:fs';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
@@ -23,7 +25,7 @@ const OTHERS = ['random', 'list', 'after', 'on', 'slurm'];
 const wrongSearch = (message: string, ...nextSteps: string[]) =>
   new UsageError(message, { id: 'queue/search', nextSteps });
 
-/** Keeps what is asked for, makes the first run and lets it wait. Each run that ends has the next made. */
+/** Stores the request, makes the first run and puts it into the queue. Each run that ends causes the next one. */
 export async function addSearch(files: readonly string[], options: Options, context: Context): Promise<ExitCode> {
   const { places, out, flags } = context;
   const { name, loaded, search } = searchOf(files, options, context);
@@ -37,7 +39,7 @@ export async function addSearch(files: readonly string[], options: Options, cont
     }
     return EXIT.ok;
   }
-  // What is lacking is known, and installed, while the person is there.
+  // Missing packages are found, and installed, while the person is present.
   await studyPython(context);
   const group = sweepGroup(places.runs);
   keepSweep(places.runs, group, { version: 1, name, search });
@@ -106,7 +108,10 @@ function searchOf(files: readonly string[], options: Options, context: Context):
   };
 }
 
-/** @throws UsageError where nothing would be there to go by */
+/**
+ * Checks that the measure will have values.
+ * @throws UsageError when it would have none
+ */
 function needsImages(text: string, { spec }: LoadedSpec): void {
   const measure = searchMeasure(text);
   const isNeeded = measure.kind === 'validation' || (measure.kind === 'judged' && measure.name === 'likeness');
@@ -119,7 +124,10 @@ function needsImages(text: string, { spec }: LoadedSpec): void {
   );
 }
 
-/** Both ends of each range and all choices must be settings that a run can have. @throws ConfigError */
+/**
+ * Checks that both ends of each range and all choices are valid settings.
+ * @throws ConfigError
+ */
 function checkEnds(search: SearchAsked, context: Context): void {
   const first = Object.fromEntries(search.axes.map((axis) => [axis.key, endsOf(axis)[0]]));
   for (const axis of search.axes)

@@ -1,4 +1,4 @@
-/** The options of `visiontrain sample` as values, each wrong one told by its name. */
+/** Reads the options of `visiontrain sample`; a wrong value is reported with the name of its option. */
 import { UsageError } from '../../../base/errors.ts';
 import { absolute } from '../../../base/paths.ts';
 import { type SampleAxis, sampleAxes } from '../../../engine/sample/grid.ts';
@@ -10,16 +10,16 @@ import { type Options, text, texts } from '../shared/options.ts';
 
 export interface AskedLora {
   readonly path: string;
-  /** Null where it names none of its own. */
+  /** Null when it names no strengths of its own. */
   readonly strengths: readonly number[] | null;
 }
 
 export interface SampleWishes {
   readonly loras: readonly AskedLora[];
-  /** Lines as in run.yaml, with options of their own behind them; null where none is given. */
+  /** Lines as in run.yaml, with options behind them; null when none is given. */
   readonly prompts: readonly string[] | null;
   readonly negative: string | null;
-  /** Steps of checkpoints; `all`, or null for the last. */
+  /** Steps of checkpoints; `all`, or null for the last one. */
   readonly checkpoints: readonly number[] | 'all' | null;
   readonly strengths: readonly number[] | null;
   readonly seeds: readonly number[] | null;
@@ -35,7 +35,10 @@ export interface SampleWishes {
   readonly output: string | null;
 }
 
-/** @throws UsageError for a value that is none */
+/**
+ * The wishes of the person.
+ * @throws UsageError for an invalid value
+ */
 export function askedFor(options: Options): SampleWishes {
   const axes = listOf(options, 'grid');
   const strange = axes?.find((axis) => !(sampleAxes as readonly string[]).includes(axis));
@@ -120,14 +123,14 @@ function sizeOf(options: Options): readonly [number, number] | null {
   return size;
 }
 
-/** `fox.safetensors:0.6,0.8`: the file and its strengths. */
+/** A LoRA file and its strengths, in a text such as `fox.safetensors:0.6,0.8`. */
 function loraOf(given: string): AskedLora {
   const [, name = given, list] = /^(.*?\S):(-?[\d.]+(?:[,:]-?[\d.]+)*)$/u.exec(given) ?? [];
   const strengths = list === undefined ? null : numbersIn(list.split(/[,:]/u), 'lora', STRENGTHS);
   return { path: absolute(name, { cwd: process.cwd() }), strengths };
 }
 
-/** Longest prompt, and most of them. */
+/** Most characters of a prompt, and most prompts. */
 const [LONGEST, MOST_PROMPTS] = [2000, 200];
 
 function promptsOf(options: Options): readonly string[] | null {

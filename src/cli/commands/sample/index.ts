@@ -16,7 +16,7 @@ import { writePage } from '../shared/write-page.ts';
 import { askedFor } from './asked.ts';
 import { requestFor, type SampleRequest } from './request.ts';
 
-/** Draws pictures with LoRA files, or with checkpoints of a run. */
+/** Draws samples with LoRA files, or with checkpoints of a run. */
 export const run: CommandRun = async ([query], options, context) => {
   const { out, flags } = context;
   const asked = askedFor(options);
@@ -29,7 +29,7 @@ export const run: CommandRun = async ([query], options, context) => {
   return EXIT.ok;
 };
 
-/** `samples-NAME` here, or with the first number for which there is none. */
+/** Name of a free folder here: `samples-NAME`, with the first free number behind it if needed. */
 function freeFolder(name: string): string {
   const base = `samples-${name.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 80)}`;
   for (let i = 1; ; i += 1) {
@@ -70,7 +70,7 @@ async function draw(request: SampleRequest, to: string, context: Context): Promi
   }
 }
 
-/** Rows of a terminal that the sheet leaves free for what stands below it. */
+/** Rows of a terminal that are left free below the sheet. */
 const BELOW = 6;
 
 function show(list: SampleList, to: string, { out, env, flags }: Context): void {

@@ -1,4 +1,4 @@
-/** What `visiontrain sample` was asked for becomes a plan, its LoRAs and the grid of all samples. */
+/** Turns the wishes for `visiontrain sample` into a plan, its LoRAs and the grid of all samples. */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
@@ -25,11 +25,14 @@ export interface SampleRequest {
   readonly name: string;
 }
 
-/** Strengths of `--grid strength`, and number of seeds of `--grid seed`, where none are named. */
+/** Strengths of `--grid strength`, and (below) number of seeds of `--grid seed`, when none are named. */
 const USUAL_STRENGTHS = [0, 0.4, 0.6, 0.8, 1] as const;
 const USUAL_SEEDS = 4;
 
-/** @throws UsageError for a run without such checkpoints, and for LoRAs or a base that do not go together */
+/**
+ * Makes the request.
+ * @throws UsageError for a run without such checkpoints, and for LoRAs or a base model that do not go together
+ */
 export function requestFor(query: string | undefined, asked: SampleWishes, context: Context): Promise<SampleRequest> {
   if (query !== undefined && asked.loras.length > 0) throw either('A run and --lora cannot be drawn together.');
   if (query !== undefined) return ofRun(query, asked, context);
@@ -80,7 +83,10 @@ async function ofRun(query: string, asked: SampleWishes, { places }: Context): P
   return { plan, source: { run: dir, loras: [{ name: plan.name, path: dir, sha256: null }] }, grid, name };
 }
 
-/** The steps that are drawn. @throws UsageError when a checkpoint is not there */
+/**
+ * The steps that are drawn.
+ * @throws UsageError when a checkpoint is not there
+ */
 function checkpointsOf(dir: string, name: string, { checkpoints, axes }: SampleWishes): readonly number[] {
   const folder = join(dir, RUN_FILES.checkpoints);
   const there = (existsSync(folder) ? readdirSync(folder) : [])
@@ -146,7 +152,7 @@ async function ofFiles(asked: SampleWishes, { places, env }: Context): Promise<S
 const strengthsOf = ({ strengths, axes }: SampleWishes, own: readonly number[] | null): readonly number[] =>
   own ?? strengths ?? (axes.includes('strength') ? USUAL_STRENGTHS : [1]);
 
-/** The shots of each prompt: those of the run where none is named. What is not told is as the plan has it. */
+/** The shots of each prompt: those of the run when none is named. Settings that are not given are the plan's. */
 function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
   const own = asked.prompts === null ? samples.shots : null;
   const lines = (asked.prompts ?? samples.prompts).map((line) => readPromptLine(line).line);
@@ -172,7 +178,7 @@ function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
   });
 }
 
-/** The first prompt has the plan's seed and each further one the next, as in a run. */
+/** Makes a shot. The first prompt has the plan's seed and each further one the next, as in a run. */
 const shotOf = (
   line: ReturnType<typeof readPromptLine>['line'],
   samples: Plan['samples'],

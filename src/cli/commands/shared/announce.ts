@@ -1,4 +1,4 @@
-/** Tells a person at a terminal what happens in the run that is watched there: bell, notice, progress, title. */
+/** Announces events of a watched run at a person's terminal: bell, notification, progress, title. */
 import { percent } from '../../../base/text.ts';
 import { reduceAll } from '../../../engine/events/reducer.ts';
 import { initialState, type RunState } from '../../../engine/events/run-state.ts';
@@ -8,18 +8,18 @@ import { readNotify } from '../../../engine/settings/read-notify.ts';
 import { announcerHere } from '../../../terminal/announce.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** Seconds by which the clocks of two machines that share a run folder may differ. */
+/** Seconds by which the clocks of two machines with a shared run folder may differ. */
 const CLOCK_OFF = 5;
 
 type Batches = AsyncIterable<readonly RunEvent[]>;
 
-/** Hands on every batch, having told the person of it. What happened before the person came is not told. */
+/** Passes every batch on after announcing it. Events from before the watching began are not announced. */
 export async function announced(
   { env, places, flags }: Context,
   onScreen: boolean,
 ): Promise<(batches: Batches) => Batches> {
   if (flags.json) return (batches) => batches;
-  // A settings file that cannot be read has been complained of when the command began.
+  // A settings file that cannot be read was already reported when the command began.
   const { settings } = await readNotify(places.config, env).catch(() => ({ settings: undefined }));
   const announcer = settings && announcerHere({ onScreen }, settings, env);
   if (settings === undefined || announcer === undefined) return (batches) => batches;
@@ -41,7 +41,7 @@ export async function announced(
   };
 }
 
-/** Share for the taskbar, and the title, which begins with what changes. */
+/** Share for the taskbar, and the title, whose beginning changes. */
 function shown({ name, step, steps, exit, phases, latest }: RunState): [number | 'failed' | undefined, string] {
   if (exit?.status === 'failed') return ['failed', `failed - ${name}`];
   if (latest === undefined) return [undefined, `${phases.at(-1)?.phase ?? 'starting'} - ${name}`];

@@ -6,7 +6,7 @@ import { requirementsFor } from '../../../engine/environment/requirements.ts';
 import type { Context } from '../../shell/context.ts';
 
 /**
- * Any Python of ours that is ready, whatever card it was made for: for work that uses no card.
+ * Any ready Python of ours, whatever card it was made for: for work that uses no card.
  * @throws EnvironmentError when there is none
  */
 export async function anyPython({ env, places }: Pick<Context, 'env' | 'places'>): Promise<string> {

@@ -1,4 +1,7 @@
-/** What the list of commands says of one, and the options that two of them share. It imports nothing: `--help` loads it. */
+/**
+ * The entry of a command in the list of commands, and options that two commands share. It imports nothing, because
+ * `--help` loads it.
+ */
 import type { CommandRun } from '../../shell/context.ts';
 
 export interface CommandEntry {
@@ -11,11 +14,11 @@ export interface CommandEntry {
   readonly options?: readonly (readonly [string, string, 'list'?])[];
   readonly examples?: readonly string[];
   readonly load: () => Promise<{ run: CommandRun }>;
-  /** Whether its first word may be `host:run`; the command is then carried out over there. */
+  /** Whether its first word may be `host:run`; the command is then run on that machine. */
   readonly far?: true;
 }
 
-/** Options of `run` and `resume`: where the machine stands among several, and what the person allows. */
+/** Options that `run` and `resume` share: the rank of the machine among several, and the person's consents. */
 export const startOptions: NonNullable<CommandEntry['options']> = [
   ['--node <n>', 'for resources.nodes: which of the machines this is, from 0'],
   ['--rendezvous <host:port>', 'for resources.nodes: where they meet, a port of machine 0'],

@@ -7,12 +7,13 @@ import { thisSystem } from '../../../engine/hardware/system.ts';
 import type { Plan } from '../../../engine/plan/schema.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** The environment that the supervisor is started with: a build that was named for this run is handed on to it. */
+/** The environment of the supervisor, with the build that was named for this run. */
 export const withTorch = (env: NodeJS.ProcessEnv, torch: string | undefined): NodeJS.ProcessEnv =>
   torch === undefined ? env : { ...env, VISIONTRAIN_TORCH: torch };
 
 /**
- * Looks, before anything is made or fetched, whether a build of PyTorch fits the run's device, and says in a line which.
+ * Checks, before anything is made or fetched, whether a build of PyTorch fits the run's device, and returns notes
+ * about the choice.
  * @throws EnvironmentError when none does, UsageError for a build that does not exist
  */
 export async function fittingBuild(

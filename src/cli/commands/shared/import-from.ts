@@ -13,8 +13,8 @@ import type { Context } from '../../shell/context.ts';
 import { type Options, text } from './options.ts';
 
 /**
- * Writes a run.yaml from the settings of another trainer and tells what became of each; undefined when the file is a
- * run.yaml, which the wizard takes.
+ * Writes a run.yaml from the settings of another trainer and reports how each was treated; undefined when the file is
+ * itself a run.yaml, which the wizard reads.
  */
 export function importFrom(
   { from, folder }: { readonly from: string; readonly folder: string | undefined },

@@ -1,4 +1,4 @@
-/** The manual page, in the language of mdoc, made of the table of commands. Pure. */
+/** Makes the manual page, in mdoc, from the table of commands. Pure. */
 import type { CommandEntry } from './command-entry.ts';
 
 const GROUPS = ['Start', 'Runs', 'Assets', 'Help'] as const;
@@ -36,7 +36,7 @@ const VARIABLES: readonly (readonly [string, string])[] = [
 
 export function manPage(commands: readonly CommandEntry[]): string {
   const lines = [
-    // The day of the page changes with nothing that it says, so none is told.
+    // The date is fixed: it would otherwise change without any change of the text.
     '.Dd November 30, 2026',
     '.Dt VISIONTRAIN 1',
     '.Os',
@@ -95,14 +95,14 @@ const list = (items: readonly (readonly [string, string])[]): string[] => [
   '.El',
 ];
 
-/** `<run>` and `[file...]` as mdoc writes them. */
+/** An argument in mdoc: `<run>` or `[file...]`. */
 function argument(word: string): string {
   const name = word.replaceAll(/[<>[\].]/gu, '');
   const more = word.includes('...') ? ' ...' : '';
   return word.startsWith('[') ? `Oo Ar ${escaped(name)}${more} Oc` : `Ar ${escaped(name)}${more}`;
 }
 
-/** `-o, --output <file>` as the head of an item. */
+/** An option in mdoc, as the head of an item: `-o, --output <file>`. */
 function flagWords(flags: string): string {
   const parts = flags.split(/,\s*|\s+/u).map((word) => {
     if (word.startsWith('--')) return `Fl -${escaped(word.slice(2))}`;
@@ -117,7 +117,7 @@ function sentence(text: string): string {
   return plain(/[.!?]$/u.test(first) ? first : `${first}.`);
 }
 
-/** A line of text: what begins with a dot or a quote would be a command. */
+/** A line of text, escaped where it begins with a dot or a quote, which mdoc would read as a command. */
 const plain = (text: string): string => escaped(text).replace(/^([.'])/u, '\\&$1');
 
 const SIGNS: Readonly<Record<string, string>> = {

@@ -17,8 +17,8 @@ import { renderSpec } from '../../../spec/write.ts';
 const MOST_NAMED = 10;
 
 /**
- * Tells a run that its images are now in another folder. All images of its plan must be there under the same names and
- * with the same content, so that the run continues to the same bytes. Captions are part of the plan itself.
+ * Changes the folder of a run's images. All images of its plan must be there under the same names and with the same
+ * content, so that the run continues to the same bytes. Captions are part of the plan itself.
  * @throws UsageError that names the images that differ; then nothing is changed
  */
 export async function moveDataset({ dir, name }: RunRef, folder: string, registry: Registry): Promise<void> {
@@ -60,7 +60,7 @@ async function otherImages({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
   const told = new Map<string, string>();
   for (const { path, sha256, generated } of data.images) {
-    // What the base draws lies in no data set.
+    // Images that the base model draws are in no data set.
     if (generated !== null) continue;
     const file = resolve(root, path);
     if (statOf(file)?.isFile() !== true) wrong.push(`${path} is not there`);

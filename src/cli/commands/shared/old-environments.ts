@@ -5,7 +5,7 @@ import { type KeptEnvironment, keptEnvironments, removeEnvironment } from '../..
 import { table } from '../../../terminal/table.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** `setup --list`: every environment on the disk, and which of them this version uses. */
+/** Carries out `setup --list`: lists every environment on the disk, and which of them this version uses. */
 export async function listEnvironments({ out, places, flags }: Context): Promise<ExitCode> {
   const kept = await keptEnvironments(places);
   if (flags.json) {
@@ -36,9 +36,9 @@ const state = ({ current, complete, busy }: KeptEnvironment): string =>
   busy ? 'in use' : current ? (complete ? 'ready' : 'unfinished') : 'not used';
 
 /**
- * `setup --remove [name]`: the named environment, or all that this version does not use. Nothing is asked: an
- * environment can be made anew at any time.
- * @throws UsageError for a name that is not there, or an environment that runs
+ * Carries out `setup --remove [name]`: removes the named environment, or all that this version does not use. No
+ * question is asked, since an environment can be made again at any time.
+ * @throws UsageError for an unknown name, or an environment in use
  */
 export async function removeEnvironments({ out, places, flags }: Context, name: string | undefined): Promise<ExitCode> {
   const kept = await keptEnvironments(places);

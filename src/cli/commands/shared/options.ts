@@ -1,18 +1,21 @@
-/** Options of the command line as commands read them. */
+/** Reads options of the command line. */
 import { UsageError } from '../../../base/errors.ts';
 import { silentEnvironment } from '../../../engine/settings/read-notify.ts';
 import type { Context } from '../../shell/context.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
-/** An option's value as it was typed; undefined where it is not given. */
+/** An option's value as it was typed; undefined when it is not given. */
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 /** The values of an option that may be repeated, in their order. */
 export const texts = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 
-/** The value of `--sha256` in lower case; undefined when it is not given. @throws UsageError when it is no SHA-256 */
+/**
+ * The value of `--sha256` in lower case; undefined when it is not given.
+ * @throws UsageError when it is no SHA-256
+ */
 export function sha256Option(options: Options): string | undefined {
   const sha256 = text(options.sha256)?.toLowerCase();
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
@@ -20,7 +23,10 @@ export function sha256Option(options: Options): string | undefined {
   return sha256;
 }
 
-/** The variable that `--token-env` names. @throws UsageError when that variable is empty */
+/**
+ * The variable that `--token-env` names.
+ * @throws UsageError when that variable is empty
+ */
 export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | undefined {
   const name = text(options.tokenEnv);
   if (name !== undefined && !env[name]?.trim())
@@ -31,6 +37,6 @@ export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | 
   return name;
 }
 
-/** The context with `--no-notify` applied: the run and whoever watches it tell nobody. */
+/** The context with `--no-notify` applied: neither the run nor the watching process sends notices. */
 export const toldOf = (options: Options, context: Context): Context =>
   options.notify === false ? { ...context, env: silentEnvironment(context.env) } : context;

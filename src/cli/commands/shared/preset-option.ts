@@ -1,4 +1,4 @@
-/** `--preset NAME` of commands that take a run.yaml. */
+/** The option `--preset NAME` of commands that take a run.yaml. */
 import { plural } from '../../../base/text.ts';
 import type { LoadedSpec } from '../../../engine/prepare/load.ts';
 import { valueAt } from '../../../engine/prepare/mapping.ts';
@@ -8,16 +8,19 @@ import { yamlValue } from '../../../spec/write.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, text } from './options.ts';
 
-/** The preset that was named; undefined when none was. @throws UsageError, ConfigError */
+/**
+ * The named preset; undefined when none was named.
+ * @throws UsageError, ConfigError
+ */
 export function presetOption(options: Options, { places }: Context): OwnPreset | undefined {
   const name = text(options.preset);
   return name === undefined ? undefined : loadPreset(places.config, name);
 }
 
-/** Keys of the preset that are told by name when the file keeps its own. */
+/** Most keys that are named when the file's values override the preset. */
 const NAMED = 6;
 
-/** Says what became of the preset. */
+/** Reports which settings of the preset were used. */
 export function tellPreset({ laid, spec }: LoadedSpec, preset: OwnPreset | undefined, { out, flags }: Context): void {
   if (laid === undefined || preset === undefined || flags.json) return;
   const { used, kept } = laid;
@@ -29,7 +32,10 @@ export function tellPreset({ laid, spec }: LoadedSpec, preset: OwnPreset | undef
     out.wrapped(`! The preset is for ${String(base)}, and the base here is ${spec.model.base}.`);
 }
 
-/** The preset as texts for `--set`, for a machine that has no such preset; what was typed after `--set` stands. */
+/**
+ * The preset as texts for `--set`, for a machine without that preset. Texts that were typed after `--set` come last
+ * and win.
+ */
 export function presetAsSets({ laid, spec }: LoadedSpec, typed: readonly string[]): readonly string[] {
   const given = new Set(typed.map((one) => one.split('=')[0]?.trim()));
   return (laid?.used ?? [])

@@ -1,4 +1,4 @@
-/** Before a resume: what was changed since the run was planned, none of which a resume takes. */
+/** Finds what was changed since a run was planned. A resume does not use such changes. */
 import { join } from 'node:path';
 import { VisiontrainError } from '../../../base/errors.ts';
 import { neutralise, shorten } from '../../../base/text.ts';
@@ -14,10 +14,10 @@ import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
 import { withFolders } from './steps/brought.ts';
 
-/** Most differences that are named one by one; the others are counted. */
+/** Most differences that are named; the others are counted. */
 const MOST_NAMED = 10;
 
-/** Prints the changes; nothing when nothing was changed. If the comparison fails, the run is resumed all the same. */
+/** Prints the changes, if there are any. If the comparison fails, the run is resumed nevertheless. */
 export async function tellChanges({ dir, name }: RunRef, context: Context): Promise<void> {
   const { places, env, out } = context;
   const spec = join(dir, RUN_FILES.spec);

@@ -1,4 +1,4 @@
-/** Whether the disk has room for all that a run will leave on it. */
+/** Checks that the disk has room for everything that a run will write. */
 import { freeBytes, nearestFolder } from '../../../base/files/disk.ts';
 import { formatBytes } from '../../../base/text.ts';
 import type { Plan } from '../../../engine/plan/schema.ts';
@@ -6,9 +6,9 @@ import { summarizePlan } from '../../../engine/plan/summarize.ts';
 import { weightBytes } from '../../../registry/checkpoints/weight-bytes.ts';
 
 /**
- * What to say of a run that will not fit its disk; none or one sentence. It is no error: the estimate may be too high,
- * and room may be made while the run goes on.
- * @param folder where runs lie
+ * A warning about a run that will not fit its disk; none or one sentence. It is no error: the estimate may be too
+ * high, and space may be freed while the run goes on.
+ * @param folder folder of runs
  */
 export function roomWarnings(plan: Plan, folder: string): readonly string[] {
   const { lora, saved, checkpoints } = summarizePlan(plan, weightBytes(plan.model.path)).disk;

@@ -11,9 +11,9 @@ import type { Context } from '../../shell/context.ts';
 import type { Options } from './options.ts';
 
 /**
- * Settles what a person must agree to before a run goes on whose folder is there already: its hooks, the Spaces of its
- * trackers and the server of its captions. The folder may be a copy of somebody else's run.
- * @throws UsageError when the person has not allowed one of them and does not so now
+ * Checks the person's consents before an existing run continues: its hooks, the Spaces of its trackers and the server
+ * of its captions. The folder may be a copy of somebody else's run.
+ * @throws UsageError when the person has not allowed one of them, and does not do so now
  */
 export function settleRun(dir: string, options: Options, { places, env }: Pick<Context, 'places' | 'env'>): void {
   const sends = options.sendPictures === true;

@@ -24,15 +24,15 @@ import type { Context } from '../../shell/context.ts';
 import { stopSignals } from './steps/stop-signals.ts';
 
 interface PlannedFile extends WheelFile {
-  /** Bytes; null where its server does not tell. */
+  /** Bytes; null when the server does not tell. */
   readonly bytes: number | null;
-  /** Whether a lock of this package knows the hash. */
+  /** Whether the hash is in a lock of this package. */
   readonly locked: boolean;
 }
 
 /**
- * `setup --plan`: what set-up would fetch for this machine, file by file, and the commands that fetch it elsewhere.
- * Nothing is made. Without a network the commands alone are shown.
+ * Carries out `setup --plan`: lists the files that set-up would fetch for this machine, and the commands that fetch
+ * them elsewhere. Nothing is made. Without a network only the commands are shown.
  */
 export async function showSetupPlan(context: Context, torch: string | undefined): Promise<ExitCode> {
   const { out, env, flags, places } = context;
@@ -72,8 +72,9 @@ export async function showSetupPlan(context: Context, torch: string | undefined)
   }
 }
 
-/** What pip would fetch, by metadata alone; undefined when the index cannot be reached. */
-/** Whether an environment can be made here as it is, by uv or by Python's venv module. */
+/**
+ * Whether an environment can be made here without fetching uv: by an installed uv, or by the venv module of Python.
+ */
 async function makesEnvironments(
   env: NodeJS.ProcessEnv,
   newest: number | undefined,
@@ -86,6 +87,7 @@ async function makesEnvironments(
   );
 }
 
+/** The files that pip would fetch, from metadata alone; undefined when the index cannot be reached. */
 async function plannedFiles(
   build: TorchBuild,
   python: string,
@@ -120,7 +122,7 @@ async function plannedFiles(
   }
 }
 
-/** How many servers are asked at a time. */
+/** Number of servers that are asked at a time. */
 const AT_ONCE = 6;
 
 async function sizesOf(
@@ -149,7 +151,7 @@ async function sizesOf(
             },
           );
       } catch {
-        // A server that does not tell a size is no reason to show nothing.
+        // The server does not tell the size, which is then left out.
       }
     }
   };

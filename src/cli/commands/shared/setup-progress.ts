@@ -17,7 +17,10 @@ export function setupProgress(context: Pick<Context, 'out' | 'flags' | 'env'>): 
   return bars === undefined ? lineView(context) : barView(bars);
 }
 
-/** `1.2 GB of 2.3 GB  25 MB/s  45 s left`: the total is the table's, so that it says `about`. */
+/**
+ * The progress in words: `1.2 GB of 2.3 GB  25 MB/s  45 s left`. The total comes from a table, so the text says
+ * `about`.
+ */
 function bytesText({ done, total, rate }: PackageBytes): string {
   const of = total === undefined ? '' : ` of about ${formatBytes(total)}`;
   const pace = formatPace(rate, 'bytes', total === undefined ? undefined : total - done);

@@ -1,5 +1,6 @@
 /**
- * Turns a prepared run into a run folder with a supervisor and watches it: the last part of `run`, `new` and `demo`.
+ * Turns a prepared run into a run folder with a supervisor and watches it, as the last part of `run`, `new` and
+ * `demo`.
  */
 
 import { resolve } from 'node:path';
@@ -22,14 +23,14 @@ import { withFolders } from './steps/brought.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
-  /** Wanted name of the run; the spec's name when it is missing. */
+  /** Requested name of the run; the spec's name when missing. */
   readonly name?: string | undefined;
   readonly detach: boolean;
   /** Whether the run ends with this process, for batch systems. */
   readonly foreground?: boolean;
-  /** Whether the person accepts the licences of what is fetched. */
+  /** Whether the person accepts the licences of the files to be fetched. */
   readonly acceptLicense?: boolean;
-  /** Whether pictures may be sent to the server that run.yaml names for captions. */
+  /** Whether the person allows sending images to the server that run.yaml names for captions. */
   readonly sendPictures?: boolean;
   /** Whether the person allows the hooks of this run.yaml. */
   readonly allowHooks?: boolean;
@@ -37,9 +38,9 @@ export interface StartOptions {
   readonly torch?: string | undefined;
   /** Further facts for env.json of the run. */
   readonly facts?: Readonly<Record<string, unknown>>;
-  /** Makes the plan that is trained by, in place of the prepared one. It throws where it must not be trained. */
+  /** Replaces the prepared plan. It throws when the run must not be trained. */
   readonly adopt?: (prepared: PreparedRun) => Plan;
-  /** Called when a run that was watched has ended; returns the exit code of the command. */
+  /** Called when a watched run has ended; returns the exit code of the command. */
   readonly ended?: (run: RunRef, code: ExitCode) => ExitCode;
 }
 
@@ -47,11 +48,11 @@ type Prepare = Omit<PrepareInput, 'places' | 'env'>;
 
 interface MadeRun {
   readonly run: RunRef;
-  /** The environment to start it in. */
+  /** Environment for its supervisor. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Prepares a run, settles all that a person must agree to, and makes its folder. Nothing is started. */
+/** Prepares a run, checks all consents of the person, and makes its folder. Nothing is started. */
 export async function makeRun(
   given: Prepare,
   options: Omit<StartOptions, 'detach' | 'foreground' | 'ended'>,
@@ -110,7 +111,7 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
   }
 }
 
-/** A batch job is over with its run: what it would start from the queue would be killed with it. */
+/** The environment without the queue: a batch job ends with its run, and would kill any run that its queue starts. */
 export const withoutQueue = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ ...env, VISIONTRAIN_QUEUE: 'off' });
 
 function tellStarted(run: RunRef, { out, flags }: Context): void {
@@ -127,7 +128,7 @@ function remarks({ plan, leftOut, warnings }: PreparedRun, runs: string): string
   return told.map((line) => `! ${line}`);
 }
 
-/** `--dry-run`: shows the whole plan and changes nothing. */
+/** Carries out `--dry-run`: shows the whole plan and changes nothing. */
 export async function showPlan(
   given: Prepare,
   { torch }: { readonly torch?: string | undefined },

@@ -1,4 +1,4 @@
-/** Whether the data set of a run is still the one that it was trained on. */
+/** Checks that the data set of a run is still the one that it was trained on. */
 import { join } from 'node:path';
 import { UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
@@ -9,13 +9,13 @@ import type { PreparedRun } from '../../../engine/prepare/prepare.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 
-/** Most changes that are named one by one. */
+/** Most changes that are named. */
 const MOST_NAMED = 20;
 
 /**
- * Refuses when images or captions have changed: they give other bytes, whatever the trainer does, and nobody need wait
- * for a training to find out.
- * @param consequence what follows, in words behind a colon
+ * Refuses when images or captions have changed: they would give other bytes in any case, and nobody should wait for a
+ * training to find that out.
+ * @param consequence words behind a colon
  */
 export function refuseChangedData(
   { name, dir }: RunRef,

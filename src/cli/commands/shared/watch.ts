@@ -19,9 +19,9 @@ import { leaveOnInterrupt } from './steps/stop-signals.ts';
 export interface WatchOptions {
   /** Byte offset in the events to start from. Only the plain lines use it. */
   readonly from?: number;
-  /** Whether the view is read-only: no key asks anything of the run. */
+  /** Whether the view is read-only, without keys for requests to the run. */
   readonly readonly?: boolean;
-  /** Set when the run belongs to this process, so that signals to this process are for the run. */
+  /** Set when the run belongs to this process, so that signals to this process apply to the run. */
   readonly owner?: RunOwner | undefined;
 }
 
@@ -87,8 +87,8 @@ async function watchLines(run: RunRef, context: Context, options: WatchOptions):
 }
 
 /**
- * Waits for the supervisor's end. When a batch job is over its processes are killed, and the supervisor may still have to
- * tell somebody, or to run the last hooks; it has limits of its own for both.
+ * Waits for the supervisor's end. A batch job kills its processes when it is over, but the supervisor may still have
+ * to send notices, or to run the last hooks; it limits the time for both.
  */
 async function supervisorGone(dir: string): Promise<void> {
   const supervisor = readSupervisor(dir);
@@ -102,8 +102,8 @@ export interface RunOwner {
 }
 
 /**
- * Catches SIGINT and SIGTERM from now on. The first one stops, with a checkpoint, the run that this process will start;
- * a second one ends it at once.
+ * Catches SIGINT and SIGTERM from now on. The first one stops, with a checkpoint, the run that this process will
+ * start; a second one ends it at once.
  */
 export function ownSignals(talk: (text: string) => void): RunOwner {
   let run: RunRef | undefined;
@@ -133,7 +133,7 @@ export function ownSignals(talk: (text: string) => void): RunOwner {
 }
 
 /**
- * Reports after the last event what came out or went wrong, and what to type next. Returns the exit code of the run.
+ * Reports, after the last event, the results or the failure, and what to type next. Returns the exit code of the run.
  * @throws EnvironmentError when files of the run are not what visiontrain writes
  */
 async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Capabilities): Promise<ExitCode> {

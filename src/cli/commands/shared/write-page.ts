@@ -11,7 +11,7 @@ const MOST_BYTES = 64 << 20;
 /**
  * Writes a page whole.
  * @param choose what to type to get another place
- * @throws UsageError when a file is there that is no report, since it is not ours to replace; EnvironmentError
+ * @throws UsageError when a file is there that is no report, which we must not replace; EnvironmentError
  */
 export function writePage(path: string, page: string, choose: string): void {
   if (existsSync(path)) {

@@ -1,4 +1,4 @@
-/** `queue add … --on slurm`: one array of jobs, a job for each run. Slurm's own line is the queue. */
+/** Carries out `queue add … --on slurm`: one array of jobs, with a job for each run. Slurm itself is the queue. */
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
@@ -21,7 +21,7 @@ import { agreed, jobCommand, jobEnv } from './submit.ts';
 export interface ArrayRun {
   readonly loaded: LoadedSpec;
   readonly name: string;
-  /** The values that tell it from the other runs of its sweep; undefined for a run of none. */
+  /** The values of the run within its sweep; undefined for a run of none. */
   readonly values: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -1,8 +1,11 @@
-/** `stop` of a run whose job waits: there is no process that could be asked, so the job is cancelled. */
+/** Stops a run whose job waits. It has no process that could be asked, so the job is cancelled. */
 import { cancel, isOver, jobState } from '../../../engine/slurm/commands.ts';
 import { jobName, readJob } from '../../../engine/slurm/record.ts';
 
-/** Cancels the job of a run if it has one that is not over. Returns the job's number when it did. */
+/**
+ * Cancels the job of a run if it has one that is not over. Returns the number of the cancelled job; undefined when
+ * there was none.
+ */
 export async function cancelWaiting(dir: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const record = readJob(dir);
   if (record === undefined) return undefined;

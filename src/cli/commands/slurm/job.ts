@@ -1,6 +1,6 @@
 /**
- * `slurm job RUN`: what a job of Slurm runs. It starts or goes on with the run, and stays until the run is over. Told of
- * the job's time limit it saves the run and puts the job back into the line.
+ * Carries out `slurm job RUN`, the command of a job of Slurm. It starts or resumes the run, and stays until the run is
+ * over. When the job's time limit is near, it saves the run and puts the job back into the queue.
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -22,9 +22,9 @@ import { nodesOf } from '../nodes/help.ts';
 import { withoutQueue } from '../shared/start-run.ts';
 import { ownSignals, watchRun } from '../shared/watch.ts';
 
-/** Milliseconds after which a supervisor on a node that died counts as dead everywhere, and some more. */
+/** Milliseconds after which the supervisor of a dead node counts as dead on every machine, with some to spare. */
 const DEAD_MS = 150_000;
-/** Milliseconds that the other nodes get to end when the run is over. */
+/** Milliseconds for the other nodes to end when the run is over. */
 const LEAVE_MS = 30_000;
 
 export const run: CommandRun = async ([query = ''], _options, context) => {
@@ -47,7 +47,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
       out.talk(`${ref.name} is finished.`);
       return EXIT.ok;
     }
-    // A script that was submitted by hand: stop and attach know its job from here on.
+    // The script was submitted by hand. With this record, `stop` and `attach` know its job.
     if (readJob(ref.dir) === undefined) writeJob(ref.dir, { job: Number(job), task: null });
     const from = eventsEnd(ref.dir);
     const meeting = meetingOfJob(nodesOf(ref.dir), job, env);
@@ -60,12 +60,12 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   } finally {
     owner.release();
     limit.release();
-    // What runs there ends with the run.
+    // The processes on the other nodes end with the run.
     await others?.ended(LEAVE_MS);
   }
 };
 
-/** Where the nodes of a job meet, and how those beside the first begin. Nothing for a run of one machine. */
+/** Where the nodes of a job meet, and how the nodes after the first begin; undefined for a run on one machine. */
 function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
   if (nodes === 1) return { env: {}, begin: () => undefined };
   const given = Number(env.SLURM_JOB_NUM_NODES ?? 1);
@@ -74,7 +74,7 @@ function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
       id: 'run/nodes',
       nextSteps: ['Submit it anew: visiontrain run run.yaml --on slurm'],
     });
-  // Jobs that share a node differ in their numbers.
+  // Jobs that share a node have different numbers, and so different ports.
   const meeting = `${hostname()}:${20_000 + (Number(job) % 20_000)}`;
   const variables = { [NODE_VARIABLE]: '0', [RENDEZVOUS_VARIABLE]: meeting };
   const program = [process.execPath, join(packageRoot(), 'bin', 'visiontrain'), 'slurm', 'node'];
@@ -83,7 +83,7 @@ function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
   return { env: variables, begin };
 }
 
-/** Slurm tells of the time limit by SIGUSR2, as the job script asks for. */
+/** Waits for SIGUSR2, with which Slurm announces the time limit, as the job script requests. */
 function timeLimit({ dir, name }: RunRef, talk: (line: string) => void) {
   let isReached = false;
   let isOurs = false;
@@ -106,7 +106,10 @@ function timeLimit({ dir, name }: RunRef, talk: (line: string) => void) {
   };
 }
 
-/** A job that is put back after its node died finds a supervisor that nobody can look at: it counts as dead when silent. */
+/**
+ * Waits until earlier supervisors count as dead. When a job is put back after its node died, nobody can inspect that
+ * supervisor: it counts as dead when it is silent.
+ */
 async function othersGone({ dir, name }: RunRef, talk: (line: string) => void): Promise<void> {
   const until = Date.now() + DEAD_MS;
   let told = false;

@@ -1,4 +1,4 @@
-/** `slurm node RUN`: what the nodes of a job beside the first run, started by the first with srun. */
+/** Carries out `slurm node RUN`, which the first node of a job starts on the others with srun. */
 import { UsageError } from '../../../base/errors.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import { NODE_VARIABLE, nodeOf } from '../../../engine/supervisor/nodes.ts';

@@ -1,4 +1,4 @@
-/** `run FILE --on slurm`: makes the run, writes its job script, submits it, and follows the run folder. */
+/** Carries out `run FILE --on slurm`: makes the run, writes its job script, submits it, and follows the run folder. */
 import { join } from 'node:path';
 import { EnvironmentError, EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
@@ -23,7 +23,7 @@ import { makeRun, showPlan } from '../shared/start-run.ts';
 import { leaveOnInterrupt } from '../shared/steps/stop-signals.ts';
 import { watchRun } from '../shared/watch.ts';
 
-/** Milliseconds between two looks at a job that waits. */
+/** Milliseconds between two checks of a waiting job. */
 const LOOK_MS = 5_000;
 
 export interface Wanted {
@@ -53,7 +53,7 @@ export async function runOnSlurm(wanted: Wanted, options: Options, context: Cont
   return options.detach === true ? EXIT.ok : followJob(run, record, context);
 }
 
-/** What a person agrees to by flags, as `run` takes it. */
+/** The person's consents by flags, as in `run`. */
 export const agreed = (options: Options) => ({
   acceptLicense: options.acceptLicense === true,
   allowHooks: options.allowHooks === true,
@@ -61,7 +61,7 @@ export const agreed = (options: Options) => ({
   torch: text(options.torch),
 });
 
-/** What to say where a job asks for more cards than train. */
+/** A warning when a job requests more cards than the run uses; undefined otherwise. */
 export function unusedCards({ spec }: LoadedSpec, asked: SlurmOptions): string | undefined {
   const cards = cardsOfJob(asked);
   return cards > 1 && spec.resources.devices === 'auto'
@@ -69,11 +69,11 @@ export function unusedCards({ spec }: LoadedSpec, asked: SlurmOptions): string |
     : undefined;
 }
 
-/** Words of the command that trains a run in a job, quoted for the shell. */
+/** The command that trains a run in a job, quoted for the shell. */
 export const jobCommand = (run: string): string =>
   [...[process.execPath, join(packageRoot(), 'bin', 'visiontrain'), 'slurm', 'job'].map(quoted), run].join(' ');
 
-/** Where our files lie on the nodes as well. */
+/** Variables that give the nodes the same folders of ours. */
 export const jobEnv = ({ places, env }: Context): Record<string, string> => ({
   VISIONTRAIN_HOME: places.home,
   ...(env.VISIONTRAIN_PYTHON === undefined ? {} : { VISIONTRAIN_PYTHON: env.VISIONTRAIN_PYTHON }),
@@ -98,7 +98,7 @@ export function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes:
   return path;
 }
 
-/** Follows a run through all that its job does: waits, trains, is put back. Returns the exit code of the run. */
+/** Follows a run through all states of its job: waiting, training, put back. Returns the exit code of the run. */
 export async function followJob(run: RunRef, record: SlurmRecord, context: Context): Promise<ExitCode> {
   const { out, env } = context;
   const job = jobName(record);
@@ -129,7 +129,10 @@ export async function followJob(run: RunRef, record: SlurmRecord, context: Conte
   }
 }
 
-/** @throws EnvironmentError when the job ended and the run did not say why */
+/**
+ * The exit code after the job ended.
+ * @throws EnvironmentError when the job ended and the run did not say why
+ */
 export function endOfJob({ dir, name }: RunRef, job: string, state: string | undefined, { out }: Context): ExitCode {
   const exit = readExit(dir);
   if (exit !== null) {

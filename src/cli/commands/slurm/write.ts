@@ -1,4 +1,7 @@
-/** `export slurm FILE` and `export skypilot FILE`: write what `run --on slurm` submits, or a task of SkyPilot; start nothing. */
+/**
+ * Carries out `export slurm FILE` and `export skypilot FILE`: writes the script that `run --on slurm` would submit, or
+ * a task of SkyPilot, and starts nothing.
+ */
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
@@ -80,7 +83,10 @@ function writeSkyTask(job: Job, options: Options, { out, places, flags }: Contex
   return EXIT.ok;
 }
 
-/** Cards of each machine. @throws UsageError for `all`, since the machine is chosen by this number */
+/**
+ * Number of cards of each machine.
+ * @throws UsageError for `all`, since this number decides which machine is rented
+ */
 function cardsWanted({ resources: { devices } }: RunSpec): number {
   if (devices === 'all')
     throw new UsageError('How many cards should a machine have? resources.devices is all.', {

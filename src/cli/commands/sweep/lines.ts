@@ -1,4 +1,4 @@
-/** How far sweeps are, and where their comparisons lie: for `queue list` and its JSON. */
+/** The progress of sweeps, and the paths of their comparisons, for `queue list` and its JSON. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { displayPath } from '../../../base/paths.ts';
@@ -9,9 +9,9 @@ import { yamlValue } from '../../../spec/write.ts';
 
 export interface SweepView {
   readonly group: string;
-  /** Beginning of the names of its runs. */
+  /** Prefix of the names of its runs. */
   readonly name: string;
-  /** Null for a sweep whose runs were all named at its beginning. */
+  /** Null for a sweep whose runs were all chosen at its beginning. */
   readonly search: {
     readonly runs: number;
     readonly of: number;
@@ -20,7 +20,7 @@ export interface SweepView {
     readonly over: boolean;
     readonly problem: string | null;
   } | null;
-  /** Paths of the comparison; null while runs are not over. */
+  /** Path of the comparison; null while runs are not over. */
   readonly page: string | null;
   readonly table: string | null;
 }
@@ -47,10 +47,10 @@ function searchView(runs: string, group: string): SweepView['search'] {
   return { runs: trials.length, of: search.count, measure: search.measure, best: best ?? null, over, problem };
 }
 
-/** Sweeps that are over and still named. */
+/** Number of finished sweeps that are still listed. */
 const MOST_OVER = 3;
 
-/** Lines for people: searches that go on, and the newest comparisons. */
+/** Lines for people: searches in progress, and the newest comparisons. */
 export function sweepLines(views: readonly SweepView[]): string[] {
   const searches = views.flatMap(({ group, name, search }) => {
     if (search === null || search.over) return [];

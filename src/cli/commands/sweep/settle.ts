@@ -1,4 +1,4 @@
-/** What is to be done between the runs of sweeps: searches go on, and what is over is compared. */
+/** The work between the runs of sweeps: searches get their next run, and finished sweeps are compared. */
 import { join } from 'node:path';
 import { VisiontrainError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
@@ -18,7 +18,7 @@ import { showComparison } from '../outcome/show-compare.ts';
 import { writePage } from '../shared/write-page.ts';
 import { stepSearch } from './step.ts';
 
-/** Brings all sweeps of this folder of runs on. One that cannot go on holds up no other. */
+/** Does the work for all sweeps in this folder of runs. A sweep with an error does not hold up the others. */
 export async function settleSweeps(byPerson: boolean, context: Context): Promise<void> {
   const { runs } = context.places;
   for (const group of sweepNames(runs)) {
@@ -32,7 +32,7 @@ export async function settleSweeps(byPerson: boolean, context: Context): Promise
   }
 }
 
-/** Writes the comparison of a sweep whose runs are over, unless the one that is there is newer than all of them. */
+/** Writes the comparison of a sweep whose runs are over, unless the existing one is newer than all of them. */
 async function compareIfOver(group: string, context: Context): Promise<void> {
   const { runs } = context.places;
   const sweep = readSweep(runs, group);
@@ -54,7 +54,7 @@ async function compareIfOver(group: string, context: Context): Promise<void> {
   if (made === undefined) await tell(over, shown, context);
 }
 
-/** What `compare` prints, as a text without colours. */
+/** The output of `compare`, as a text without colours. */
 function tableOf(shown: Shown, context: Context): string {
   const lines: string[] = [];
   const out = {
@@ -67,10 +67,12 @@ function tableOf(shown: Shown, context: Context): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Milliseconds for which a person's servers are waited for. */
+/** Milliseconds to wait for the person's notification servers. */
 const TELL_MS = 60_000;
 
-/** Tells the person by the ways of the settings that the sweep is over; words hold the names of runs and losses alone. */
+/**
+ * Notifies the person, as the settings say, that the sweep is over. The text contains only names of runs and losses.
+ */
 async function tell({ name, runs }: RunGroup, { reports }: Shown, { env, places, out }: Context): Promise<void> {
   const [best] = compareReports(reports).runs;
   const loss = best?.best?.loss ?? null;

@@ -1,4 +1,4 @@
-/** Brings a search on by one run: what the last came to is told, and the next is made and waits in the queue. */
+/** Advances a search by one run: the result of the last run is stored, and the next run is made and queued. */
 import { join } from 'node:path';
 import { ConfigError, UsageError, VisiontrainError } from '../../../base/errors.ts';
 import { type Claim, claim, whileClaimed } from '../../../base/process/claim.ts';
@@ -24,19 +24,22 @@ import { stepProgress } from '../shared/steps/step-progress.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
 import { makeTrial, outcomeOf, runOfTrial, whyNot } from './trial.ts';
 
-/** Runs in a row whose settings do not go together, after which a person is asked. */
+/** Number of runs in a row with invalid combinations of settings, after which a person must decide. */
 const MOST_UNFIT = 3;
-/** Milliseconds between two looks at a lock. */
+/** Milliseconds between two tries to take a lock. */
 const LOCK_MS = 200;
 
 export interface StepOptions {
-  /** Whether a person asks. Then a run that was stopped goes on, and another process is not waited for. */
+  /** Whether a person called this. Then a stopped run is resumed, and another process is not waited for. */
   readonly byPerson: boolean;
-  /** Whether what keeps the next run from being made is thrown, as it is at the first. */
+  /** Whether the error that prevents the next run is thrown, as it is for the first run. */
   readonly throws?: boolean;
 }
 
-/** @throws EnvironmentError when Optuna cannot be asked */
+/**
+ * Advances the search.
+ * @throws EnvironmentError when Optuna does not work
+ */
 export async function stepSearch(group: string, options: StepOptions, context: Context): Promise<void> {
   const { runs } = context.places;
   const asked = readSweep(runs, group);
@@ -64,7 +67,7 @@ async function lockOf(folder: string, byPerson: boolean): Promise<Claim | undefi
   }
 }
 
-/** The Python of this machine with Optuna, which is installed now if it is not there. */
+/** The Python with Optuna, which is installed now if it is missing. */
 export async function studyPython(context: Context): Promise<Study['python']> {
   const { env, places } = context;
   const stop = stopSignals();
@@ -119,7 +122,7 @@ class SearchStep {
     }
   }
 
-  /** What the runs of open trials came to. */
+  /** The results of the runs of open trials. */
   async #outcomes(): Promise<readonly TrialTold[]> {
     const { group, search } = this.#what;
     const told: TrialTold[] = [];
@@ -132,8 +135,8 @@ class SearchStep {
   }
 
   /**
-   * Lets the run of a trial wait in the queue. Undefined when it does; a sentence when a person must act, and the error
-   * of settings that do not go together.
+   * Puts the run of a trial into the queue. Undefined when that worked; a sentence when a person must act; an error
+   * for settings that do not go together.
    */
   async #start(open: SearchTrial): Promise<string | VisiontrainError | undefined> {
     const { runs } = this.#context.places;

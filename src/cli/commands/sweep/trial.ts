@@ -1,4 +1,4 @@
-/** The runs of a search: one is made for each trial, and found again by what its env.json says. */
+/** The runs of a search: one is made for each trial, and found again by its env.json. */
 import { join } from 'node:path';
 import type { VisiontrainError } from '../../../base/errors.ts';
 import { readJudgement } from '../../../engine/judge/judgement.ts';
@@ -20,10 +20,13 @@ import { judgeFlags } from '../judge/asked.ts';
 import { judge } from '../judge/work.ts';
 import { makeRun } from '../shared/start-run.ts';
 
-/** Starts after which a run that dies each time is given up. */
+/** Number of starts after which a run that always dies is given up. */
 const MOST_STARTS = 3;
 
-/** The settings of a run of a search, checked. @throws ConfigError when they do not go together */
+/**
+ * The checked settings of a run of a search.
+ * @throws ConfigError when they do not go together
+ */
 export function trialSpec({ file, text, sets }: SearchAsked, values: SearchTrial['values'], { places }: Context) {
   const [named] = namedRuns([values]);
   const registry = loadRegistry({ configDir: places.config });
@@ -31,7 +34,10 @@ export function trialSpec({ file, text, sets }: SearchAsked, values: SearchTrial
   return { loaded: loadSpec(file, { overrides, registry, kept: text }), registry, suffix: named?.suffix ?? '' };
 }
 
-/** Makes the run of a trial. @throws VisiontrainError when it cannot be made */
+/**
+ * Makes the run of a trial.
+ * @throws VisiontrainError when it cannot be made
+ */
 export async function makeTrial(
   { group, asked, search }: { readonly group: string; readonly asked: SweepAsked; readonly search: SearchAsked },
   { number, values }: SearchTrial,
@@ -59,7 +65,7 @@ export function runOfTrial(runs: string, group: string, trial: number): RunRef |
   return name === undefined ? undefined : { name, dir: join(runs, name) };
 }
 
-/** What the run of a trial came to; undefined while it may still come to something. */
+/** The result of the run of a trial; undefined while it may still change. */
 export async function outcomeOf(
   { search, trial, run }: { readonly search: SearchAsked; readonly trial: number; readonly run: RunRef },
   context: Context,
@@ -82,7 +88,7 @@ async function measured({ dir }: RunRef, search: SearchAsked, context: Context):
   return bestJudged(judgement, measure.name);
 }
 
-/** The best value of all checkpoints; the base model's own, which is step 0, does not count. */
+/** The best value of all checkpoints; the base model (step 0) does not count. */
 function bestJudged({ rows }: Judgement, name: 'likeness' | 'fit' | 'bleeding' | 'diversity'): number | undefined {
   const values = rows.filter(({ step }) => step > 0).flatMap((row) => row[name]?.value ?? []);
   if (values.length === 0) return undefined;

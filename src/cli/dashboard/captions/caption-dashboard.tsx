@@ -1,4 +1,4 @@
-/** Shows the captions of a data set on a screen of their own, to be edited one image after the other. */
+/** Shows the captions of a data set on a screen of their own, on which they are edited one image after the other. */
 import { useInput, usePaste } from 'ink';
 import { useEffect, useRef, useState } from 'react';
 import type { Capabilities } from '../../../terminal/capabilities.ts';
@@ -21,15 +21,21 @@ import { CaptionScreen } from './caption-screen.tsx';
 export interface CaptionDashboardInput {
   readonly set: CaptionSet;
   readonly can: Capabilities;
-  /** Path of the preview of an image, made or not. */
+  /** Path of the preview of an image, whether it exists or not. */
   readonly preview: (at: number) => string;
-  /** Makes previews, and calls back with each. @returns why some cannot be made; undefined where all are there */
+  /**
+   * Makes previews, and calls back after each.
+   * @returns why some cannot be made; undefined when all are there
+   */
   readonly makePreviews: (onPreview: () => void) => Promise<string | undefined>;
-  /** Keeps the caption of an image at once, so that nothing is lost whatever ends the screen. */
+  /** Stores the caption of an image at once, so that nothing is lost however the screen ends. */
   readonly keep: (at: number, caption: string) => void;
 }
 
-/** @returns the captions that were changed, by the number of their image */
+/**
+ * Shows the screen until the person leaves.
+ * @returns the changed captions, by the index of their image
+ */
 export async function captionDashboard(input: CaptionDashboardInput): Promise<ReadonlyMap<number, string>> {
   let last = initialCaptionUi;
   const onChange = (ui: CaptionUi) => {
@@ -51,7 +57,7 @@ function Stage({ input, size, screen, onChange }: StageProps) {
   const [ui, setUi] = useState(initialCaptionUi);
   const [made, setMade] = useState(0);
   const [unseen, setUnseen] = useState<string>();
-  // Keys that arrive together are handled before the next frame, each over what the one before made.
+  // Keys that arrive together are handled before the next frame, each on the state that the one before made.
   const now = useRef(ui);
   useEffect(() => {
     makePreviews(() => setMade((count) => count + 1)).then(setUnseen, () => undefined);
@@ -92,8 +98,8 @@ function Stage({ input, size, screen, onChange }: StageProps) {
 }
 
 /**
- * Keys that are typed fast, or over a slow link, arrive together in one text. A text is typed as it is, and only a line
- * end behind it is the key Enter: others come from what was pasted.
+ * Handles keys that are typed fast, or over a slow link, and arrive together as one text. The text is inserted as it
+ * is; only a line end after it is the key Enter, since other line ends come from pasted text.
  */
 function typeText(text: string, press: (pressed: KeyPress) => void, isAsking: () => boolean): void {
   const [, words = '', end = ''] = /^([\s\S]*?)([\r\n]?)$/u.exec(text) ?? [];

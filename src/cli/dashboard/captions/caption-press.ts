@@ -1,4 +1,4 @@
-/** What a key does to the screen on which captions are edited. Pure. */
+/** The effect of a key on the screen on which captions are edited. Pure. */
 import { oneLine } from '../../../engine/dataset/captions.ts';
 import { tagKey } from '../../../engine/plan/caption-rules.ts';
 import { tagsOf } from '../../../engine/plan/captions.ts';
@@ -9,27 +9,27 @@ export interface CaptionPart {
   readonly text: string;
   /** Whether it is in the caption. */
   readonly on: boolean;
-  /** How probable a tagger thinks it, from 0 to 1; undefined where none says. */
+  /** The tagger's probability from 0 to 1; undefined without one. */
   readonly score: number | undefined;
 }
 
 export interface EditImage {
   readonly path: string;
-  /** The caption that counted when the screen was opened. */
+  /** The caption when the screen was opened. */
   readonly caption: string;
 }
 
-/** What is edited. */
+/** The captions that are edited. */
 export interface CaptionSet {
   readonly images: readonly EditImage[];
-  /** Tags by a tagger for the image of this number, the most probable first; none where none looked at it. */
+  /** Tags of a tagger for the image of this index, the most probable first; empty when no tagger has examined it. */
   readonly scores: (image: number) => readonly (readonly [string, number])[];
-  /** Tags of all captions, the most frequent first, which complete what is typed. */
+  /** Tags of all captions, the most frequent first, which complete typed text. */
   readonly known: readonly string[];
 }
 
 interface Entry {
-  /** The caption as it was last written as a whole. */
+  /** The caption as it was last typed as a whole. */
   readonly whole: string;
   readonly parts: readonly CaptionPart[];
 }
@@ -37,17 +37,17 @@ interface Entry {
 type Asking = TypedLine & { readonly kind: 'add' | 'whole' | 'search' };
 
 export interface CaptionUi {
-  /** Number of the image that is shown. */
+  /** Index of the image that is shown. */
   readonly at: number;
-  /** The part that is pointed at. */
+  /** Index of the selected part. */
   readonly row: number;
-  /** Images that were touched. */
+  /** Images that were edited. */
   readonly edits: ReadonlyMap<number, Entry>;
-  /** Images that a search found; undefined for all. */
+  /** Indices of images that a search found; undefined for all. */
   readonly found: readonly number[] | undefined;
-  /** What is being typed; undefined while keys are commands. */
+  /** The line that is being typed; undefined while keys are commands. */
   readonly asking: Asking | undefined;
-  /** What was there before each change, the newest last. */
+  /** The state before each change, the newest last. */
   readonly past: readonly { readonly at: number; readonly row: number; readonly entry: Entry }[];
   readonly notice: string;
 }
@@ -62,7 +62,7 @@ export const initialCaptionUi: CaptionUi = {
   notice: '',
 };
 
-/** Least probability of a tag that is offered, and most tags that are. */
+/** Least probability of a tag that is offered, and (below) most tags that are offered. */
 const LEAST_OFFERED = 0.1;
 const MOST_OFFERED = 30;
 const MOST_LETTERS = 20_000;
@@ -79,7 +79,7 @@ function entryFrom(whole: string, scores: readonly (readonly [string, number])[]
   return { whole, parts: [...own, ...rest] };
 }
 
-/** The caption of an entry: as it was written while its parts are the same, else its parts. */
+/** The caption of an entry: as it was typed while its parts are unchanged, else its parts joined. */
 export function captionOfEntry({ whole, parts }: Entry): string {
   const joined = parts
     .filter(({ on }) => on)
@@ -88,7 +88,7 @@ export function captionOfEntry({ whole, parts }: Entry): string {
   return joined === tagsOf(whole).join(', ') ? whole : joined;
 }
 
-/** The images whose caption is another one now, by their numbers. */
+/** The images with a changed caption, by their indices. */
 export const changedCaptions = (ui: CaptionUi, { images }: CaptionSet): ReadonlyMap<number, string> =>
   new Map(
     [...ui.edits]
@@ -97,9 +97,12 @@ export const changedCaptions = (ui: CaptionUi, { images }: CaptionSet): Readonly
   );
 
 export interface KeyPress {
-  /** enter, escape, left, right, up, down, tab, backspace, delete, home, end, ctrl-c, ctrl-u; undefined for text. */
+  /**
+   * The key: enter, escape, left, right, up, down, tab, backspace, delete, home, end, ctrl-c, ctrl-u; undefined for
+   * text.
+   */
   readonly key?: string;
-  /** Signs that were typed or pasted. */
+  /** Typed or pasted text. */
   readonly text?: string;
 }
 
@@ -189,7 +192,7 @@ function typed(ui: CaptionUi, { key, text }: KeyPress, set: CaptionSet & { reado
   return { ...ui, asking: { ...asking, ...typeInto(asking, key, text, MOST_LETTERS) } };
 }
 
-/** What is typed, ended by the most frequent tag that begins so. */
+/** The typed text, completed by the most frequent tag that begins with it. */
 function completed(text: string, known: readonly string[]): string {
   const from = text.lastIndexOf(',') + 1;
   const word = text.slice(from).trimStart().toLowerCase();

@@ -22,18 +22,18 @@ import { signsOf } from './typed-line.ts';
 export interface CaptionScreenProps {
   readonly set: CaptionSet;
   readonly ui: CaptionUi;
-  /** Path of the preview of an image, made or not. */
+  /** Path of the preview of an image, whether it exists or not. */
   readonly preview: (at: number) => string;
-  /** Why there are no previews; undefined where there are, or will be. */
+  /** Why there are no previews; undefined when there are, or will be. */
   readonly unseen: string | undefined;
-  /** Counts up with each preview that is made, so that it is drawn. */
+  /** Number of previews made so far; it changes so that a new preview is drawn. */
   readonly made: number;
   readonly size: Size;
   readonly colour: number;
   readonly style: Style;
 }
 
-/** Below so many columns there is no room for an image beside the caption. */
+/** With fewer columns there is no room for an image beside the caption. */
 const LEAST_WIDE = 60;
 /** Most lines of the caption as a whole. */
 const MOST_CAPTION = 4;
@@ -78,7 +78,7 @@ function heading(path: string, { set, ui, size, style }: CaptionScreenProps): Li
   return [styled`${style.bold(padEnd(name, cells))}  ${style.dim(right)}`, ''];
 }
 
-/** The image by half blocks; else why there is none, in the same room. */
+/** The image as half blocks; else the reason why there is none, in the same room. */
 function picture({ preview, unseen, colour, style, ui }: CaptionScreenProps, room: Size): readonly Line[] {
   if (!canShowImages({ colour, unicode: style.unicode })) return [];
   const drawn = renderImage(preview(ui.at), { ...room, colour, unicode: style.unicode });
@@ -113,7 +113,7 @@ function captionBelow(caption: string, { size, style }: CaptionScreenProps): Lin
 
 const LABELS = { add: 'Add', whole: 'Caption', search: 'Search' } as const;
 
-/** The line that is typed, with its cursor, and as much of it as there is room for. */
+/** The line that is being typed, with its cursor, as much of it as fits. */
 function asked({ size, colour, style }: CaptionScreenProps, asking: NonNullable<CaptionUi['asking']>): Line[] {
   const label = `${LABELS[asking.kind]}: `;
   const signs = signsOf(spell(neutralise(asking.text), style));
@@ -124,7 +124,7 @@ function asked({ size, colour, style }: CaptionScreenProps, asking: NonNullable<
   let to = at;
   while (to < signs.length && width(signs.slice(from, to + 1).join('')) < room) to += 1;
   const [before, here, after] = [signs.slice(from, at), signs[at] ?? ' ', signs.slice(at + 1, to)];
-  // Where nothing can be reversed, a bar stands for the cursor.
+  // On a terminal without reverse video a bar shows the cursor.
   const cursor = colour > 0 ? Styled.painted(here, '7', '27') : `|${here}`;
   return ['', styled`${style.accent(label)}${before.join('')}${cursor}${after.join('')}`];
 }

@@ -1,13 +1,13 @@
-/** A line that is typed on a screen: what each key makes of it. Pure. */
+/** A line that is typed on a screen, and the effect of each key on it. Pure. */
 import { graphemes } from '../../../terminal/columns.ts';
 
 export interface TypedLine {
   readonly text: string;
-  /** Place of the cursor, in signs as a person counts them. */
+  /** Position of the cursor, in characters as a person counts them. */
   readonly cursor: number;
 }
 
-/** The signs of a text as a person counts them: a letter with its accents, an emoji with all its parts. */
+/** The characters of a text as a person counts them: a letter with its accents, an emoji with all its parts. */
 export const signsOf = (text: string): readonly string[] => Array.from(graphemes(text), ({ segment }) => segment);
 
 /** The line after a key, or after text that was typed or pasted at once. */
@@ -35,7 +35,7 @@ export function typeInto(line: TypedLine, key: string | undefined, text: string 
       return joined([], signs.slice(at));
     default:
   }
-  // A pasted text may have lines and controls; a caption has neither.
+  // A pasted text may contain line ends and control characters, which a caption must not.
   const clean = (text ?? '').replaceAll(/\p{Cc}+/gu, ' ');
   if (clean === '' || line.text.length + clean.length > most) return line;
   return joined([...signs.slice(0, at), ...signsOf(clean)], signs.slice(at));

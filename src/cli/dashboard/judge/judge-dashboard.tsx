@@ -12,14 +12,14 @@ import { frameSize } from '../screen.tsx';
 import { initialJudgeUi, pressJudge } from './judge-press.ts';
 import { JudgeScreen, placedImages } from './judge-screen.tsx';
 
-/** Milliseconds between two looks at the table, which gets a row in minutes. */
+/** Milliseconds between two reads of the table, which gets a new row every few minutes. */
 const LOOK_MS = 1000;
 
 export interface JudgeDashboardInput {
   readonly runDir: string;
   readonly name: string;
   readonly can: Capabilities;
-  /** The judgement as it was found; it is read again while it goes on. */
+  /** The first state of the judgement, which is read again while it is being made. */
   readonly judgement: Judgement;
 }
 
@@ -81,13 +81,13 @@ function Stage({ input, size, screen }: StageProps) {
   );
 }
 
-/** The newer judgement; the same object where nothing changed, so that nothing is drawn anew. */
+/** The newer judgement; the same object when nothing changed, so that nothing is drawn again. */
 function newer(before: Judgement, found: Judgement | undefined): Judgement {
   if (found === undefined) return before;
   return found.rows.length === before.rows.length && found.status === before.status ? before : found;
 }
 
-/** The row that is advised, else the newest. */
+/** Index of the advised row, else of the newest. */
 function adviceRow({ rows, advice }: Judgement): number {
   const at = rows.findIndex(({ step, strength }) => step === advice?.step && strength === advice.strength);
   return at >= 0 ? at : Math.max(0, rows.length - 1);

@@ -1,10 +1,10 @@
-/** What a key does to the screen of a judgement. Pure. */
+/** The effect of a key on the screen of a judgement. Pure. */
 
 export interface JudgeUi {
   readonly page: 'table' | 'samples';
-  /** Row of the table; 0 is the base model. */
+  /** Row of the table; row 0 is the base model. */
   readonly row: number;
-  /** Place of the sample among those of a row, over all prompts and seeds. */
+  /** Index of the sample among those of a row, over all prompts and seeds. */
   readonly sample: number;
 }
 
@@ -15,7 +15,10 @@ export interface JudgeRoom {
   readonly samples: number;
 }
 
-/** The next state, or `leave`. @param key one sign, or enter, escape, left, right, up, down, ctrl-c */
+/**
+ * The next state, or `leave`.
+ * @param key one character, or enter, escape, left, right, up, down, ctrl-c
+ */
 export function pressJudge(ui: JudgeUi, key: string, { rows, samples }: JudgeRoom): JudgeUi | 'leave' {
   const within = (value: number, count: number) => Math.min(Math.max(0, value), Math.max(0, count - 1));
   const isTable = ui.page === 'table';

@@ -20,14 +20,14 @@ export interface JudgeScreenProps {
   readonly name: string;
   readonly runDir: string;
   readonly judgement: Judgement;
-  /** Whether it goes on, in a process that lives. */
+  /** Whether a live process is working on it. */
   readonly goesOn: boolean;
   readonly ui: JudgeUi;
-  /** Room of the screen. */
+  /** Size of the screen. */
   readonly size: Size;
   readonly colour: number;
   readonly style: Style;
-  /** Whether the terminal shows images themselves: their rows stay empty here. */
+  /** Whether the terminal can show images itself, for which this screen leaves rows empty. */
   readonly real: boolean;
 }
 
@@ -60,15 +60,15 @@ function tablePage({ name, judgement, goesOn, ui, size, style }: JudgeScreenProp
   ].slice(0, height);
 }
 
-/** Rows of the samples page above the images: the row, the prompt, an empty one, their titles. */
+/** Rows above the images on the page of samples: the row, the prompt, an empty line, the titles. */
 const ABOVE = 4;
-/** Rows that are no images: those above, an empty one, the keys. */
+/** Rows without images: those above, an empty line, the keys. */
 const NO_IMAGES = ABOVE + 2;
 const BETWEEN = 2;
 
 const cellsOf = (columns: number) => Math.floor((columns - 2 * BETWEEN) / 3);
 
-/** Where a terminal that shows images draws which; undefined for none. */
+/** The images to be drawn by a terminal that can show them, with their places; undefined for none. */
 export function placedImages({ real, runDir, judgement, ui, size }: JudgeScreenProps): ImageRow | undefined {
   const row = judgement.rows[ui.row];
   if (!real || ui.page !== 'samples' || row === undefined || size.rows <= NO_IMAGES) return undefined;
@@ -79,7 +79,7 @@ export function placedImages({ real, runDir, judgement, ui, size }: JudgeScreenP
   return { top: ABOVE, rows: size.rows - NO_IMAGES, images };
 }
 
-/** Place of the sample that is shown, by prompt and seed. */
+/** Index of prompt and seed of the sample that is shown. */
 function placeOf({ request }: Judgement, { sample }: JudgeUi) {
   const seeds = Math.max(1, request.seeds.length);
   return { prompt: Math.floor(sample / seeds), seed: sample % seeds };

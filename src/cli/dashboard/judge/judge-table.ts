@@ -4,16 +4,16 @@ import { type TableRoom, table } from '../../../terminal/table.ts';
 
 const HEAD = ['checkpoint', 'loss', 'likeness', 'fit', 'bleeding', 'diversity', 'copies', 'nearest pair'];
 
-/** The head, then a line for each row. Columns that do not fit are left out, the least telling ones first. */
+/** The head, then a line for each row. Columns that do not fit are left out, the least informative ones first. */
 export function judgeTable({ rows }: Judgement, room: Pick<TableRoom, 'width' | 'ellipsis'>): string[] {
   const all = rows.map(cells);
-  // A column that nothing was measured for would only take room.
+  // A column without any measurement would only take room.
   const shown = HEAD.flatMap((_, i) => (i === 0 || all.some((row) => row[i] !== '') ? [i] : []));
   const only = (row: readonly string[]) => shown.map((i) => row[i] ?? '');
   return table(only(HEAD), all.map(only), { ...room, expendable: ['nearest pair', 'diversity', 'bleeding'] });
 }
 
-/** How many rows the whole table has. */
+/** Number of rows of the whole table. */
 export const rowsWanted = ({ request }: Judgement): number => 1 + request.steps.length * request.strengths.length;
 
 export const judgedRow = ({ step, strength }: JudgeRow): string =>

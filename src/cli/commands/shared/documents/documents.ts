@@ -1,6 +1,7 @@
 /**
- * The JSON documents that commands print with `--json`, as schemas. `visiontrain schema NAME` prints one; tests hold what
- * commands really print to them (`test/helpers/cli.ts`). Keys may be added in later versions; none changes its meaning.
+ * The JSON documents that commands print with `--json`, as schemas. `visiontrain schema NAME` prints one; tests
+ * compare the output of commands with them (`test/helpers/cli.ts`). Later versions may add keys; no key changes its
+ * meaning.
  */
 import { z } from 'zod';
 import { sampleListSchema } from '../../../../engine/sample/schema.ts';
@@ -33,7 +34,7 @@ const term = z.strictObject({
   keys: z.array(text).optional(),
 });
 
-/** By name: the words of the command, with dashes between them. */
+/** The documents by name: the words of the command, joined by dashes. */
 export const documents = {
   error: z
     .strictObject({
@@ -81,7 +82,7 @@ export const documents = {
 
 export type DocumentName = keyof typeof documents;
 
-/** The schema of a document as JSON Schema; undefined where nothing has that name. */
+/** The schema of a document as JSON Schema; undefined for an unknown name. */
 export function documentSchema(name: string): unknown {
   return Object.hasOwn(documents, name) ? z.toJSONSchema(documents[name as DocumentName]) : undefined;
 }

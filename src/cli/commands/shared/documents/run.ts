@@ -11,7 +11,7 @@ const seconds = z.number();
 const pixels = z.tuple([count, count]);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-// What a run folder tells may come from a stranger, so its SHA-256 is any text.
+// A run folder may come from a stranger, so its SHA-256 can be any text.
 const output = z.strictObject({ path: text, bytes: count, sha256: text });
 
 const exit = z
@@ -125,7 +125,7 @@ const dryRun = z.strictObject({
   seconds_per_step: z.number().nullable().describe('As earlier runs of the kind took here; null where there was none.'),
 });
 
-/** An event of a run, as `events.jsonl` and `attach --json` have them. */
+/** An event of a run, as in `events.jsonl` and `attach --json`. */
 const events = Object.entries(payloads).map(([type, payload]) =>
   payload.extend({ v: z.literal(EVENTS_VERSION), seq: count, t: z.number(), type: z.literal(type) }),
 );

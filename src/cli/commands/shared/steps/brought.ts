@@ -1,4 +1,4 @@
-/** Data sets that are archives or lie on a hub become folders before a command looks at them, with progress shown. */
+/** Turns data sets that are archives or on a hub into folders before a command scans them, and shows progress. */
 
 import { typedPath } from '../../../../base/typed-path.ts';
 import { bringDatasets, broughtFolder, type WithPaths } from '../../../../engine/brought/bring.ts';
@@ -24,7 +24,10 @@ async function bringing<T>(
   }
 }
 
-/** Settings whose data sets are folders, and how they were named; the same ones where they are folders already. */
+/**
+ * Settings with a folder for each data set, and the way to name them as before; unchanged when all are folders
+ * already.
+ */
 export async function withFolders<T extends FilledSpec & { readonly dir: string }>(
   input: T,
   context: Context,
@@ -49,7 +52,7 @@ const refilled = (filled: FilledSpec, asFolders: WithPaths): FilledSpec => ({
   spec: asFolders(filled.spec),
 });
 
-/** The folder that was named, or what an archive or an id of the hub becomes. */
+/** The named folder, or the folder for an archive or an id of the hub. */
 export async function namedFolder(folder: string, context: Context): Promise<string> {
   if (!isBrought(folder)) return folder;
   const { places, env } = context;

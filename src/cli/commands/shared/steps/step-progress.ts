@@ -1,4 +1,6 @@
-/** Shows the progress of a step that a run has too, on stderr: bars on a terminal, else a line now and then. */
+/**
+ * Shows the progress of a step on stderr, for steps that runs have too: bars on a terminal, else a line now and then.
+ */
 import { formatPace, unitWord } from '../../../../base/text.ts';
 import type { StepTools } from '../../../../engine/events/step-tools.ts';
 import { progressBars } from '../../../../terminal/bars.ts';
@@ -6,7 +8,7 @@ import type { Context } from '../../../shell/context.ts';
 
 type Progress = Parameters<StepTools['progress']>[0];
 
-/** Least milliseconds between two lines about the same thing where there are no bars. */
+/** Least milliseconds between two lines about the same item when there are no bars. */
 const LINE_MS = 15_000;
 
 export interface StepView {
@@ -42,7 +44,7 @@ export function stepProgress(context: Context): StepView {
   };
 }
 
-/** `12 of 40 captions  0.5/s, 1 min left`. */
+/** The progress in words: `12 of 40 captions  0.5/s, 1 min left`. */
 function words({ done, total, unit, rate, detail }: Progress): string {
   const count =
     unit === 'bytes' ? (detail ?? '') : `${done}${total === undefined ? '' : ` of ${total}`} ${unitWord(unit)}`;

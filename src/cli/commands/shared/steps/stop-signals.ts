@@ -1,9 +1,9 @@
-/** Ctrl-C and polite kills, for commands that can stop in the middle. */
+/** Handles Ctrl-C and SIGTERM, for commands that can stop in the middle. */
 import { CancelledError, TerminatedError } from '../../../../base/errors.ts';
 
 /**
- * Aborts `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error that has the exit code of that signal. A second
- * one ends the process at once, whatever it is doing. `off` must be called when the command is done.
+ * Aborts `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error that has the exit code of that signal. A
+ * second one ends the process at once. `off` must be called when the command is done.
  */
 export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): void } {
   const stop = new AbortController();
@@ -20,7 +20,10 @@ export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): v
   return { signal: stop.signal, off };
 }
 
-/** Fires `signal` at the first Ctrl-C, for commands that only look: to leave is no error. `off` when the command is done. */
+/**
+ * Aborts `signal` at the first Ctrl-C, for commands that only show something, so that leaving is no error. `off` must
+ * be called when the command is done.
+ */
 export function leaveOnInterrupt(): { readonly signal: AbortSignal; off(): void } {
   const leave = new AbortController();
   const onInterrupt = () => leave.abort();
