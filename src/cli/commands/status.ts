@@ -104,7 +104,7 @@ function readBoth(dir: string) {
   }
 }
 
-/** What judging found; before it was asked for, how to ask for it, where there are several checkpoints to choose from. */
+/** The result of judging; for a run with several checkpoints that was not judged, the command to judge it. */
 function judgeLines({ dir, name, state: condition }: RunSummary, { checkpoints }: RunState): [string, string][] {
   const read = readBoth(dir);
   if ('problem' in read) return [['Judged', read.problem]];

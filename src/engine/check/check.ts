@@ -38,7 +38,7 @@ export interface Checked {
   readonly looks: Looks;
   /** What the crop keeps of images that have a mask. */
   readonly crops: Crops;
-  /** Number of images whose pixels nobody has looked at. */
+  /** Number of images whose pixels were never examined. */
   readonly unseen: number;
   /** Why the pixels of some images were not examined; undefined when all were. */
   readonly reason: string | undefined;
@@ -125,7 +125,7 @@ async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): P
       reason: tooMany ?? (first && `${first.path} ${first.reason}`),
     };
   } catch (error) {
-    // What a look adds is welcome and never needed: without it the rest of the check stands.
+    // The examination is optional: without it the rest of the check is still valid.
     return {
       tokens: mapped(counted),
       crops,

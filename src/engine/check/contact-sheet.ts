@@ -143,7 +143,10 @@ const picture = (bytes: Uint8Array | undefined, attributes = '') =>
     ? ''
     : `<img${attributes} loading="lazy" decoding="async" alt="" src="data:image/webp;base64,${Buffer.from(bytes).toString('base64')}">`;
 
-/** What the crop keeps, as an SVG over the thumbnail: shapes take their place from attributes, which no style is needed for. */
+/**
+ * The part that the crop keeps, as an SVG over the thumbnail: shapes take their position from attributes, without any
+ * style.
+ */
 function frame(image: CheckImage, crop: Crop | undefined): string {
   const [wide, high] = keptPart(image);
   if (wide > 0.995 && high > 0.995) return '';

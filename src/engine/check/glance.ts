@@ -13,7 +13,7 @@ export interface GlanceInput {
   readonly trigger: string;
   /** Whether crops are moved for what masks show. */
   readonly focus?: boolean;
-  /** Base model that captions are counted for; undefined while none is chosen. */
+  /** Base model whose tokenizer counts captions; undefined while none is chosen. */
   readonly base: string | undefined;
   readonly registry: Registry;
   readonly places: Places;

@@ -19,7 +19,7 @@ interface Beside {
   readonly masks?: ReadonlyMap<string, MaskFile> | undefined;
 }
 
-/** The images of a scan, and of one that is only measured on, with bucket and whole caption. */
+/** The images of a scan, and of one for validation only, with bucket and whole caption. */
 export function imagesOf(scan: HashedScan, spec: RunSpec, { validation, masks }: Beside = {}): readonly CheckImage[] {
   const beside = { ...(validation && { validation }), ...(masks && { masks }) };
   return checkImagesOf(planSamples({ spec, scan, ...beside }), scan);

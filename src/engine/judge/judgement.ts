@@ -32,7 +32,7 @@ export function readJudgement(dir: string): Judgement | undefined {
   }
 }
 
-/** Whether a judgement goes on, in a process that lives. */
+/** Whether a live process is working on a judgement. */
 export const isJudging = (dir: string, found: Judgement | undefined): boolean =>
   found?.status === 'running' && holdsJudging(dir, RUN_FILES.judgement, found.process);
 

@@ -63,7 +63,7 @@ function followLora(presets: Map<string, Preset>, document: Mapping, dir = '.'):
   const isSplit =
     facts.lokr !== undefined && (facts.lokr.factor !== -1 || facts.lokr.decompose_both || facts.lokr.full);
   if (isSplit && !given('lokr')) set({ lokr: facts.lokr });
-  // One number of a person's own decides about all: rank and alpha mean something only together.
+  // If the person gives one of the numbers, none is taken from the LoRA: rank and alpha have a meaning only together.
   if (!given('rank', 'alpha', 'conv_rank', 'conv_alpha')) set(facts.ranks);
 }
 

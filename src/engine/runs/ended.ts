@@ -25,20 +25,20 @@ type Kept = readonly [
 ];
 
 export interface EndedRuns {
-  /** The row of a run; undefined when it has to be read. Then `keep` is told what was read. */
+  /** The row of a run; undefined when it has to be read. The row that was read must then be passed to `keep`. */
   row(name: string): RunRow | undefined;
   keep(row: RunRow): void;
-  /**
-   * Milliseconds after which a change is trusted. A second change within one tick of a file system's clock would leave
-   * the time as it is.
-   */
+  /** Writes the remembered rows, if they changed. */
   save(): void;
 }
 
 const VERSION = 2;
 const MOST_BYTES = 1 << 25;
 const FIELDS = 7;
-/** A change within the tick of a file system's clock leaves the time as it was: so younger changes are not trusted. */
+/**
+ * Milliseconds after which a change is trusted. A second change within one tick of a file system's clock would leave
+ * the time as it is.
+ */
 const SETTLED_MS = 4000;
 const OTHERS_WRITE = 0o022;
 const LATEST = 1e11;
@@ -48,7 +48,8 @@ const NETWORK = new Set([
 ]);
 
 /**
- * Rows kept of the runs below a folder, in a file below `cache`; undefined where nothing can be kept privately.
+ * The remembered rows of the runs below a folder, from a file below `cache`; undefined where nothing can be stored
+ * privately.
  */
 export function endedRuns(runs: string, cache: string): EndedRuns | undefined {
   if (isNetwork(runs)) return undefined;
@@ -87,7 +88,7 @@ export function endedRuns(runs: string, cache: string): EndedRuns | undefined {
   };
 }
 
-/** A short name for a path. Two paths may share it: the file says whose it is. */
+/** A short name for a path. Two paths may get the same name, so the file says which path it is for. */
 function nameOf(path: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < path.length; i += 1) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193) >>> 0;
@@ -108,7 +109,7 @@ function read(path: string, runs: string): Readonly<Record<string, unknown>> {
     const sound = value.version === VERSION && value.runs === runs && typeof value.rows === 'object';
     return sound && value.rows !== null ? value.rows : {};
   } catch {
-    // A damaged file is made anew.
+    // The file is damaged, and is made again.
     return {};
   }
 }

@@ -145,7 +145,10 @@ const trained = (layer: LayerKind, { training: t }: Pick<RunSpec, 'training'>): 
 const roomOf = (layer: LayerKind, { rank, conv_rank: convRank }: RunSpec['training']) =>
   layer === 'convolution' ? convRank : rank;
 
-/** @throws UsageError when a trained layer has a higher rank in the file than the run gives it */
+/**
+ * Checks the ranks of the trained layers.
+ * @throws UsageError when one has a higher rank in the file than the run gives it
+ */
 function checkRanks(name: string, modules: ReadonlyMap<string, LoraModule>, training: RunSpec['training']): void {
   for (const key of ['rank', 'conv_rank'] as const) {
     const group = [...modules.values()].filter(

@@ -79,7 +79,10 @@ function isListed(registry: Registry, name: string): boolean {
   return entry !== undefined && entry.added_in === undefined;
 }
 
-/** Absolute paths of the LoRA files of a finished run, the final one first. @throws UsageError, ForeignFileError */
+/**
+ * Absolute paths of the LoRA files of a finished run, the final one first.
+ * @throws UsageError, ForeignFileError
+ */
 function pathsOf(summary: RunSummary): string[] {
   const { name, dir } = summary;
   const files = finishedFiles(summary, 'there are no bytes that another training could give again');

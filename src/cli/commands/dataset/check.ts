@@ -102,7 +102,7 @@ async function masksOf(scan: HashedScan, masks: MaskSettings, of: { readonly dir
   }
 }
 
-/** Folder of the masks that `--find` or the settings are about; undefined where they are about none. */
+/** Folder of the masks that `--find` or the settings mean; undefined for none. */
 function madeMasksDir(options: Options, { dataset: { masks } }: RunSpec, { places }: Context): string | undefined {
   const finds = options.find !== undefined ? findsOf(options) : masks?.from === 'made' ? masks.find : undefined;
   if (finds === undefined) return undefined;

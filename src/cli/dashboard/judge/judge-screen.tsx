@@ -126,7 +126,7 @@ interface Panel {
   readonly path: string | undefined;
 }
 
-/** The base model's sample, that of the row, and the training image that the latter is nearest to. */
+/** The base model's sample, that of the row, and the training image nearest to the latter. */
 function panels(
   { runDir, judgement: { rows } }: Pick<JudgeScreenProps, 'runDir' | 'judgement'>,
   row: JudgeRow,
@@ -160,7 +160,7 @@ interface ImagesRoom {
   readonly real: boolean;
 }
 
-/** Images side by side under their titles; their paths where the terminal shows none. */
+/** Images side by side under their titles, or their paths when the terminal cannot show images. */
 function threeImages(each: readonly Panel[], { columns, rows, colour, style, real }: ImagesRoom): Line[] {
   const unicode = style.unicode;
   if (!canShowImages({ colour, unicode }))
