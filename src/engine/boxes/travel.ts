@@ -63,9 +63,11 @@ export function travelOf(input: TravelInput): Travel {
     ...folder(dataset.regularisation?.path),
     ...folder(validation.path),
   ];
-  const ending = dataset.caption_extension.toLowerCase();
+  const endings = [dataset, ...dataset.sources].flatMap(({ caption_extension: one }) => one?.toLowerCase() ?? []);
   const isWanted = (name: string) =>
-    isImage(name) || BESIDE.has(extname(name).toLowerCase()) || name.toLowerCase().endsWith(ending);
+    isImage(name) ||
+    BESIDE.has(extname(name).toLowerCase()) ||
+    endings.some((ending) => name.toLowerCase().endsWith(ending));
   const models = modelPaths(input);
   // A folder inside another one is sent with it, and keeps its place in it.
   const roots = [...new Set(images)].filter((path) => !images.some((other) => isInside(path, other)));

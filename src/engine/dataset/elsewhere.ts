@@ -15,7 +15,7 @@ import { wordsInside } from './words/inside.ts';
 import { wordsOfFolder, wordsOfName } from './words/named.ts';
 
 /** Must be raised when another text would be found in the same image. */
-const VERSION = 1;
+const VERSION = 2;
 
 const PLACES: Readonly<Record<CaptionFrom, string>> = {
   image: 'from inside the file',

@@ -60,7 +60,8 @@ async function imagesIn(
   { spec, places, signal, onProgress }: ImagesFrom,
   source?: SourceSpec,
 ): Promise<HashedScan> {
-  const { include, masks, sources, caption_options: marks, caption_from: captionFrom } = spec.dataset;
+  const { include, masks, sources, caption_options: marks } = spec.dataset;
+  const captionFrom = source?.caption_from ?? spec.dataset.caption_from;
   const captionExtension = source?.caption_extension ?? spec.dataset.caption_extension;
   const options = signal === undefined ? {} : { signal };
   const without = sources.map(({ path }) => path).filter((path) => path !== root);

@@ -1,6 +1,7 @@
 /** The key `dataset.sources` of run.yaml: folders with settings of their own. */
 import { z } from 'zod';
 import { count, doc, line, part, share } from '../training/doc.ts';
+import { captionSources } from './choices.ts';
 import { resolutionSchema } from './resolution.ts';
 
 const sourceRoles = ['train', 'regularisation', 'validation'] as const;
@@ -39,6 +40,10 @@ const imageSourceSchema = z.strictObject({
       .default(null),
     'In place of dataset.caption_extension; null is that.',
   ),
+  caption_from: part(
+    z.array(z.enum(captionSources)).max(captionSources.length).nullable().default(null),
+    'In place of dataset.caption_from; null is that. [] looks nowhere else.',
+  ),
   shuffle_tags: part(z.boolean().nullable().default(null), 'In place of dataset.shuffle_tags; null is that.'),
   keep_tags: part(count(0, 100).nullable().default(null), 'In place of dataset.keep_tags; null is that.'),
   caption_dropout: part(share().nullable().default(null), 'In place of dataset.caption_dropout; null is that.'),
@@ -69,6 +74,7 @@ export const leanSource = (source: SourceSpec): Partial<SourceSpec> =>
  */
 export const laterSourceKeys = [
   'caption_extension',
+  'caption_from',
   'shuffle_tags',
   'keep_tags',
   'caption_dropout',

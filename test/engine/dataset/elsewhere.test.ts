@@ -1,5 +1,5 @@
 /** Captions from inside images, from names of files and folders, on request. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
@@ -150,6 +150,25 @@ it.each<readonly [string, Buffer, string | undefined]>([
   ['a file that ends at once', Buffer.from([0xff, 0xd8, 0xff]), undefined],
 ])('%s', (_what, bytes, wanted) => {
   expect(inside(bytes)).toBe(wanted);
+});
+
+/** Written by pillow-heif and Pillow, which put EXIF and XMP where phones and editors put them. */
+const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../../fixtures/words', name));
+
+it.each([
+  ['parameters.avif', 'masterpiece, a fox'],
+  ['description.heic', 'an owl at night'],
+  ['exif.heic', 'a red fox in the snow'],
+])('what %s says is read, however early the file ends or whatever a byte of it is', (name, wanted) => {
+  const bytes = fixture(name);
+  expect(inside(bytes)).toBe(wanted);
+  for (let length = 0; length < bytes.length; length += 1)
+    expect(() => inside(bytes.subarray(0, length))).not.toThrow();
+  for (let at = 0; at < bytes.length; at += 1) {
+    const broken = Buffer.from(bytes);
+    broken[at] = 0xff;
+    expect(() => inside(broken)).not.toThrow();
+  }
 });
 
 it('the places are asked in their order, behind files of captions, and told', async () => {

@@ -226,6 +226,17 @@ describe('the images of a run with sources', () => {
     ]);
   });
 
+  it('have captions from where their own source says', async () => {
+    writeTree(dir, { 'named/red fox.png': png(40, 30, 7), 'plain/grey owl.png': png(40, 30, 8) });
+    const found = await images([{ path: 'named', caption_from: ['file_name'] }, { path: 'plain' }]);
+    expect(found.scan.images.map(({ path, caption }) => [path, caption])).toEqual([
+      [join(dir, 'named/red fox.png'), 'red fox'],
+      [join(dir, 'plain/grey owl.png'), null],
+      ['few/a.png', null],
+      ['own.png', 'mine'],
+    ]);
+  });
+
   it('are planned with their role, weight and captions', async () => {
     const list = [
       { path: 'data/reg', role: 'regularisation', default_caption: 'woman', loss_weight: 0.5 },

@@ -41,7 +41,7 @@ function brandFormat(b: Buffer): Format | undefined {
 }
 
 /** A copy of the content of the file's `meta` box without its version; undefined without one. */
-function findMeta(readAt: ReadAt): Buffer | undefined {
+export function findMeta(readAt: ReadAt): Buffer | undefined {
   let at = 0;
   for (let boxes = 0; boxes < MOST_BOXES; boxes += 1) {
     const head = Buffer.from(readAt(at, 16));
@@ -62,7 +62,8 @@ function findMeta(readAt: ReadAt): Buffer | undefined {
   return undefined;
 }
 
-function boxesIn(b: Buffer, from: number, to: number): Box[] {
+/** The boxes of one level in a part of the data. */
+export function boxesIn(b: Buffer, from: number, to: number): Box[] {
   const found: Box[] = [];
   for (let at = from; at + 8 <= to && found.length < MOST_BOXES; ) {
     const size = b.readUInt32BE(at);

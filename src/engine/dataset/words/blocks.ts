@@ -4,14 +4,8 @@
  */
 import { constants, inflateSync } from 'node:zlib';
 import type { ReadAt } from '../headers/header-result.ts';
-
-export interface TextBlock {
-  /** `exif`, `xmp`, or the keyword of a PNG text. */
-  readonly kind: string;
-  readonly bytes: Buffer;
-  /** Whether the bytes are Latin-1 and not UTF-8. */
-  readonly latin: boolean;
-}
+import { heifBlocks } from './heif-blocks.ts';
+import type { TextBlock } from './text-block.ts';
 
 /**
  * Most bytes of a block, packed or unpacked, and most chunks or segments that are followed, as protection against
@@ -37,7 +31,9 @@ export function textBlocks(readAt: ReadAt): readonly TextBlock[] {
         ? webpBlocks(readAt)
         : /^(?:II\*\0|MM\0\*)/u.test(mark)
           ? [{ kind: 'exif', bytes: Buffer.from(readAt(0, MOST_BYTES)), latin: true }]
-          : [];
+          : mark.startsWith('ftyp', 4)
+            ? heifBlocks(readAt, MOST_BYTES)
+            : [];
   const blocks: TextBlock[] = [];
   for (const block of parts) {
     blocks.push(block);

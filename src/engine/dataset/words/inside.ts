@@ -4,8 +4,9 @@
  */
 import { type ExifLayout, readDirectory, tiffLayout } from '../headers/exif.ts';
 import type { ReadAt } from '../headers/header-result.ts';
-import { type TextBlock, textBlocks } from './blocks.ts';
+import { textBlocks } from './blocks.ts';
 import { isParameters, promptWords } from './prompt.ts';
+import type { TextBlock } from './text-block.ts';
 
 const DESCRIPTION = 0x010e;
 const EXIF_FOLDER = 0x8769;
