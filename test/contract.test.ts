@@ -6,6 +6,7 @@ import { EXIT } from '../src/base/errors.ts';
 import { SAFETENSORS_HEADER_MOST } from '../src/base/files/safetensors-limit.ts';
 import { PROBE_APART } from '../src/engine/events/probe.ts';
 import { EVENTS_VERSION, payloads } from '../src/engine/events/schema.ts';
+import { MEASURES_VERSION } from '../src/engine/judge/schema.ts';
 import { planDataclasses } from '../src/engine/plan/dataclasses.ts';
 import { PLAN_VERSION } from '../src/engine/plan/schema.ts';
 import { RUN_FILES } from '../src/engine/run-folder/layout.ts';
@@ -31,6 +32,10 @@ it('exit codes', () => {
 it('versions of the plan and of events', () => {
   expect(number(python('contract/plan_schema.py'), 'VERSION')).toBe(PLAN_VERSION);
   expect(Number(/"v": (\d+)/.exec(python('contract/events.py'))?.[1])).toBe(EVENTS_VERSION);
+});
+
+it('version of how samples are measured', () => {
+  expect(number(python('judging/scores.py'), 'VERSION')).toBe(MEASURES_VERSION);
 });
 
 it('names of files in a run folder', () => {

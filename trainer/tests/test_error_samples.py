@@ -31,6 +31,8 @@ from visiontrain_trainer.compute.device import open_device
 from visiontrain_trainer.data.batches import without
 from visiontrain_trainer.data.images import load_image, load_mask
 from visiontrain_trainer.data.latents import Latents, _lost
+from visiontrain_trainer.drawing.__main__ import _explained as drawing_failure
+from visiontrain_trainer.judging.__main__ import _explained as judging_failure
 from visiontrain_trainer.model.filling import Filling, _check_filled, _check_finite, _check_shapes
 from visiontrain_trainer.model.weights import TensorFile, refuse_pickle
 from visiontrain_trainer.run.base_check import judge
@@ -168,6 +170,14 @@ def disk(_: Path) -> None:
     raise _unexpected(OSError(28, "No space left on device"))
 
 
+def judging(_: Path) -> None:
+    raise judging_failure(MemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."))
+
+
+def drawing(_: Path) -> None:
+    raise drawing_failure(MemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."))
+
+
 SAMPLES: dict[str, Callable[..., Any]] = {
     "bug/trainer": lambda _: thrown(_unexpected(KeyError("conv_in"))),
     "dataset/changed": lambda _: thrown(
@@ -179,6 +189,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "environment/optimizer": lambda _: _library("prodigyopt_not_here", "prodigy"),
     "environment/torch": lambda _: thrown(cannot_import(ImportError("libcudart.so.13: cannot open shared object"))),
     "hardware/device": no_card,
+    "judge/memory": judging,
     "lora/unusable": lambda _: thrown(
         _unusable(Path("/loras/fox.safetensors"), "has layers that the base lacks", "Choose a LoRA of its family.")
     ),
@@ -191,6 +202,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "model/unreadable": odd_weights,
     "model/zeros": zeros,
     "run/no-original": changed_environment,
+    "sample/memory": drawing,
     "training/burnt": burnt,
     "training/cache": lost_cache,
     "training/checkpoint": old_checkpoint,

@@ -63,10 +63,22 @@ export const runErrors = {
     cause: 'The program that judges said so, or was ended from outside.',
     cure: 'judge.log in the run folder has what it printed. The same command goes on with what was drawn.',
   },
+  'judge/memory': {
+    what: 'There is not enough memory to judge.',
+    cause:
+      'The base model and what compares the samples need more than the card or the machine has, or another program holds it.',
+    cure: 'Close other programs, or judge without further models: `visiontrain judge RUN --likeness pixels --fit none`. What was drawn is kept.',
+  },
   'sample/failed': {
     what: 'Samples could not be drawn.',
     cause: 'The program that draws said so, or was ended from outside.',
     cure: 'sample.log in the folder of the samples has what it printed. The same command goes on with what was drawn.',
+  },
+  'sample/memory': {
+    what: 'There is not enough memory to draw samples.',
+    cause:
+      'The base model and the size of the samples need more than the card or the machine has, or another program holds it.',
+    cure: 'Close other programs, or draw smaller: `--size`. What was drawn is kept.',
   },
   'sample/base': {
     what: 'The base model of a LoRA is not known.',

@@ -15,7 +15,7 @@ import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { advise } from './advice.ts';
 import { endHolder, holdJudging, holdsJudging } from './holder.ts';
-import { JUDGE_VERSION, type Judgement, type JudgeRequest, judgementSchema } from './schema.ts';
+import { JUDGE_VERSION, type Judgement, type JudgeRequest, judgementSchema, MEASURES_VERSION } from './schema.ts';
 import { type JudgeWork, runJudge } from './worker.ts';
 
 /** Most bytes of judge.json: a thousand rows have fewer. */
@@ -38,11 +38,13 @@ export const isJudging = (dir: string, found: Judgement | undefined): boolean =>
 
 export interface JudgeInput extends Omit<JudgeWork, 'onRow'> {
   readonly plan: Plan;
+  /** Called when the same was judged before, by measures of another version. */
+  readonly onOlder?: () => void;
 }
 
 /**
  * Judges what is requested, and returns the whole judgement. A complete one for the same request is returned at once;
- * of one that was stopped, the samples are used again.
+ * of one that was stopped, or that another version measured, the samples are used again.
  * @throws UsageError while another process judges the run, and the errors of `runJudge`
  */
 export async function judgeRun(input: JudgeInput): Promise<Judgement> {
@@ -50,11 +52,14 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
   const before = readJudgement(dir);
   const same = before !== undefined && sameWork(before, request, plan);
   if (isJudging(dir, before)) throw beingJudged();
-  if (same && before.status === 'done') return before;
+  const isOlder = same && isOtherMeasure(before);
+  if (same && before.status === 'done' && !isOlder) return before;
+  if (isOlder) input.onOlder?.();
   if (!same) rmSync(join(dir, RUN_FILES.judgeSamples), { recursive: true, force: true });
   let table: Judgement = {
     version: JUDGE_VERSION,
     status: 'running',
+    measures: MEASURES_VERSION,
     measure: request.likeness === null ? 'pixels' : basename(request.likeness),
     spec_sha256: plan.spec_sha256,
     process: identify(process.pid) ?? null,
@@ -85,6 +90,9 @@ export async function judgeRun(input: JudgeInput): Promise<Judgement> {
 
 const sameWork = (before: Judgement, request: JudgeRequest, plan: Plan) =>
   before.spec_sha256 === plan.spec_sha256 && isDeepStrictEqual(before.request, request);
+
+/** Whether another version measured the samples, so that its table cannot be compared with one of this version. */
+export const isOtherMeasure = ({ measures }: Judgement): boolean => measures !== MEASURES_VERSION;
 
 /** The error when another process judges the run, or waits to. */
 export const beingJudged = () =>

@@ -4,6 +4,9 @@ import { leadsDown } from '../run-folder/inside.ts';
 
 export const JUDGE_VERSION = 1;
 
+/** How samples are measured, by the trainer's `judging/scores.py`: what another version measured is measured again. */
+export const MEASURES_VERSION = 2;
+
 /** Rows of a hundred steps at a hundred strengths, with that of the base model. */
 const MOST_ROWS = 10_001;
 const MOST_TEXT = 20_000;
@@ -79,6 +82,7 @@ export const processSchema = z
 export const judgementSchema = z.object({
   version: z.literal(JUDGE_VERSION),
   status: z.enum(['running', 'done', 'stopped', 'failed']),
+  measures: z.number().int().default(1).describe('Version of how the samples are measured.'),
   measure: line.describe('What compared the pictures: pixels, or the name of a model.'),
   spec_sha256: z.string(),
   process: processSchema.describe('The process that judges; null once it is over.'),

@@ -31,6 +31,7 @@ const PROGRAM = {
   module: 'visiontrain_trainer.judging',
   what: 'judges',
   id: 'judge/failed',
+  killed: 'judge/memory',
   kept: 'What it had drawn is kept: start it again.',
 } as const;
 

@@ -52,6 +52,7 @@ const PROGRAM = {
   module: 'visiontrain_trainer.drawing',
   what: 'draws samples',
   id: 'sample/failed',
+  killed: 'sample/memory',
   kept: 'What it had drawn is kept: the same command goes on.',
 } as const;
 /** Bytes of a PNG file up to the end of its size. */

@@ -10,6 +10,8 @@ export type TrainerId =
   | 'dataset/mask'
   | 'run/no-original'
   | 'environment/optimizer'
+  | 'judge/memory'
+  | 'sample/memory'
   | 'training/memory'
   | 'training/not-finite'
   | 'training/overflow'

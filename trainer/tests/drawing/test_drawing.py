@@ -357,7 +357,7 @@ def test_memory_that_runs_out_is_told_by_name(plan_for: Any, tmp_path: Path, mon
     save_file(stored, tmp_path / "a.safetensors")
     with pytest.raises(Exception, match="not enough memory to draw 64 × 64 pixels") as caught:
         draw(_job(tmp_path, plan_for(), loras=[{"path": str(tmp_path / "a.safetensors"), "name": "x"}]), _say)
-    assert caught.value.id == "training/memory" and "--size" in caught.value.next_steps[-1]  # type: ignore[attr-defined]
+    assert caught.value.id == "sample/memory" and "--size" in caught.value.next_steps[-1]  # type: ignore[attr-defined]
 
 
 def test_a_job_that_is_none_ends_with_a_sentence(plan_for: Any, tmp_path: Path) -> None:

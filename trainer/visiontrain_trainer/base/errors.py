@@ -58,10 +58,10 @@ class MachineError(TrainerError):
     code = MACHINE
 
 
-def no_memory(reason: str, error: BaseException, *next_steps: str) -> MachineError:
+def no_memory(reason: str, error: BaseException, *next_steps: str, id: str = "training/memory") -> MachineError:
     """The MachineError for `error`, an exception for lack of memory: `reason`, and steps that free or save memory."""
     details, steps = [str(error).split("\n")[0]], ["Close what else uses that memory.", *next_steps]
-    return MachineError(reason, details, steps, id="training/memory")
+    return MachineError(reason, details, steps, id=id)
 
 
 class TakenOver(Exception):  # noqa: N818 - not an error: another trainer does this run now

@@ -36,7 +36,7 @@ def _explained(error: Exception) -> TrainerError:
     if isinstance(error, TrainerError):
         return error
     if is_out_of_memory(error):
-        return no_memory("There is not enough memory to load the base model.", error)
+        return no_memory("There is not enough memory to load the base model.", error, id="sample/memory")
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if isinstance(error, OSError):
         return MachineError("A sample could not be written, or a file not read.", [first], id="disk/write-failed")

@@ -78,6 +78,7 @@ class _Drawer:
                 f"There is not enough memory to draw {width} × {height} pixels; what was drawn before is kept.",
                 error,
                 f"Draw smaller:  --size {smaller}",
+                id="sample/memory",
             ) from error
 
     def _draw(self, cell: Cell) -> None:

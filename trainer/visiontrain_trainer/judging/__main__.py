@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError, is_out_of_memory
+from visiontrain_trainer.base.errors import MachineError, TrainerError, TrainingError, is_out_of_memory, no_memory
 from visiontrain_trainer.base.files import hold
 from visiontrain_trainer.base.leave import leave
 from visiontrain_trainer.compute.program import run_and_tell, say, with_torch
+
+#: What takes memory beside the base model. What was drawn is kept, so the same command with it goes on.
+_WITHOUT_MODELS = "Or judge without further models:  --likeness pixels --fit none"
 
 
 def main(arguments: list[str]) -> int:
@@ -45,8 +48,7 @@ def _explained(error: Exception) -> TrainerError:
         return error
     first = str(error).strip().split("\n")[0][:300] or type(error).__name__
     if is_out_of_memory(error):
-        cure = ["Close what else uses that memory."]
-        return MachineError("There is not enough memory to judge.", [first], cure, id="judge/failed")
+        return no_memory("There is not enough memory to judge.", error, _WITHOUT_MODELS, id="judge/memory")
     if isinstance(error, OSError):
         return MachineError("A file of judging could not be read or written.", [first], id="judge/failed")
     return TrainingError(f"Judging failed unexpectedly: {first}", [type(error).__name__], id="judge/failed")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+#: Raised with each change of what is measured, here or in `pixels.py`: `src/engine/judge/schema.ts` has the same.
+VERSION = 2
 #: Share of images that copy nothing but are, by chance, as near to a training image as a copy must be.
 BY_CHANCE = 0.1
 

@@ -1,6 +1,6 @@
 /** Shows the table of a judgement and its advice to people: on a screen while it grows, and as lines. */
 import { shellWord } from '../../../base/typed-path.ts';
-import { isJudging, readJudgement } from '../../../engine/judge/judgement.ts';
+import { isJudging, isOtherMeasure, readJudgement } from '../../../engine/judge/judgement.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { wrap } from '../../../terminal/columns.ts';
@@ -25,6 +25,8 @@ export function showJudgement({ out, flags }: Context, { dir, name }: RunRef, ju
   }
   for (const line of judgeTable(judgement, { width: out.width })) out.data(line);
   const { advice, rows } = judgement;
+  if (isOtherMeasure(judgement))
+    out.talk(`Another version measured this. Measure it again:  visiontrain judge ${shellWord(name)}`);
   if (advice === null) {
     const state = isJudging(dir, judgement) ? 'it goes on' : 'it was ended; the same command goes on';
     out.talk(`${rows.length} of ${rowsWanted(judgement)} rows: ${state}.`);

@@ -50,6 +50,7 @@ export async function judge(summary: RunSummary, asked: JudgeFlags, context: Con
       resources: plan.resources,
       cacheDir: places.cache,
       signal: stop.signal,
+      onOlder: () => say('Another version measured this before: its samples are kept, and measured again.'),
       onProgress: (done, total) => progress.tools.progress({ item: 'samples', unit: 'images', done, total }),
     });
     if (asked.export) await exportAdvised(dir, judgement, { environment, context });

@@ -22,6 +22,8 @@ interface Program {
   readonly what: string;
   /** Id of the error when it dies, or reports none. */
   readonly id: ErrorId;
+  /** Id of the error when the system ended it, as it does for lack of memory; else `id`. */
+  readonly killed?: ErrorId;
   /** What the person should do when it died. */
   readonly kept: string;
 }
@@ -64,9 +66,9 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
   signal.addEventListener('abort', abort, { once: true });
   let failure: VisiontrainError | undefined;
   let done = false;
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<End>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', resolve);
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
   // `ended` reports a failed start, and the lines then end at once.
   ended.catch(() => undefined);
@@ -78,7 +80,7 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
       else if (end.data.type === 'error') failure = programError(end.data, program.id, TrainingError);
       else done = true;
     }
-    const code = await ended.catch((error: unknown) => {
+    const end = await ended.catch((error: unknown) => {
       throw new EnvironmentError(`The program that ${program.what} could not be started: ${python}`, {
         id: program.id,
         cause: error,
@@ -86,7 +88,7 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
     });
     signal.throwIfAborted();
     if (failure !== undefined) throw failure;
-    if (code !== 0 || !done) throw died(code, log, program);
+    if (end.code !== 0 || !done) throw died(end, log, program);
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -100,10 +102,18 @@ function parsed(line: string): unknown {
   }
 }
 
-const died = (code: number | null, log: string, { what, id, kept }: Program) =>
-  new EnvironmentError(
-    code === null
-      ? `The program that ${what} was ended, most likely for lack of memory.`
-      : `The program that ${what} ended with code ${code} and did not say why.`,
-    { id, details: [`What it printed: ${log}`], nextSteps: [kept] },
-  );
+interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+function died({ code, signal }: End, log: string, { what, id, killed = id, kept }: Program): EnvironmentError {
+  const isKilled = signal === 'SIGKILL';
+  const how = isKilled
+    ? 'was ended, most likely for lack of memory.'
+    : signal === null
+      ? `ended with code ${code} and did not say why.`
+      : `was ended by ${signal}.`;
+  const facts = { id: isKilled ? killed : id, details: [`What it printed: ${log}`], nextSteps: [kept] };
+  return new EnvironmentError(`The program that ${what} ${how}`, facts);
+}

@@ -31,11 +31,14 @@ const failure = (id: string | undefined, code: number) => ({
   next_steps: ['do this'],
 });
 
-async function run(lines: readonly object[], code: number): Promise<unknown[]> {
+const run = (lines: readonly object[], code: number) => runPython(printing(lines, code));
+
+async function runPython(python: string): Promise<unknown[]> {
   const heard: unknown[] = [];
-  const program = { module: 'some', what: 'works', id: 'judge/failed', kept: 'Start it again.' } as const;
+  const ids = { id: 'judge/failed', killed: 'judge/memory' } as const;
+  const program = { module: 'some', what: 'works', ...ids, kept: 'Start it again.' } as const;
   const signal = new AbortController().signal;
-  const input = { python: printing(lines, code), program, argv: ['job'], env: process.env, log: join(dir, 'log') };
+  const input = { python, program, argv: ['job'], env: process.env, log: join(dir, 'log') };
   await runProgram({ ...input, signal }, (value) => heard.push(value));
   return heard;
 }
@@ -69,6 +72,15 @@ it.each([undefined, 'made/up'])('shows the error of the command where the progra
   const asked = ask({ error: failure(id, 5) });
   await expect(asked).rejects.toBeInstanceOf(UsageError);
   await expect(asked).rejects.toMatchObject({ id: 'lora/not-made' });
+});
+
+it.each([
+  ['KILL', 'judge/memory', 'was ended, most likely for lack of memory.'],
+  ['ABRT', 'judge/failed', 'was ended by SIGABRT.'],
+])('says that a program was ended by SIG%s', async (signal, id, words) => {
+  const file = printing([], 0);
+  writeFileSync(file, `#!/bin/sh\nkill -${signal} $$\n`);
+  await expect(runPython(file)).rejects.toMatchObject({ id, message: `The program that works ${words}` });
 });
 
 it('says that a program died which tells no end', async () => {
