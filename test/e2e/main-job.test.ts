@@ -2,10 +2,13 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, writ
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readJudgement } from '../../src/engine/judge/judgement.ts';
 import type { RunExit } from '../../src/engine/run-folder/layout.ts';
 import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 const STEPS = 20;
+/** Judges at its end what the run kept: its last checkpoint alone, for time. */
+const JUDGED = ['--set', 'validation.judge=true', '--set', 'output.checkpoint_keep=1'];
 
 function exitOf(place: Place, run: string): RunExit {
   return JSON.parse(readFileSync(join(place.dir, 'home', 'runs', run, 'exit.json'), 'utf8')) as RunExit;
@@ -14,14 +17,14 @@ function exitOf(place: Place, run: string): RunExit {
 const hashOf = (place: Place, run: string) => exitOf(place, run).outputs[0]?.sha256;
 
 async function until(what: string, check: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1200; tries += 1) {
+  for (let tries = 0; tries < 3000; tries += 1) {
     if (check()) return;
     await sleep(100);
   }
   throw new Error(`waited in vain: ${what}`);
 }
 
-describe('from a folder of pictures to a LoRA', { timeout: 600_000 }, () => {
+describe('from a folder of pictures to a LoRA', { timeout: 900_000 }, () => {
   let place: Place;
   let first: string | undefined;
 
@@ -36,6 +39,8 @@ describe('from a folder of pictures to a LoRA', { timeout: 600_000 }, () => {
   }, 600_000);
 
   afterAll(() => place.remove());
+
+  const judgementOf = (run: string) => readJudgement(join(place.dir, 'home', 'runs', run));
 
   const comparedIn = (run: string) => {
     const lines = readFileSync(join(place.dir, 'home', 'runs', run, 'events.jsonl'), 'utf8')
@@ -135,7 +140,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 600_000 }, () => {
   });
 
   it('survives the death of its viewer, stops on request, and resumes to the same bytes', async () => {
-    const viewer = place.start('run', 'run.yaml', '--name', 'tough');
+    const viewer = place.start(...['run', 'run.yaml', '--name', 'tough'], ...JUDGED);
     const run = join(place.dir, 'home', 'runs', 'tough');
     const events = () => (existsSync(join(run, 'events.jsonl')) ? readFileSync(join(run, 'events.jsonl'), 'utf8') : '');
     await until('the supervisor takes over', () => events().includes('"type":"run"'));
@@ -154,15 +159,23 @@ describe('from a folder of pictures to a LoRA', { timeout: 600_000 }, () => {
     const resumed = await place.visiontrain('resume', 'tough', '--plain');
     expect(resumed.code).toBe(0);
     expect(hashOf(place, 'tough')).toBe(first);
+    // By then its supervisor has started the judging, apart from itself.
+    await until('it is judged', () => judgementOf('tough')?.status === 'done');
+    expect(judgementOf('tough')).toMatchObject({ process: null, advice: { text: expect.stringContaining('Step') } });
   });
 
-  it('in the foreground, SIGTERM stops the run itself, resumable', async () => {
-    const batch = place.start('run', 'run.yaml', '--name', 'batch', '--foreground', '--no-input');
+  it('in the foreground, SIGTERM stops the run itself; resumed, it is judged before the command ends', async () => {
+    const batch = place.start('run', 'run.yaml', '--name', 'batch', '--foreground', '--no-input', ...JUDGED);
     const events = join(place.dir, 'home', 'runs', 'batch', 'events.jsonl');
     await until('training', () => existsSync(events) && readFileSync(events, 'utf8').includes('"type": "step"'));
     const code = new Promise((resolve) => batch.once('exit', resolve));
     batch.kill('SIGTERM');
     expect(await code).toBe(75);
     expect(exitOf(place, 'batch')).toMatchObject({ status: 'stopped', code: 75 });
+    expect(judgementOf('batch')).toBeUndefined();
+    const resumed = await place.visiontrain('resume', 'batch', '--foreground', '--no-input', '--plain');
+    expect([resumed.code, resumed.stderr]).toEqual([0, expect.any(String)]);
+    expect(judgementOf('batch')).toMatchObject({ status: 'done', process: null });
+    expect(resumed.stdout).toContain(`step ${STEPS} × 1`);
   });
 });

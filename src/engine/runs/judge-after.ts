@@ -15,8 +15,35 @@ export const wantsJudging = (dir: string): boolean =>
  * Its output goes where this process writes.
  */
 export async function judgeAfterwards(dir: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const program = join(packageRoot(), 'bin', 'visiontrain');
-  const argv = [program, 'judge', dir, '--detach', '--plain', '--workspace', dirname(dir)];
-  const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, judging(dir, '--detach'), { env, stdio: ['ignore', 'inherit', 'inherit'] });
   await once(child, 'close');
 }
+
+export interface JudgeHere {
+  readonly env: NodeJS.ProcessEnv;
+  /** Ends it; what it had drawn is kept. */
+  readonly signal: AbortSignal;
+  /** Where its table goes; the rest of what it says goes to stderr in any case. */
+  readonly table: 'stdout' | 'stderr';
+}
+
+/** Runs `visiontrain judge` to its end, for a run that is over with its process. Returns whether it judged. */
+export async function judgeHere(dir: string, { env, signal, table }: JudgeHere): Promise<boolean> {
+  if (signal.aborted) return false;
+  const stdio = ['ignore', table === 'stdout' ? 'inherit' : 2, 'inherit'] as const;
+  // In a group of its own a Ctrl-C reaches it once, by way of this process.
+  const child = spawn(process.execPath, judging(dir), { env, stdio: [...stdio], detached: true });
+  const end = () => void child.kill('SIGTERM');
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    const [code] = await once(child, 'close');
+    return code === 0;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
+const judging = (dir: string, ...flags: string[]) => [
+  ...[join(packageRoot(), 'bin', 'visiontrain'), 'judge', dir, ...flags],
+  ...['--plain', '--workspace', dirname(dir)],
+];

@@ -27,7 +27,7 @@ export const validationSchema = z.strictObject({
   ),
   judge: doc(
     z.boolean().default(false),
-    'Compare the checkpoints when the run is finished, as "visiontrain judge --detach" does: apart, once the card is free.',
+    'Compare the checkpoints when the run is finished, as "visiontrain judge --detach" does: apart, once the card is free. A run in the foreground or a batch job is judged before its command ends.',
     'When you will want to know which checkpoint is best.',
   ),
   patience: doc(

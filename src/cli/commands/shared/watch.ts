@@ -1,12 +1,14 @@
 import { EnvironmentError, EXIT, type ExitCode } from '../../../base/errors.ts';
 import { isAlive } from '../../../base/process/identity.ts';
 import { pause } from '../../../base/sleep.ts';
+import { shellWord } from '../../../base/typed-path.ts';
 import { readState } from '../../../engine/events/state.ts';
 import { makeRequest } from '../../../engine/run-folder/requests.ts';
 import { readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { followRun } from '../../../engine/runs/follow.ts';
 import { inspectRun } from '../../../engine/runs/inspect.ts';
+import { judgeHere, wantsJudging } from '../../../engine/runs/judge-after.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import { styleFor } from '../../../terminal/style.ts';
 import { type Capabilities, terminal } from '../../../terminal/terminal.ts';
@@ -14,7 +16,7 @@ import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
 import { announced } from './announce.ts';
-import { leaveOnInterrupt } from './steps/stop-signals.ts';
+import { leaveOnInterrupt, stopSignals } from './steps/stop-signals.ts';
 
 export interface WatchOptions {
   /** Byte offset in the events to start from. Only the plain lines use it. */
@@ -41,7 +43,20 @@ export async function watchRun(run: RunRef, context: Context, options: WatchOpti
     out.talk(`                               visiontrain stop ${run.name}`);
     return onScreen ? EXIT.ok : EXIT.cancelled;
   }
-  return reportEnd(run, context, can);
+  const code = await reportEnd(run, context, can);
+  if (options.owner !== undefined && wantsJudging(run.dir)) await judgeOwned(run, context);
+  return code;
+}
+
+/** What a run in the foreground would leave behind is killed with it, so it is judged before this process is over. */
+async function judgeOwned({ dir, name }: RunRef, { out, env, flags }: Context): Promise<void> {
+  const stop = stopSignals();
+  try {
+    const done = await judgeHere(dir, { env, signal: stop.signal, table: flags.json ? 'stderr' : 'stdout' });
+    if (!done) out.talk(`${name} is trained, but not judged to the end.  visiontrain judge ${shellWord(name)}`);
+  } finally {
+    stop.off();
+  }
 }
 
 /** Width of lines that go into a file or a program: paths in them are to be copied and must not be cut. */
