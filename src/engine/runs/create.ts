@@ -62,9 +62,13 @@ export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, fa
 /** Captions, samples and the LoRA are private, and anybody who can write to the folder controls the run. */
 const PRIVATE = { mode: 0o700 };
 
+const LONGEST_NAME = 100;
+
 function claimName(runs: string, name: string): RunRef {
   for (let copy = 1; ; copy++) {
-    const unique = copy === 1 ? name : `${name}-${copy}`;
+    const end = copy === 1 ? '' : `-${copy}`;
+    // Every name of a run is one that a run.yaml may have, also that of a second one.
+    const unique = `${name.slice(0, LONGEST_NAME - end.length)}${end}`;
     const dir = join(runs, unique);
     try {
       mkdirSync(dir, PRIVATE);

@@ -184,3 +184,11 @@ describe('what is no YAML at all for a mark in a text', () => {
     expect(told(`${START}training:\n rank: 1\n  alpha: 1\n`)[0]).not.toContain('in quotes');
   });
 });
+
+it('a prompt of 2000 letters and a run name of 100 are taken, and one more is refused', () => {
+  const yaml = (prompt: number, name: number) =>
+    `${START}name: ${'n'.repeat(name)}\nsamples: {prompts: ['${'x'.repeat(prompt)}']}\n`;
+  expect(told(yaml(2000, 100))).toEqual([]);
+  expect(told(yaml(2001, 100))).toEqual([expect.stringContaining('samples.prompts')]);
+  expect(told(yaml(2000, 101))).toEqual([expect.stringContaining('100 at most')]);
+});

@@ -90,6 +90,13 @@ describe('a link at a name of ours', () => {
   });
 });
 
+it('a second run of a name of 100 letters has one that may be', () => {
+  home = new FixtureHome();
+  const [first, second] = [home.create(1, 'n'.repeat(100)), home.create(1, 'n'.repeat(100))];
+  expect(first.name).toBe('n'.repeat(100));
+  expect(second.name).toBe(`${'n'.repeat(98)}-2`);
+});
+
 describe('a folder that others can write to', () => {
   /** Folders made outside of the tests' own folder, which other users cannot enter. */
   const made: string[] = [];

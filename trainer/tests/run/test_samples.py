@@ -37,13 +37,17 @@ def test_each_sample_has_its_own_options_and_depends_on_no_other(sampler: str, t
 
 
 def test_a_png_says_how_it_was_made(train_here: Any, plan_for: Any) -> None:
-    samples = {"prompts": ["zwx, ünï"], "negative": "blurry", "sampler": "euler_a", "spacing": "normal", "every": 0}
-    run = train_here(plan_for(training={"steps": 1}, samples=samples, model={"sha256": "ab" * 32, "clip_skip": 2}))
+    # The longest prompt and the longest name of a run that there may be.
+    prompt, name = ("zwx, ünï, " + "a toy, " * 285)[:2000].strip(), "n" * 100
+    samples = {"prompts": [prompt], "negative": "blurry", "sampler": "euler_a", "spacing": "normal", "every": 0}
+    model = {"sha256": "ab" * 32, "clip_skip": 2}
+    run = train_here(plan_for(name=name, training={"steps": 1}, samples=samples, model=model))
+    assert (run.folder / f"output/{name}.safetensors").is_file()
     settings = "\nNegative prompt: blurry\nSteps: 2, Sampler: Euler a, Schedule type: Normal, CFG scale: 4, Seed: 1, "
     settings += "Size: 64x64, Model hash: ababababab, Model: tiny, Clip skip: 2"
-    assert Image.open(run.folder / "samples" / "base-0.png").text["parameters"] == "zwx, ünï" + settings
+    assert Image.open(run.folder / "samples" / "base-0.png").text["parameters"] == prompt + settings
     shown = Image.open(run.folder / "samples" / "step-000001-0.png").text["parameters"]
-    assert shown == "zwx, ünï <lora:tiny:1>" + settings
+    assert shown == f"{prompt} <lora:{name}:1>{settings}"
 
 
 @pytest.mark.parametrize("text_rate", [0.0, 1e-3])
