@@ -13,7 +13,7 @@ import { inspectLora } from '../src/engine/lora/inspect.ts';
 import { baseOfLoras } from '../src/engine/sample/ground.ts';
 import { loadRegistry } from '../src/registry/catalogue/load.ts';
 import { checkInitLora } from '../src/registry/checkpoints/lora.ts';
-import { checkMergedLora, ranksOfLora } from '../src/registry/checkpoints/lora-uses.ts';
+import { checkMergedLora, factsOfLora } from '../src/registry/checkpoints/lora-uses.ts';
 
 const [count, seed] = [Number(process.argv[2] ?? 3000), Number(process.argv[3] ?? 1)];
 const dir = mkdtempSync(join(tmpdir(), 'vt-doors-'));
@@ -120,7 +120,7 @@ const DOORS = {
   edit: (path) => editLora(path, out, { 'modelspec.title': 'x', ss_seed: null }, false),
   'sample’s base': (path) => baseOfLoras([path], registry),
   init_lora: (path) => checkInitLora(path, spec, null),
-  'ranks of init_lora': (path) => ranksOfLora(path),
+  'facts of init_lora': (path) => factsOfLora(path),
   merge_loras: (path) => checkMergedLora(path, 'sd15'),
 };
 

@@ -30,18 +30,23 @@ export function decodeText(bytes: Buffer): TextFile {
   const utf16 = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
   if (utf16 || (bytes.length > 3 && (a === 0) !== (b === 0) && (c === 0) === (a === 0)))
     return { problem: 'is saved as UTF-16: save it as UTF-8' };
+  // A picture or a model was named, most likely; its first line alone may look like text in another encoding.
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) return { problem: 'is not text (it holds zero bytes)', line: lineOf(bytes, zero) };
   const start = a === 0xef && b === 0xbb && c === 0xbf ? 3 : 0;
   let line = 1;
   for (let at = start; at < bytes.length; line += 1) {
     const newline = bytes.indexOf(0x0a, at);
     const end = newline < 0 ? bytes.length : newline + 1;
     const part = bytes.subarray(at, end);
-    if (part.includes(0)) return { problem: 'is not text (it holds zero bytes)', line };
     if (!isUtf8(part)) return { problem: 'is not UTF-8 here: save the file as UTF-8', line };
     at = end;
   }
   return { text: bytes.toString('utf8', start) };
 }
+
+const lineOf = (bytes: Buffer, at: number): number =>
+  bytes.subarray(0, at).reduce((line, byte) => (byte === 0x0a ? line + 1 : line), 1);
 
 function fileProblem(error: unknown): string {
   if (error instanceof TooLargeError) return error.message;

@@ -1,11 +1,12 @@
 /** Parses the command line with commander. It is loaded for command lines that `quick-parse.ts` cannot handle. */
 import { Command, CommanderError } from 'commander';
-import { EXIT, UsageError } from '../../base/errors.ts';
+import { EXIT } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import type { CommandEntry } from '../commands/shared/command-entry.ts';
 import { texts } from '../commands/shared/options.ts';
 import type { Output } from '../shell/output.ts';
 import { DESCRIPTION, globalOptions, HELP_OPTION, MIN_WIDTH, VERSION_OPTION } from './program-words.ts';
+import { noCommand, wrongWords } from './wrong-words.ts';
 
 export type CommandAction = (
   entry: CommandEntry,
@@ -26,19 +27,21 @@ interface Program {
 }
 
 /**
- * Parses words and runs the command that they name. Mistakes are explained, and set the exit code.
- * @throws UsageError about a wrong command line when the output is JSON; errors of the command pass
+ * Parses words and runs the command that they name.
+ * @throws UsageError about what is wrong with the words; errors of the command pass
  */
 export async function parseWords(words: readonly string[], program: Program & { readonly out: Output }): Promise<void> {
+  const [first = '', second] = words;
+  const named = first === 'help' ? second : first;
+  const entry = program.entries.find(({ name }) => name === named);
+  const isWord = named !== undefined && !named.startsWith('-');
+  if (isWord && named !== 'help' && entry === undefined) throw noCommand(named, program.entries);
   try {
     await buildProgram(program).parseAsync(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0 && words.includes('--json'))
-      throw new UsageError(error.message.replace(/^error: /, ''), { id: 'command/wrong' });
-    // commander has printed its message already.
-    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (error.exitCode !== 0) program.out.aside('visiontrain explain command/wrong');
+    if (error.exitCode !== 0) throw wrongWords(error, entry);
+    process.exitCode = EXIT.ok;
   }
 }
 
@@ -50,6 +53,8 @@ export function buildProgram({ entries, action, out, list = false }: Program): C
     program.configureOutput({
       writeOut: out.verbatim,
       writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
+      // What is wrong is told as all errors are.
+      outputError: () => undefined,
       // commander's own functions make the streams of the process, which `out` makes only when they are needed.
       getOutHelpWidth: () => out.width ?? 80,
       getErrHelpWidth: () => out.talkWidth ?? 80,
@@ -60,7 +65,6 @@ export function buildProgram({ entries, action, out, list = false }: Program): C
     .description(DESCRIPTION)
     .version(packageVersion(), ...VERSION_OPTION)
     .helpOption(...HELP_OPTION)
-    .showHelpAfterError('(see --help)')
     // Descriptions are wrapped beside the options down to this width; a narrower terminal wraps them itself.
     .configureHelp({ minWidthToWrap: MIN_WIDTH })
     .commandsGroup('Help:')

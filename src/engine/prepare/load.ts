@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, inOneLine, type Problem, VisiontrainError } from '../../base/errors.ts';
 import { nearest } from '../../base/nearest.ts';
 import { plural, shorten } from '../../base/text.ts';
-import { typedPath } from '../../base/typed-path.ts';
+import { shellWord, typedPath } from '../../base/typed-path.ts';
 import { findAsset, findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import { missingModel } from '../../registry/checkpoints/folder.ts';
@@ -191,10 +191,14 @@ function unreadable(
   { problem, line }: { readonly problem: string; readonly line?: number },
 ): ConfigError {
   const place = line === undefined ? {} : { line, column: 1 };
-  const missing = problem === 'does not exist';
+  const steps: Readonly<Record<string, string>> = {
+    'does not exist': 'Make one with:  visiontrain new',
+    'is a folder, not a file': `If it is your folder of pictures:  visiontrain new ${shellWord(file)}`,
+  };
+  const step = steps[problem];
   return new ConfigError(
     `${file} cannot be used; nothing was started.`,
     [{ file, ...place, key: '', message: problem }],
-    { id: 'spec/unreadable', nextSteps: missing ? ['Make one with:  visiontrain new'] : [] },
+    { id: 'spec/unreadable', nextSteps: step === undefined ? [] : [step] },
   );
 }

@@ -202,6 +202,8 @@ ODD: dict[str, Tensors] = {
     "one half": {f"{KOHYA}.lora_down.weight": DOWN},
     "an alpha alone": {f"{KOHYA}.alpha": torch.tensor(1.0)},
     "halves of two ranks": {f"{KOHYA}.lora_down.weight": DOWN, f"{KOHYA}.lora_up.weight": _draw(8, 3)},
+    "two kinds in a layer": _pair(f"{KOHYA}.lora_down.weight", f"{KOHYA}.lora_up.weight")
+    | {f"{KOHYA}.lokr_w1": _draw(1, 24)},
     "a rank of zero": {f"{KOHYA}.lora_down.weight": torch.zeros(0, 768), f"{KOHYA}.lora_up.weight": torch.zeros(8, 0)},
     "single numbers": {f"{KOHYA}.lora_down.weight": torch.tensor(1.0), f"{KOHYA}.lora_up.weight": torch.tensor(1.0)},
     "NaN": {f"{KOHYA}.lora_down.weight": DOWN * float("nan"), f"{KOHYA}.lora_up.weight": UP},

@@ -16,7 +16,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from .alphas import Alphas
 from .changes import change_of, flat, needs_base, rank_of, weight_change
 from .modules import parts_of
-from .roles import role_of
+from .roles import mixed, role_of
 from .tensors import Array, Stored
 
 _KINDS = {
@@ -120,7 +120,10 @@ class File:
         self.groups, self.strange = grouped(self.stored.places)
 
     def spelled(self, module: str) -> Spelled:
-        """Raises TrainingError when a tensor holds numbers that are not finite."""
+        """Raises TrainingError when a tensor holds numbers that are not finite, or the tensors are of two kinds."""
+        if kinds := mixed(self.groups[module]):
+            text = f"{self.path}: {module} has tensors of several kinds: {', '.join(kinds)}."
+            raise TrainingError(text, id="lora/not-made")
         tensors = {role: self.stored.array(name, self._numbers) for role, name in self.groups[module].items()}
         rank = rank_of(tensors)
         scale = alpha_of(module, tensors, rank, self.alphas) / rank if rank > 0 else 1.0

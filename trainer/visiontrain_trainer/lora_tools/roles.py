@@ -88,3 +88,22 @@ def flat_name(module: str) -> str:
     # Early versions of diffusers kept LoRA layers in attention processors, which shows in the names.
     name = f"{module}.".replace(".processor.", ".")[:-1].replace(".", "_")
     return f"{name}_0" if name.endswith("_to_out") else name
+
+
+#: What a layer is made of, by how the roles of its tensors begin. Of two of them no program writes a layer.
+_MADE_OF = {
+    "LoRA": ("down", "up", "mid"),
+    "LoHa": ("hada_",),
+    "LoKr": ("lokr_",),
+    "full difference": ("diff",),
+    "OFT": ("oft_blocks",),
+    "GLoRA": ("a1", "a2", "b1", "b2"),
+    "(IA)³": ("on_input",),
+}
+
+
+def mixed(roles: Iterable[str]) -> list[str]:
+    """The names of the kinds that the tensors of one layer are of, where these are several."""
+    own = set(roles) - {"diff_b"}
+    found = [kind for kind, marks in _MADE_OF.items() if any(role.startswith(marks) for role in own)]
+    return found if len(found) > 1 else []
