@@ -326,19 +326,29 @@ describe.skipIf(!openssl)('over TLS', () => {
     server.close();
   });
 
-  it.each(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'])(
-    'the command line takes %s',
-    async (name) => {
-      const { server, cert, sources } = await serveTls();
-      const url = sources[0]?.url ?? '';
-      const path = newPath();
-      const args = ['models', 'pull', url, '--sha256', sha256, '--size', String(SIZE), '-o', path];
-      const { code } = await cli(args, { PATH: process.env.PATH, VISIONTRAIN_HOME: dirname(path), [name]: cert });
-      expect(code).toBe(0);
-      server.closeAllConnections();
-      server.close();
-    },
-  );
+  it.each([
+    ['NODE_EXTRA_CA_CERTS', {}],
+    ['NODE_EXTRA_CA_CERTS', { SSL_CERT_FILE: 'of another server' }],
+    ['SSL_CERT_FILE', {}],
+    ['REQUESTS_CA_BUNDLE', {}],
+    ['CURL_CA_BUNDLE', {}],
+  ] as const)('the command line takes %s with %o', async (name, beside) => {
+    const { server, cert, sources } = await serveTls();
+    const another = Object.keys(beside).length > 0 ? await serveTls() : undefined;
+    another?.server.close();
+    const url = sources[0]?.url ?? '';
+    const path = newPath();
+    const args = ['models', 'pull', url, '--sha256', sha256, '--size', String(SIZE), '-o', path];
+    const { code } = await cli(args, {
+      PATH: process.env.PATH,
+      VISIONTRAIN_HOME: dirname(path),
+      ...(another === undefined ? {} : { SSL_CERT_FILE: another.cert }),
+      [name]: cert,
+    });
+    expect(code).toBe(0);
+    server.closeAllConnections();
+    server.close();
+  });
 
   it.each([
     [undefined, true],

@@ -81,7 +81,10 @@ export function isOwnFolder(path: string): boolean {
   }
 }
 
-/** Makes sure that the file is a regular file of this user with one name. @throws {EnvironmentError} when it is not */
+/**
+ * Makes sure that the file is a regular file of this user with one name.
+ * @throws {EnvironmentError} when it is not
+ */
 function checkOwn(found: Stats, path: string): void {
   const problem = unwritableKind(found);
   if (problem !== undefined) throw refused(path, problem);

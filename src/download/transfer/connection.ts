@@ -95,7 +95,10 @@ export class Connection {
     return piece * PIECE >= this.from && piece * PIECE < this.to;
   }
 
-  /** Fetches the range. @throws Fault, Superseded, AbortError, or the disk's error */
+  /**
+   * Fetches the range.
+   * @throws Fault, Superseded, AbortError, or the disk's error
+   */
   async run(): Promise<void> {
     const { source, client, partial, signal } = this.#job;
     const first = Math.floor(this.from / PIECE);

@@ -55,7 +55,7 @@ function nameOf(rank: number, { processes, cards, nodes }: Plan['resources']): s
   return `Process ${rank} of ${processes}${where.length === 0 ? '' : ` (${where.join(', ')})`}`;
 }
 
-/** Sentences about the processes in the launcher's log: `Process 1 of 2 ended by SIGKILL.` */
+/** Sentences about the processes in the launcher's log: `Process 1 of 2 ended by SIGKILL.`, one for each. */
 function endings(dir: string, resources: Plan['resources']): string[] {
   const text = lastLogLines(join(dir, RUN_FILES.log), 80).join('\n');
   const found = [...text.matchAll(/rank\s*:\s*(\d+) \(local_rank: \d+\)\s*\n\s*exitcode\s*:\s*(-?\d+)/gu)];

@@ -46,8 +46,8 @@ export function imageSequence(of: Scaled, graphics: Graphics): string {
 }
 
 /**
- * An image in kitty's protocol: RGB, zlib; the terminal is told to send no answer and to leave the cursor alone.
- * https://sw.kovidgoyal.net/kitty/graphics-protocol/
+ * An image in kitty's protocol (https://sw.kovidgoyal.net/kitty/graphics-protocol/): RGB, zlib; the terminal is told
+ * to send no answer and to leave the cursor alone.
  */
 function kitty({ image, columns, rows }: Scaled, exact: boolean): string {
   const data = deflateSync(image.rgb).toString('base64');
@@ -59,7 +59,7 @@ function kitty({ image, columns, rows }: Scaled, exact: boolean): string {
     .join('');
 }
 
-/** An image in iTerm2's protocol: https://iterm2.com/documentation-images.html */
+/** An image in iTerm2's protocol (https://iterm2.com/documentation-images.html). */
 function iterm2({ image, columns, rows }: Scaled): string {
   const file = pngFile(image);
   const size = `size=${file.length};width=${columns};height=${rows};preserveAspectRatio=1`;

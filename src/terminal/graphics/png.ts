@@ -13,7 +13,10 @@ const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 };
 /** Most pixels of an image that is decoded. A sample has a few megapixels. */
 const MOST_PIXELS = 64e6;
 
-/** Decodes a PNG file. @throws Error when the file is no PNG of this kind */
+/**
+ * Decodes a PNG file.
+ * @throws Error when the file is no PNG of this kind
+ */
 export function decodePng(file: Buffer): Pixels {
   if (!file.subarray(0, 8).equals(SIGNATURE)) throw new Error('no PNG file');
   let header: Buffer | undefined;
