@@ -4,6 +4,7 @@ import { EnvironmentError } from '../errors.ts';
 import { makeFolder } from '../files/folder.ts';
 import { readOurs } from '../files/regular-file.ts';
 import { statOf } from '../files/stat.ts';
+import { pause } from '../sleep.ts';
 import { identify, isAlive, isIdentity, type ProcessIdentity } from './identity.ts';
 
 /**
@@ -86,6 +87,28 @@ export async function whileClaimed<T>(held: Claim, job: () => Promise<T>, letGo:
   } finally {
     clearInterval(beat);
     letGo(held);
+  }
+}
+
+interface Waiting {
+  /** Milliseconds between two tries. */
+  readonly everyMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the live holder after each try that failed. */
+  readonly onWait?: (holder: Holder) => void;
+}
+
+/**
+ * Waits until no other process holds the folder, runs `job` while this process does, and releases it.
+ * @throws the signal's reason, or the errors of `claim` and of the job
+ */
+export async function withClaim<T>(folder: string, waiting: Waiting, job: () => Promise<T>): Promise<T> {
+  for (;;) {
+    waiting.signal?.throwIfAborted();
+    const taken = claim(folder);
+    if ('claim' in taken) return whileClaimed(taken.claim, job, (held) => held.release());
+    waiting.onWait?.(taken.holder);
+    await pause(waiting.everyMs, waiting.signal);
   }
 }
 

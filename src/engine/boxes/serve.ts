@@ -7,8 +7,7 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
-import { claim, whileClaimed } from '../../base/process/claim.ts';
-import { pause } from '../../base/sleep.ts';
+import { withClaim } from '../../base/process/claim.ts';
 import { findRun } from '../runs/find.ts';
 import { manifestOf } from './manifest.ts';
 import { contentSchema, missingHere, plantTree, takeIn, treeSchema } from './store.ts';
@@ -64,24 +63,13 @@ async function startOnce(request: Start, env: NodeJS.ProcessEnv): Promise<z.outp
   const folder = join(request.sent, 'starts', request.token);
   const result = join(folder, 'result.json');
   makePrivateFolder(folder);
-  for (;;) {
-    const held = claim(join(folder, 'lock'));
-    if (!('claim' in held)) {
-      // The connection broke while the command ran. The command ends by itself.
-      await pause(200, undefined);
-      continue;
-    }
-    return whileClaimed(
-      held.claim,
-      async () => {
-        if (existsSync(result)) return startedSchema.parse(JSON.parse(readFileSync(result, 'utf8')));
-        const ended = await command(folder, request, env);
-        writeFileAtomic(result, JSON.stringify(ended), 0o600);
-        return ended;
-      },
-      (own) => own.release(),
-    );
-  }
+  // Another process holds the lock when the connection broke while the command ran. The command ends by itself.
+  return withClaim(join(folder, 'lock'), { everyMs: 200 }, async () => {
+    if (existsSync(result)) return startedSchema.parse(JSON.parse(readFileSync(result, 'utf8')));
+    const ended = await command(folder, request, env);
+    writeFileAtomic(result, JSON.stringify(ended), 0o600);
+    return ended;
+  });
 }
 
 function command(

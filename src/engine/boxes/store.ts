@@ -3,10 +3,10 @@
  * names folders of links to these files. It runs on the box, as the counterpart of `send.ts`.
  */
 import { existsSync, statSync } from 'node:fs';
-import { chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { freeBytes } from '../../base/files/disk.ts';
+import { freeBytes, linkOrCopy } from '../../base/files/disk.ts';
 import { makeFolder } from '../../base/files/folder.ts';
 import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
 import { statOf } from '../../base/files/stat.ts';
@@ -89,15 +89,4 @@ export async function plantTree(sent: string, { name, single, files }: Tree): Pr
     if (!existsSync(folder)) throw error;
   }
   return whole;
-}
-
-/** Makes a hard link, or a copy: some disks have no hard links, others allow only so many for one file. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (!['EPERM', 'EMLINK', 'ENOTSUP', 'EXDEV', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      throw error;
-    await copyFile(from, to);
-  }
 }

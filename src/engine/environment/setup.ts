@@ -4,8 +4,7 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { explainWriteError, HOME_ELSEWHERE } from '../../base/files/write-errors.ts';
 import type { Places } from '../../base/paths.ts';
-import { type Claim, claim, whileClaimed } from '../../base/process/claim.ts';
-import { pause } from '../../base/sleep.ts';
+import { type Holder, withClaim } from '../../base/process/claim.ts';
 import type { BoxBuild } from './box.ts';
 import { checkEnvironment, environmentDir, type PythonEnvironment, STAMP, type Stamp } from './check.ts';
 import { checkDisk, checkMayRun } from './disk.ts';
@@ -63,20 +62,15 @@ export async function setupEnvironment(input: SetupInput): Promise<PythonEnviron
       const meanwhile = input.force === true ? undefined : checkEnvironment(places, requirements);
       return meanwhile ?? (await build(input));
     };
-    return await whileClaimed(await waitForTurn(input), job, (lock) => lock.release());
+    const waiting = {
+      everyMs: 1000,
+      signal: input.signal,
+      onWait: ({ identity }: Holder) =>
+        input.onProgress({ item: `waiting for another set-up (process ${identity?.pid ?? '?'})`, done: 0, total: 0 }),
+    };
+    return await withClaim(join(places.envs, `${environmentKey(requirements)}.claims`), waiting, job);
   } catch (error) {
     throw explainWriteError(error, places.envs, HOME_ELSEWHERE);
-  }
-}
-
-async function waitForTurn({ places, requirements, signal, onProgress }: SetupInput): Promise<Claim> {
-  const folder = join(places.envs, `${environmentKey(requirements)}.claims`);
-  for (;;) {
-    signal.throwIfAborted();
-    const turn = claim(folder);
-    if ('claim' in turn) return turn.claim;
-    onProgress({ item: `waiting for another set-up (process ${turn.holder.identity?.pid ?? '?'})`, done: 0, total: 0 });
-    await pause(1000, signal);
   }
 }
 

@@ -6,8 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import { claim } from '../../base/process/claim.ts';
-import { pause } from '../../base/sleep.ts';
+import { withClaim } from '../../base/process/claim.ts';
 import { glanceAtPlan } from '../run-folder/run-files.ts';
 import type { RunRef } from '../runs/create.ts';
 import { runNames } from '../runs/list.ts';
@@ -43,20 +42,8 @@ export async function advanceQueue(runs: string, start: (run: RunRef) => Promise
 }
 
 /** Runs `job` while no other process changes the queue. */
-export async function withQueue<T>(runs: string, job: () => T | Promise<T>): Promise<T> {
-  const lock = join(queueFolder(runs), 'lock');
-  for (;;) {
-    const held = claim(lock);
-    if ('claim' in held) {
-      try {
-        return await job();
-      } finally {
-        held.claim.release();
-      }
-    }
-    await pause(LOCK_MS, undefined);
-  }
-}
+export const withQueue = <T>(runs: string, job: () => T | Promise<T>): Promise<T> =>
+  withClaim(join(queueFolder(runs), 'lock'), { everyMs: LOCK_MS }, async () => job());
 
 /** What prevents an entry from being started although its card is free; undefined when nothing does. */
 export function heldBy(runs: string, { held, after, problem }: QueueEntry): string | undefined {

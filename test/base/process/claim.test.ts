@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claim, lastHolder } from '../../../src/base/process/claim.ts';
+import { claim, lastHolder, withClaim } from '../../../src/base/process/claim.ts';
 import { endGroup, groupMembers } from '../../../src/base/process/group.ts';
 import { identify, isAlive, type ProcessIdentity } from '../../../src/base/process/identity.ts';
 import { until } from '../../helpers/fixture-run.ts';
@@ -83,6 +83,26 @@ describe('claim', () => {
     expect(claim(dir)).toMatchObject({ claim: { number: 2 } });
   });
 
+  it('is waited for while another holds it, and released however the job ends', async () => {
+    const folder = join(dir, 'w');
+    const first = claim(folder);
+    if (!('claim' in first)) throw new Error('nobody else has it');
+    const waited: (number | undefined)[] = [];
+    const onWait = ({ identity }: { identity?: ProcessIdentity | undefined }) => {
+      waited.push(identity?.pid);
+      first.claim.release();
+    };
+    const failing = withClaim(folder, { everyMs: 1, onWait }, async () => {
+      expect(lastHolder(folder)?.live).toBe(true);
+      throw new Error('the job failed');
+    });
+    await expect(failing).rejects.toThrow('the job failed');
+    expect(waited).toEqual([process.pid]);
+    expect(await withClaim(folder, { everyMs: 1 }, async () => 'done')).toBe('done');
+    const stopped = { everyMs: 1, signal: AbortSignal.abort(new Error('stopped')) };
+    await expect(withClaim(folder, stopped, async () => 'never')).rejects.toThrow('stopped');
+  });
+
   it('is given to one of many processes that ask at once', async () => {
     mkdirSync(join(dir, 'c'));
     const source = join(import.meta.dirname, '../../../src/base/process/claim.ts');
@@ -99,7 +119,8 @@ describe('claim', () => {
       script,
       `import { claim } from './claim.mjs';
        process.stdout.write('claim' in claim(process.argv[2]) ? 'won' : 'lost');
-       setTimeout(() => {});`,
+       // The winner holds its claim until it is killed, however late the others ask.
+       setInterval(() => {}, 60_000);`,
     );
     const asking = Array.from({ length: 5 }, () =>
       spawn(process.execPath, [script, join(dir, 'c')], { stdio: ['ignore', 'pipe', 'inherit'] }),

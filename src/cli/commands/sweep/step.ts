@@ -1,8 +1,7 @@
 /** Advances a search by one run: the result of the last run is stored, and the next run is made and queued. */
 import { join } from 'node:path';
 import { ConfigError, UsageError, VisiontrainError } from '../../../base/errors.ts';
-import { type Claim, claim, whileClaimed } from '../../../base/process/claim.ts';
-import { pause } from '../../../base/sleep.ts';
+import { claim, whileClaimed, withClaim } from '../../../base/process/claim.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { EXTRAS, ensureExtra } from '../../../engine/environment/extras.ts';
 import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
@@ -45,26 +44,15 @@ export async function stepSearch(group: string, options: StepOptions, context: C
   const asked = readSweep(runs, group);
   const search = asked?.search ?? undefined;
   if (asked === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
-  const held = await lockOf(join(sweepFolder(runs, group), SWEEP_FILES.lock), options.byPerson);
-  if (held === undefined) return;
-  await whileClaimed(
-    held,
-    async () => {
-      if (readProgress(runs, group)?.over === true) return;
-      const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
-      await new SearchStep({ group, asked, search, study }, options, context).go();
-    },
-    (lock) => lock.release(),
-  );
-}
-
-async function lockOf(folder: string, byPerson: boolean): Promise<Claim | undefined> {
-  for (;;) {
-    const held = claim(folder);
-    if ('claim' in held) return held.claim;
-    if (byPerson) return undefined;
-    await pause(LOCK_MS, undefined);
-  }
+  const lock = join(sweepFolder(runs, group), SWEEP_FILES.lock);
+  const advance = async () => {
+    if (readProgress(runs, group)?.over === true) return;
+    const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
+    await new SearchStep({ group, asked, search, study }, options, context).go();
+  };
+  if (!options.byPerson) return withClaim(lock, { everyMs: LOCK_MS }, advance);
+  const taken = claim(lock);
+  if ('claim' in taken) await whileClaimed(taken.claim, advance, (held) => held.release());
 }
 
 /** The Python with Optuna, which is installed now if it is missing. */
