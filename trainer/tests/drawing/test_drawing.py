@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import make_unet
 from visiontrain_trainer.adapter.applied import Loras, read_lora
@@ -80,9 +81,7 @@ def test_a_run_and_its_files_draw_the_samples_of_the_run(
             assert _pixels(tmp_path / "of-file" / f"1-{i}.png") == _pixels(run.folder / "samples" / f"base-{i}.png")
 
 
-def test_a_run_is_drawn_with_its_embedding_and_a_file_says_that_it_has_one(
-    train_here: Any, plan_for: Any, tmp_path: Path
-) -> None:
+def test_a_run_and_its_files_are_drawn_with_the_embedding(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     word = {"word": "zwx", "tokens": 2, "initial": "", "learning_rate": 0.1, "steps": None}
     samples = {"prompts": [SHOT["prompt"]], "shots": [{**SHOT, "strength": 1.0}]}
     plan = plan_for(training={"steps": 2, "pivotal": word}, samples=samples, output={"precision": "fp32"})
@@ -91,13 +90,42 @@ def test_a_run_is_drawn_with_its_embedding_and_a_file_says_that_it_has_one(
     draw(_job(tmp_path / "of-run", plan, run=str(run.folder), looks=[{"step": 2, "strengths": [1.0]}]), _say)
     drawn = (run.folder / "samples" / "step-000002-0.png").read_bytes()
     assert (tmp_path / "of-run" / "0-0.png").read_bytes() == drawn
-    (tmp_path / "of-file").mkdir()
-    lora = {"path": str(run.folder / "output" / "tiny.safetensors"), "name": "tiny"}
+    own = run.folder / "output" / "tiny.safetensors"
     bare = {**plan, "data": {**plan["data"], "images": []}, "training": {**plan["training"], "pivotal": None}}
-    told: list[Any] = []
-    draw(_job(tmp_path / "of-file", bare, loras=[lora]), lambda type, **payload: told.append(payload.get("text")))
-    assert any("the embedding beside it (tiny.embedding.safetensors) is not drawn with" in str(text) for text in told)
-    assert (tmp_path / "of-file" / "0-0.png").read_bytes() != drawn
+    looks = [{"step": None, "strengths": [s]} for s in (1.0, 0.0)]
+
+    def of_file(path: Path, folder: str) -> tuple[bytes, bytes, str]:
+        """The samples at strength 1 and 0, and what was said."""
+        notes: list[Any] = []
+        (tmp_path / folder).mkdir()
+        loras, cells = [{"path": str(path), "name": "tiny"}], [_cell(0, 0), _cell(1, 0)]
+        job = _job(tmp_path / folder, bare, loras=loras, looks=looks, cells=cells)
+        draw(job, lambda type, **payload: notes.append(payload.get("text")))
+        first, second = ((tmp_path / folder / f"{i}-0.png").read_bytes() for i in (0, 1))
+        return first, second, " ".join(map(str, notes))
+
+    # The files alone give the sample of the run: the embedding lies beside the LoRA.
+    with_it, without, notes = of_file(own, "of-file")
+    assert with_it == drawn and "drawn with its embedding; write zwx in the prompt" in notes
+    assert _pixels(tmp_path / "of-file" / "1-0.png") == _pixels(run.folder / "samples" / "base-0.png")
+    # Inside the LoRA file, where other trainers put it, it does the same.
+    stored, vectors = load_file(own), load_file(own.with_name("tiny.embedding.safetensors"))["emb_params"]
+    file = tmp_path / "tiny.safetensors"
+    save_file({**stored, "bundle_emb.zwx.string_to_param.*": vectors}, file)
+    assert of_file(file, "bundled")[:2] == (with_it, without)
+    # The LoRA alone is half of what was trained.
+    save_file(stored, file)
+    assert of_file(file, "alone")[0] != drawn
+    beside = file.with_name("tiny.embedding.safetensors")
+    for spoiled, reason in ((torch.ones(2, 5), "whose words have"), (torch.full((2, 16), math.nan), "not finite")):
+        save_file({"emb_params": spoiled}, beside)
+        with pytest.raises(TrainingError) as caught:
+            of_file(file, reason)
+        assert reason in caught.value.reason
+    beside.write_bytes(b"no file of tensors")
+    with pytest.raises(TrainingError) as caught:
+        of_file(file, "damaged")
+    assert "tiny.embedding.safetensors cannot be read" in caught.value.reason
 
 
 def _pixels(path: Path) -> bytes:

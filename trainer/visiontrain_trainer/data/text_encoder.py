@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -13,6 +14,15 @@ from visiontrain_trainer.model.models import BaseModel
 from visiontrain_trainer.model.tokens import ClipTokenizer
 
 CHUNK = 75
+
+
+@dataclass(frozen=True)
+class Word:
+    """Token ids of a word, and the ids of the vectors in its place; `acts` tells whether they are read now."""
+
+    ids: list[int]
+    vectors: list[int]
+    acts: Callable[[], bool]
 
 
 class TextEncoder:
@@ -32,36 +42,49 @@ class TextEncoder:
         self.tokenizer = ClipTokenizer(base.tokenizer_dir(name))
         #: The module that holds the table of token vectors.
         self.embeddings: torch.nn.Module = getattr(self.module, "text_model", self.module).embeddings
-        known = self.embeddings.token_embedding.num_embeddings
-        self._word = [] if word is None else self.tokenizer.ids(word.word)
-        #: The ids of the vectors that stand for the trigger, beyond those of the table.
-        self._vectors = [] if word is None else [known + i for i in range(word.tokens)]
+        #: Words in place of which the encoder reads vectors.
+        self._words: list[Word] = []
+        if word is not None:
+            known = self.embeddings.token_embedding.num_embeddings
+            # The trigger's vectors are read once the adapter's layer is there, and only while it is enabled.
+            self._words.append(
+                Word(
+                    self.tokenizer.ids(word.word),
+                    [known + i for i in range(word.tokens)],
+                    lambda: getattr(self.embeddings.token_embedding, "enabled", False),
+                )
+            )
         self._device = device
         self._sdxl = base.plan.family == "sdxl"
         # SDXL always uses the last layer but one; SD1.5 uses the layer chosen by clip_skip.
         self.from_end = 2 if self._sdxl else base.plan.clip_skip
 
-    def spelled(self, ids: list[int]) -> list[int]:
-        """Token ids with the vectors of the embedding wherever the trigger's tokens stand, as A1111 finds them."""
-        found, place, length = [], 0, len(self._word)
-        while place < len(ids):
-            here = length > 0 and ids[place : place + length] == self._word
-            found += self._vectors if here else ids[place : place + 1]
-            place += length if here else 1
-        return found
+    def teach(self, word: str, vectors: torch.Tensor, acts: list[bool]) -> None:
+        """Read `vectors` [n, width] in place of `word` while `acts[0]` is true."""
+        table = self.embeddings.token_embedding
+        ids = [table.num_embeddings + i for i in range(len(vectors))]
+        rows = torch.cat([table.weight.detach(), vectors.to(table.weight)])
+        self.embeddings.token_embedding = torch.nn.Embedding.from_pretrained(rows)
+        self._words.append(Word(self.tokenizer.ids(word), ids, lambda: acts[0]))
 
-    @property
-    def _learns(self) -> bool:
-        """Whether the trigger stands for vectors: not before these are there, nor while the adapter is put aside."""
-        return getattr(self.embeddings.token_embedding, "enabled", False)
+    def spelled(self, ids: list[int], words: list[Word]) -> list[int]:
+        """Token ids with vectors in place of the tokens of their word, as A1111 finds them; the longest word wins."""
+        found, place = [], 0
+        ordered = sorted(words, key=lambda word: -len(word.ids))
+        while place < len(ids):
+            here = next((w for w in ordered if w.ids and ids[place : place + len(w.ids)] == w.ids), None)
+            found += ids[place : place + 1] if here is None else here.vectors
+            place += 1 if here is None else len(here.ids)
+        return found
 
     def chunks(self, caption: str, max_tokens: int, *, learned: bool | None = None) -> torch.Tensor:
         """Token ids [chunks, 77]: begin, 75 tokens, end and padding. Tokens beyond `max_tokens` are cut off.
 
-        With `learned`, or None where an embedding is in the encoder, its vectors stand for the trigger.
+        `learned` puts all vectors in place of their words, False none, and None those that act now.
         """
-        ids, tokens = self.tokenizer.ids(caption), self.tokenizer
-        ids = (self.spelled(ids) if (self._learns if learned is None else learned) else ids)[:max_tokens]
+        tokens = self.tokenizer
+        words = [word for word in self._words if (word.acts() if learned is None else learned)]
+        ids = self.spelled(tokens.ids(caption), words)[:max_tokens]
         rows = []
         for start in range(0, max(len(ids), 1), CHUNK):
             piece = ids[start : start + CHUNK]

@@ -26,6 +26,7 @@ from visiontrain_trainer.run.samples import shot_conditions
 from visiontrain_trainer.run.session import make_adapter
 from visiontrain_trainer.training import checkpoint
 
+from .embeddings import embeddings_of
 from .job import Job, Look
 
 Conditions = tuple[Conditioning, Conditioning]
@@ -126,9 +127,11 @@ class FilesNetwork:
         self._job, self._texts = job, setup.texts
         files = [read_lora(source.path) for source in job.loras]
         self._loras = Loras(files, [0.0] * len(files), plan.model.family)
+        #: Each embedding with the number of its file, and whether it acts: at strength 0 it does not.
+        self._embeddings = [(i, found, [False]) for i, file in enumerate(files) for found in embeddings_of(file)]
         #: Text conditions by look and shot, where the files change the text encoders.
         self._known: dict[tuple[int, int], Conditions] = {}
-        if any(name.startswith(TEXT_PREFIXES) for file in files for name in file.modules):
+        if self._embeddings or any(name.startswith(TEXT_PREFIXES) for file in files for name in file.modules):
             self._encode(setup)
         else:
             setup.encode()
@@ -138,14 +141,18 @@ class FilesNetwork:
         self._loras.put_around(self.unet, "unet")
         for file in files:
             _warn_of_unused(file, setup)
-            _warn_of_embedding(file.path, setup)
 
     def _encode(self, setup: Setup) -> None:
         """Encode all prompts with each look. The encoders are unloaded before the U-Net is loaded."""
         texts, job = setup.texts, self._job
         texts.prepare_trained({""}, setup.device.dtype)
-        encoders = zip(setup.base.text_encoders, texts.encoders, strict=True)
-        if sum(self._loras.put_around(encoder.module, part) for part, encoder in encoders) == 0:
+        encoders = dict(zip(setup.base.text_encoders, texts.encoders, strict=True))
+        for index, embedding, acts in self._embeddings:
+            embedding.teach(encoders, acts)
+            name = self._loras.files[index].path.name
+            setup.events.note(f"{name}: drawn with its embedding; write {embedding.word} in the prompt.")
+        layers = sum(self._loras.put_around(encoder.module, part) for part, encoder in encoders.items())
+        if layers == 0 and not self._embeddings:
             texts.unload()
             setup.encode()
             return
@@ -158,21 +165,12 @@ class FilesNetwork:
     def select(self, index: int) -> None:
         look: Look = self._job.looks[index]
         self._loras.strengths[:] = look.strengths
+        for number, _, acts in self._embeddings:
+            acts[0] = look.strengths[number] != 0
 
     def conditions(self, index: int, shot: int) -> Conditions:
         known = self._known.get((index, shot))
         return shot_conditions(self._texts, self._job.shots[shot], changed=False) if known is None else known
-
-
-def _warn_of_embedding(lora: Path, setup: Setup) -> None:
-    """Emit a warning when an embedding lies beside the file: it is not used, though the LoRA was trained with it."""
-    beside = lora.with_name(f"{lora.stem}.embedding.safetensors")
-    if beside.is_file():
-        setup.events.note(
-            f"{lora.name}: the embedding beside it ({beside.name}) is not drawn with. For both, draw from its run: "
-            "visiontrain sample RUN",
-            "warn",
-        )
 
 
 def _warn_of_unused(file: LoraFile, setup: Setup) -> None:
