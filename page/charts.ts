@@ -105,6 +105,13 @@ function lossChart(place: HTMLElement, { loss, validation, best }: Data): uPlot 
       return point === undefined ? undefined : point.loss + sign * point.stderr;
     });
   const band = { ...line('', colour('--validation'), 0), label: '', show: true };
+  // A run without validation has no line for it, and none in the legend.
+  const measured = [
+    { ...line('Validation', colour('--validation'), 2.5), points: { show: true, size: 7 } },
+    { ...band, label: 'upper' },
+    { ...band, label: 'lower' },
+  ];
+  const hasValidation = validation.length > 0;
   return new uPlot(
     {
       ...common(place),
@@ -113,11 +120,9 @@ function lossChart(place: HTMLElement, { loss, validation, best }: Data): uPlot 
         { label: 'Step' },
         line('Loss of the step', colour('--faint'), 1),
         line('Loss, smoothed', colour('--accent'), 2.5),
-        { ...line('Validation', colour('--validation'), 2.5), points: { show: true, size: 7 } },
-        { ...band, label: 'upper' },
-        { ...band, label: 'lower' },
+        ...(hasValidation ? measured : []),
       ],
-      bands: [{ series: [4, 5], fill: colour('--validation', 0.2) }],
+      bands: hasValidation ? [{ series: [4, 5], fill: colour('--validation', 0.2) }] : [],
       hooks: {
         draw: best === null ? [] : [(chart) => markStep(chart, best)],
         setScale: [(chart) => tellRange(place, chart)],
@@ -127,9 +132,7 @@ function lossChart(place: HTMLElement, { loss, validation, best }: Data): uPlot 
       steps,
       column((step) => values.get(step)),
       column((step) => mean.get(step)),
-      column((step) => at.get(step)?.loss),
-      error(1),
-      error(-1),
+      ...(hasValidation ? [column((step) => at.get(step)?.loss), error(1), error(-1)] : []),
     ],
     place,
   );

@@ -13,6 +13,13 @@ function EmbeddingStep({ file, word, folder }: Record<'file' | 'word' | 'folder'
 
 export function Use({ report }: { readonly report: RunReport }) {
   const { model, files, dataset } = report;
+  if (files.length === 0)
+    return (
+      <section id="use" aria-labelledby="use-title">
+        <h2 id="use-title">Use it</h2>
+        <p className="quiet">There is no LoRA file of this run yet.</p>
+      </section>
+    );
   const file = (files[0]?.path ?? `output/${report.name}.safetensors`).split('/').at(-1) ?? '';
   const stem = file.replace(/\.safetensors$/u, '');
   const prompt = report.samples[0]?.prompt ?? dataset?.trigger ?? '';

@@ -139,6 +139,14 @@ describe('the file', () => {
     expect(stdout).not.toContain(home.dir);
   });
 
+  it('of a run without a LoRA file says so, and not how to use one', async () => {
+    home.create(5, 'unborn');
+    expect((await cli(['report', 'unborn', '-o', join(home.dir, 'unborn.html')], home.env)).code).toBe(0);
+    const page = readFileSync(join(home.dir, 'unborn.html'), 'utf8');
+    expect(page).toContain('There is no LoRA file of this run yet.');
+    expect(page).not.toContain('models/loras');
+  });
+
   it('of a hundred samples stays below 5 MB', async () => {
     const big = tellRun(home, { name: 'big', steps: 49, every: 1, side: 256, alike: true });
     const path = join(home.dir, 'big.html');

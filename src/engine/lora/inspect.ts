@@ -3,6 +3,7 @@
  * no torch.
  */
 import { plural } from '../../base/text.ts';
+import { lyingTensors, overlappingTensors } from '../../registry/checkpoints/lora-damage.ts';
 import { unreadLoraKind } from '../../registry/checkpoints/lora-uses.ts';
 import { readSafetensorsHeader, type SafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 import { toldAlpha } from './alphas.ts';
@@ -16,7 +17,7 @@ import {
   loraBase,
   toldBase,
 } from './layers.ts';
-import { type FileNumbers, readNumbers, readScalar, WIDTHS_OF } from './numbers.ts';
+import { type FileNumbers, readNumbers, readScalar } from './numbers.ts';
 import { aboutLora, type LoraAbout } from './training.ts';
 
 /** How many layers of a part have a rank. */
@@ -58,7 +59,7 @@ export interface LoraInspection {
 export function inspectLora(path: string, { numbers = true }: { readonly numbers?: boolean } = {}): LoraInspection {
   const header = readSafetensorsHeader(path);
   const { layers, strange } = layersOf(header);
-  const lying = lyingTensors(header);
+  const lying = headerProblems(header);
   const read = numbers && lying.length === 0 ? readNumbers(path, header) : undefined;
   const about = aboutLora(header.metadata);
   const told = toldAlpha(header.metadata);
@@ -107,28 +108,12 @@ function formatCounts({ tensors }: SafetensorsHeader): Record<string, number> {
   return counts;
 }
 
-/** Tensors whose shape and byte range disagree: a reader of such a file takes one tensor's bytes for another's. */
-function lyingTensors({ tensors }: SafetensorsHeader): LoraProblem[] {
-  const wrong = [...tensors].filter(
-    ([
-      ,
-      {
-        dtype,
-        shape,
-        offsets: [from, to],
-      },
-    ]) => {
-      const width = WIDTHS_OF[dtype];
-      return width === undefined || from > to || size(shape) * width !== to - from;
-    },
-  );
-  const sorted = [...tensors].sort((a, b) => a[1].offsets[0] - b[1].offsets[0]);
-  const overlapping = sorted.filter(([, { offsets }], i) => i > 0 && offsets[0] < (sorted[i - 1]?.[1].offsets[1] ?? 0));
+/** Tensors that a reader would take other bytes for. */
+function headerProblems(header: SafetensorsHeader): LoraProblem[] {
+  const [lying, overlapping] = [lyingTensors(header), overlappingTensors(header)];
   return [
-    ...(wrong.length === 0 ? [] : [bad(`the header lies about the size of ${some(wrong.map(([name]) => name))}`)]),
-    ...(overlapping.length === 0
-      ? []
-      : [bad(`tensors lie over each other: ${some(overlapping.map(([name]) => name))}`)]),
+    ...(lying.length === 0 ? [] : [bad(`the header lies about the size of ${some(lying)}`)]),
+    ...(overlapping.length === 0 ? [] : [bad(`tensors lie over each other: ${some(overlapping)}`)]),
   ];
 }
 

@@ -1,24 +1,10 @@
 /** Reads the numbers of a safetensors file once, to find NaN and infinity, tensors of zeros, and the file's hashes. */
+
 import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { openGiven } from '../../base/files/regular-file.ts';
+import { WIDTHS_OF } from '../../registry/checkpoints/lora-damage.ts';
 import type { SafetensorsHeader, TensorFacts } from '../../registry/checkpoints/safetensors.ts';
-
-/** Bytes of a number, by its type. */
-export const WIDTHS_OF: Readonly<Record<string, number>> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
 
 export interface TensorNumbers {
   readonly name: string;

@@ -3,6 +3,9 @@ import type { SafetensorsHeader } from './safetensors.ts';
 
 /** Kinds of adapters that compute something else than a LoRA, by the names of their tensors. */
 export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
+  [/\.lora_E/u, 'an AdaLoRA'],
+  [/\.vera_/u, 'a VeRA'],
+  [/\.lambda_layer/u, 'a T-LoRA of LyCORIS'],
   [/hada_t1/u, 'a LoHa with a Tucker core'],
   [/hada_/u, 'a LoHa'],
   [/lokr_/u, 'a LoKr'],
@@ -15,7 +18,7 @@ export const otherLoraKinds: readonly (readonly [RegExp, string])[] = [
   [/\.diff(_b)?$/u, 'a file of full differences'],
 ];
 const LENGTHS = /dora_scale|magnitude_vector/u;
-const ENDING =
+export const ENDING =
   /(\.processor)?(\.|_)(?:lora_down|lora_up|lora_A|lora_B|lora\.down|lora\.up|lora_linear_layer\.down|lora_linear_layer\.up)(\.default)?\.weight$/u;
 export const DOWN = /lora_down|lora_A|lora\.down|layer\.down/u;
 /** What tells a layer of a LoHa or LoKr, and its rank where it ends in `_b`. */
@@ -49,6 +52,10 @@ export function loraKind(names: readonly string[]): string {
   const isLengths = kind !== 'a DoRA' && names.some((each) => LENGTHS.test(each));
   return isLengths ? `${kind} with DoRA` : kind;
 }
+
+/** Whether a DoRA's lengths are those of its outputs, as peft has them, and not of its inputs. */
+export const isDoraOfOutputs = ({ tensors }: SafetensorsHeader): boolean =>
+  [...tensors].some(([name, { shape }]) => LENGTHS.test(name) && (shape.length < 2 || shape[0] !== 1));
 
 /** Modules by their kohya names. */
 export function loraModules({ tensors }: SafetensorsHeader): Map<string, LoraModule> {

@@ -1,6 +1,6 @@
 /** Checks LoRA files that are merged into the base model, and reads rank and alpha of a LoRA file. */
 import { basename } from 'node:path';
-import { checkLoraBase, readLora, refusedLora } from './lora.ts';
+import { checkLoraBase, readLora, refuseDamaged, refusedLora } from './lora.ts';
 import { isTrainedKind, lokrForm, loraKind, loraModules, otherLoraKinds, trainedKinds } from './lora-modules.ts';
 import { readOneNumber, readSafetensorsHeader, type SafetensorsHeader } from './safetensors.ts';
 
@@ -39,6 +39,7 @@ export function checkMergedLora(path: string, family: 'sd15' | 'sdxl'): void {
   if (loraModules(header).size === 0 && !otherLoraKinds.some(([pattern]) => names.some((each) => pattern.test(each))))
     throw refusedLora(`${name} is no LoRA: it holds no layer of one.`, ['Leave it out, or name another file.'], key);
   checkLoraBase(name, header, family, key);
+  refuseDamaged(name, header, key);
 }
 
 /** What a run that goes on from a file trains where it is told nothing else. */

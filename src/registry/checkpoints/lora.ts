@@ -9,8 +9,10 @@ import { plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { readConfig } from './complete.ts';
 import { fileError } from './identify.ts';
+import { loraDamage } from './lora-damage.ts';
 import {
   DOWN,
+  isDoraOfOutputs,
   isTrainedKind,
   type LayerKind,
   type LoraModule,
@@ -52,6 +54,7 @@ export function checkInitLora(
       'Choose a LoRA, or leave training.init_lora empty.',
     ]);
   checkLoraBase(name, header, spec.model.family);
+  refuseDamaged(name, header);
   checkRanks(name, modules, spec.training);
   return [...embeddings(name, names), ...ranks(name, modules, spec.training), ...layers(name, modules, spec, configs)];
 }
@@ -80,12 +83,23 @@ function checkKind(
       ],
     );
   }
+  if (kind === 'a DoRA' && isDoraOfOutputs(header))
+    throw refusedLora(`${name} is a DoRA with a length for each output; a length for each input is what is trained.`, [
+      'Choose another file, or leave training.init_lora empty.',
+    ]);
   const form = lokrForm(header);
   const run = { factor: lokr?.factor ?? -1, decompose_both: lokr?.decompose_both ?? false, full: lokr?.full ?? false };
   if (form === undefined || form.factor === run.factor) return;
   throw refusedLora(`${name} splits its layers by the factor ${form.factor}; that of the run is ${run.factor}.`, [
     `Set it to that of the file:  --set training.lokr.factor=${form.factor}`,
   ]);
+}
+
+/** @throws UsageError when the header tells that no reader can compute what the file holds */
+export function refuseDamaged(name: string, header: SafetensorsHeader, key = KEY): void {
+  const damage = loraDamage(header);
+  if (damage !== undefined)
+    throw refusedLora(`${name} is damaged: ${damage}.`, [`visiontrain lora check ${name}`], key);
 }
 
 export function readLora(path: string, key = KEY): SafetensorsHeader {

@@ -147,7 +147,8 @@ describe('a LoRA to go on from', () => {
     ['FLUX', 'transformer.single_transformer_blocks.0.attn.to_q', [4, 3072], /a LoRA of FLUX/],
     ['another net', 'lora_unet_up_blocks_9_attentions_9_proj_in', [4, 8], /none of its layers/],
   ])('is refused on another base: %s', (_base, module, shape, message) => {
-    expect(refused(file(safetensors({ [`${module}.lora_down.weight`]: shape })))).toMatch(message);
+    const both = { [`${module}.lora_down.weight`]: shape, [`${module}.lora_up.weight`]: [8, shape[0] ?? 0] };
+    expect(refused(file(safetensors(both)))).toMatch(message);
   });
 
   it('may have several ranks, of which none is higher than the run', () => {
@@ -161,12 +162,14 @@ describe('a LoRA to go on from', () => {
   });
 
   it('tells what it lacks and what of it is lost', () => {
-    const conv = 'lora_unet_down_blocks_0_resnets_0_conv1.lora_down.weight';
-    const text = 'lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight';
+    const conv = 'lora_unet_down_blocks_0_resnets_0_conv1.lora_';
+    const text = 'lora_te_text_model_encoder_layers_0_mlp_fc1.lora_';
     const some = whole((name) => (name.startsWith('mid_block') ? undefined : 16), {
       'bundle_emb.zwx.string_to_param.*': [2, 8],
-      [conv]: [4, 8, 3, 3],
-      [text]: [16, 8],
+      [`${conv}down.weight`]: [4, 8, 3, 3],
+      [`${conv}up.weight`]: [8, 4, 1, 1],
+      [`${text}down.weight`]: [16, 8],
+      [`${text}up.weight`]: [8, 16],
     });
     const said = checkInitLora(file(some), spec(), tiny).join('\n');
     expect(said).toMatch(/holds the embedding zwx: not trained here/);
