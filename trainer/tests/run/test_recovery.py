@@ -90,9 +90,9 @@ def test_old_checkpoints_go_and_leftovers_too(train_here: Any, plan_for: Any, tm
 
 def test_a_damaged_checkpoint_that_was_passed_over_displaces_none(tmp_path: Path) -> None:
     for step in (100, 200):
-        checkpoint.save(tmp_path, step, {}, {}, {})
+        checkpoint.save(tmp_path, step, checkpoint.Contents({}, {}, {}, {}))
     # The checkpoint of step 200 was damaged, so the run went on from step 100.
-    checkpoint.save(tmp_path, 150, {}, {}, {})
+    checkpoint.save(tmp_path, 150, checkpoint.Contents({}, {}, {}, {}))
     checkpoint.prune(tmp_path, 150, keep=1, best=100)
     assert checkpoint.all_steps(tmp_path) == [150, 100]
 
@@ -102,14 +102,14 @@ def test_a_checkpoint_that_the_disk_does_not_take(
     before: tuple[int, ...], words: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     for step in before:
-        checkpoint.save(tmp_path, step, {}, {}, {})
+        checkpoint.save(tmp_path, step, checkpoint.Contents({}, {}, {}, {}))
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(checkpoint, "write_atomic", full)
     with pytest.raises(MachineError, match=f"step-000009: .*No space left on device.*; {words}"):
-        checkpoint.save(tmp_path, 9, {}, {}, {})
+        checkpoint.save(tmp_path, 9, checkpoint.Contents({}, {}, {}, {}))
     assert checkpoint.all_steps(tmp_path) == sorted(before, reverse=True)
 
 

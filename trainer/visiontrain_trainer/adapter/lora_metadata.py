@@ -24,6 +24,20 @@ def _number(value: float) -> str:
 
 def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
     """The keys `ss_*` (sd-scripts) and `modelspec.*` (Stability AI's model spec) of the run after `steps` steps."""
+    versions = {f"visiontrain.{package}": metadata.version(package) for package in ("torch", "diffusers")}
+    return {
+        **_base_and_network(plan),
+        **_lengths(plan, steps, epochs),
+        **_optimizer(plan),
+        **_loss(plan),
+        **_data(plan),
+        **_model_spec(plan),
+        "visiontrain.spec_sha256": plan.spec_sha256,
+        **versions,
+    }
+
+
+def _base_and_network(plan: Plan) -> dict[str, str]:
     training, model = plan.training, plan.model
     sdxl, v = model.family == "sdxl", model.prediction == "v_prediction"
     module, arguments = _network(training)
@@ -34,21 +48,39 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_network_dim": str(training.rank),
         "ss_network_alpha": _number(training.alpha),
         "ss_network_args": json.dumps(arguments, sort_keys=True),
+        "ss_network_dropout": str(training.dropout),
         "ss_output_name": plan.name,
         "ss_sd_model_name": model.name,
+        "ss_zero_terminal_snr": str(model.zero_terminal_snr),
+        "ss_clip_skip": "None" if sdxl else str(model.clip_skip),
+    }
+    if model.sha256:
+        out["ss_new_sd_model_hash"] = model.sha256
+    return out
+
+
+def _lengths(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
+    training, images = plan.training, plan.data.images
+    return {
         "ss_seed": str(plan.seed),
         "ss_steps": str(steps),
         "ss_max_train_steps": str(training.steps),
         "ss_epoch": str(epochs),
         "ss_num_epochs": str(epochs),
         "ss_num_batches_per_epoch": str(training.batches_per_epoch),
-        "ss_num_train_images": str(sum(s.repeats for s in plan.data.images if not (s.validation or s.regularisation))),
-        "ss_num_validation_images": str(sum(s.validation for s in plan.data.images)),
-        "ss_num_reg_images": str(sum(s.regularisation for s in plan.data.images)),
+        "ss_num_train_images": str(sum(i.repeats for i in images if not (i.validation or i.regularisation))),
+        "ss_num_validation_images": str(sum(i.validation for i in images)),
+        "ss_num_reg_images": str(sum(i.regularisation for i in images)),
         "ss_batch_size_per_device": str(training.batch_size),
         "ss_total_batch_size": str(whole_batch(plan) * training.gradient_accumulation),
         "ss_gradient_accumulation_steps": str(training.gradient_accumulation),
-        "ss_gradient_checkpointing": str(plan.resources.gradient_checkpointing != "none"),
+    }
+
+
+def _optimizer(plan: Plan) -> dict[str, str]:
+    training, resources = plan.training, plan.resources
+    return {
+        "ss_gradient_checkpointing": str(resources.gradient_checkpointing != "none"),
         "ss_learning_rate": str(training.learning_rate),
         "ss_unet_lr": str(training.learning_rate),
         "ss_text_encoder_lr": json.dumps(training.text_encoder_learning_rates),
@@ -56,34 +88,38 @@ def make_metadata(plan: Plan, steps: int, epochs: int) -> dict[str, str]:
         "ss_lr_scheduler": training.schedule,
         "ss_lr_warmup_steps": str(training.warmup_steps),
         "ss_max_grad_norm": str(training.max_grad_norm),
-        "ss_network_dropout": str(training.dropout),
-        "ss_min_snr_gamma": str(training.min_snr_gamma if training.loss_weighting == "min_snr" else None),
-        **_loss_facts(plan),
-        "ss_zero_terminal_snr": str(model.zero_terminal_snr),
-        "ss_mixed_precision": {"fp32": "no"}.get(plan.resources.precision, plan.resources.precision),
+        "ss_mixed_precision": {"fp32": "no"}.get(resources.precision, resources.precision),
         "ss_full_fp16": "False",
-        "ss_clip_skip": "None" if sdxl else str(model.clip_skip),
-        "ss_max_token_length": str(plan.data.max_tokens),
+    }
+
+
+def _data(plan: Plan) -> dict[str, str]:
+    data = plan.data
+    return {
+        "ss_max_token_length": str(data.max_tokens),
         "ss_cache_latents": "True",
-        "ss_caption_dropout_rate": str(plan.data.caption_dropout),
-        "ss_caption_tag_dropout_rate": str(plan.data.tag_dropout),
-        "ss_shuffle_caption": str(plan.data.shuffle_tags),
-        "ss_keep_tokens": str(plan.data.keep_tags),
-        "ss_flip_aug": str(plan.data.flip),
-        "ss_random_crop": str(plan.data.crop == "random"),
+        "ss_caption_dropout_rate": str(data.caption_dropout),
+        "ss_caption_tag_dropout_rate": str(data.tag_dropout),
+        "ss_shuffle_caption": str(data.shuffle_tags),
+        "ss_keep_tokens": str(data.keep_tags),
+        "ss_flip_aug": str(data.flip),
+        "ss_random_crop": str(data.crop == "random"),
+    }
+
+
+def _model_spec(plan: Plan) -> dict[str, str]:
+    """Stability AI's model spec (github.com/Stability-AI/ModelSpec)."""
+    model = plan.model
+    sdxl = model.family == "sdxl"
+    out = {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": "stable-diffusion-xl-v1-base/lora" if sdxl else "stable-diffusion-v1/lora",
         "modelspec.implementation": "https://github.com/Stability-AI/generative-models" if sdxl else "diffusers",
         "modelspec.title": plan.name,
         "modelspec.prediction_type": {"v_prediction": "v"}.get(model.prediction, model.prediction),
-        "visiontrain.spec_sha256": plan.spec_sha256,
     }
     if not sdxl:
         out["modelspec.encoder_layer"] = str(model.clip_skip)
-    if model.sha256:
-        out["ss_new_sd_model_hash"] = model.sha256
-    for package in ("torch", "diffusers"):
-        out[f"visiontrain.{package}"] = metadata.version(package)
     return out
 
 
@@ -116,10 +152,14 @@ def _network(training: Training) -> tuple[str, dict[str, str]]:
     return "lycoris.kohya", out
 
 
-def _loss_facts(plan: Plan) -> dict[str, str]:
+def _loss(plan: Plan) -> dict[str, str]:
     """sd-scripts' keys on loss, noise and timesteps. Those of a setting that is off are left out, as there."""
     training = plan.training
-    out = {"ss_loss_type": training.loss, "ss_noise_offset": str(training.noise_offset)}
+    out = {
+        "ss_min_snr_gamma": str(training.min_snr_gamma if training.loss_weighting == "min_snr" else None),
+        "ss_loss_type": training.loss,
+        "ss_noise_offset": str(training.noise_offset),
+    }
     if training.loss in ("huber", "smooth_l1"):
         out |= {
             "ss_huber_schedule": training.huber_schedule,

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,23 @@ class Report:
 
     def error(self, error: TrainerError) -> None:
         self.line("error", **error.as_json())
+
+
+@contextlib.contextmanager
+def sparing_others(report: Report, path: str) -> Iterator[None]:
+    """Inside this context an error of the image at `path` is reported and ends, so that the others are done.
+
+    A decoder may raise any exception. Raises what is not the image's fault: TrainerError, and MachineError where memory
+    runs out.
+    """
+    try:
+        yield
+    except TrainerError:
+        raise
+    except MemoryError as error:
+        raise MachineError("There is not enough memory to read an image.", [path], id="training/memory") from error
+    except Exception as error:
+        report.failed(path, f"cannot be read ({str(error)[:200]})")
 
 
 def run_program(arguments: list[str], module: str, what: str, work: Callable[[Path, Report], None]) -> int:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from visiontrain_trainer.base.files import read_regular, write_atomic
+from visiontrain_trainer.base.job import JobImage
 
-from .job import JobImage, Method
+from .job import Method
 
 VERSION = 1
 #: Most bytes of a result, as in `src/engine/captions/store.ts`.

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from PIL import Image
 
 from visiontrain_trainer.base.errors import MachineError, is_out_of_memory
+from visiontrain_trainer.base.job import JobImage
 from visiontrain_trainer.data.decode import read_upright
 
-from .job import Job, JobImage, Method
-from .report import Report
+from .job import Job, Method
+from .report import Report, sparing_others
 from .store import missing, write_result
 
 #: Colour behind transparent images. The taggers were trained on white.
@@ -71,15 +72,8 @@ class _Round:
     def _read(self, batch: Sequence[JobImage]) -> list[tuple[JobImage, Image.Image]]:
         found = []
         for image in batch:
-            try:
+            with sparing_others(self._report, image.path):
                 found.append((image, read_upright(self._job.root / image.path, _WHITE)))
-            except MemoryError as error:
-                raise MachineError(
-                    "There is not enough memory to read an image.", [image.path], id="training/memory"
-                ) from error
-            except Exception as error:
-                # A decoder may raise any exception, and one image must not end the work on the others.
-                self._report.failed(image.path, f"cannot be read ({str(error)[:200]})")
         return found
 
     def _caption(self, model: Model, read: Sequence[tuple[JobImage, Image.Image]]) -> None:

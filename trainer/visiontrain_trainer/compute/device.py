@@ -88,6 +88,13 @@ def open_device(resources: Resources, processes: Processes) -> Device:
 
     Raises MachineError when the device is not there or lacks a number format of the plan.
     """
+    device = _planned_device(resources, processes)
+    _set_switches(resources)
+    return Device(device, DTYPES[resources.precision], DTYPES[resources.vae_precision])
+
+
+def _planned_device(resources: Resources, processes: Processes) -> torch.device:
+    """The plan's device, one card for each of several processes. Raises MachineError when it cannot be used."""
     name = resources.device
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise MachineError(
@@ -105,22 +112,28 @@ def open_device(resources: Resources, processes: Processes) -> Device:
             "The plan wants mps, but PyTorch cannot use it here.", next_steps=[renewal("PyTorch")], id="hardware/device"
         )
     device = torch.device(name)
-    if device.type == "cuda":
-        index = processes.local if processes.count > 1 else device.index or 0
-        if index >= torch.cuda.device_count():
-            raise MachineError(
-                f"The plan wants cuda:{index}, but there are {torch.cuda.device_count()} cards.",
-                next_steps=["Choose another with --set resources.device=cuda:0."],
-                id="hardware/device",
-            )
-        device = torch.device("cuda", index)
-        torch.cuda.set_device(device)
-        if resources.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise MachineError(
-                f"{torch.cuda.get_device_name(device)} cannot compute in bf16.",
-                next_steps=["Use --set resources.precision=fp16."],
-                id="hardware/device",
-            )
+    if device.type != "cuda":
+        return device
+    index = processes.local if processes.count > 1 else device.index or 0
+    if index >= torch.cuda.device_count():
+        raise MachineError(
+            f"The plan wants cuda:{index}, but there are {torch.cuda.device_count()} cards.",
+            next_steps=["Choose another with --set resources.device=cuda:0."],
+            id="hardware/device",
+        )
+    device = torch.device("cuda", index)
+    torch.cuda.set_device(device)
+    if resources.precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise MachineError(
+            f"{torch.cuda.get_device_name(device)} cannot compute in bf16.",
+            next_steps=["Use --set resources.precision=fp16."],
+            id="hardware/device",
+        )
+    return device
+
+
+def _set_switches(resources: Resources) -> None:
+    """Set torch's switches for the process: threads, determinism, TF32, and which attention kernels it may choose."""
     torch.set_num_threads(resources.threads)
     if resources.compile:
         # The compiler must be imported before diffusers, which marks its classes only for a compiler already imported.
@@ -140,7 +153,6 @@ def open_device(resources: Resources, processes: Processes) -> Device:
     # cuDNN's attention has no deterministic backward (pytorch#182551).
     torch.backends.cuda.enable_cudnn_sdp(fast and not resources.deterministic)
     torch.backends.cuda.enable_math_sdp(True)
-    return Device(device, DTYPES[resources.precision], DTYPES[resources.vae_precision])
 
 
 @contextlib.contextmanager

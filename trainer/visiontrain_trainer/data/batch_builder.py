@@ -59,6 +59,17 @@ class Caches:
     masks: Masks
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """What one forward pass is computed from, image by image: raw latents and noise are [4, h, w] each."""
+
+    uses: list[ImageUse]
+    latents: list[torch.Tensor]
+    noise: list[torch.Tensor]
+    timesteps: list[int]
+    captions: list[str]
+
+
 class BatchBuilder:
     """Makes the batches of a run from cached latents and text states. `timesteps` is the schedule's number of steps."""
 
@@ -83,7 +94,7 @@ class BatchBuilder:
             noises.append(draws.noise(use, self._latents.scaling.seen(latents[-1])))
             perturbed.append(draws.perturbed(use, noises[-1]))
         steps = [draws.timestep(use) for use in uses]
-        batch = self._assemble(uses, latents, noises, steps, [self.caption(use) for use in uses])
+        batch = self._assemble(_Draws(uses, latents, noises, steps, [self.caption(use) for use in uses]))
         if self._plan.training.input_perturbation is not None:
             batch.input_noise = self._device.put(torch.stack(perturbed))
         self._add_subject(batch)
@@ -112,17 +123,11 @@ class BatchBuilder:
         noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, noise_index) for t in steps]
         count = len(steps)
         caption = plain_caption(self._plan.data, use.sample.caption)
-        return self._assemble([use] * count, [mean.float()] * count, noise, steps, [caption] * count)
+        return self._assemble(_Draws([use] * count, [mean.float()] * count, noise, steps, [caption] * count))
 
-    def _assemble(
-        self,
-        uses: list[ImageUse],
-        latents: list[torch.Tensor],
-        noise: list[torch.Tensor],
-        t: list[int],
-        captions: list[str],
-    ) -> Batch:
-        put = self._device.put
+    def _assemble(self, draws: _Draws) -> Batch:
+        """The batch of `draws` on the device, with text states and SDXL's size conditioning."""
+        put, uses, captions = self._device.put, draws.uses, draws.captions
         states = pooled = time_ids = None
         if not self._trains_text:
             entries = [self._texts.get(caption) for caption in captions]
@@ -131,18 +136,9 @@ class BatchBuilder:
                 pooled = put(torch.stack([entry["pooled"] for entry in entries]))
         if self._plan.model.family == "sdxl":
             time_ids = put(torch.tensor([self._time_ids(use) for use in uses], dtype=torch.float32))
-        x = self._latents.scaling.seen(put(torch.stack(latents)))
-        return Batch(
-            uses,
-            t,
-            x,
-            put(torch.stack(noise)),
-            put(torch.tensor(t)),
-            captions,
-            states,
-            pooled,
-            time_ids,
-        )
+        x = self._latents.scaling.seen(put(torch.stack(draws.latents)))
+        noise, t = put(torch.stack(draws.noise)), put(torch.tensor(draws.timesteps))
+        return Batch(uses, draws.timesteps, x, noise, t, captions, states, pooled, time_ids)
 
     def _time_ids(self, use: ImageUse) -> list[float]:
         """SDXL's size conditioning: original height and width, crop top and left, target height and width, in pixels.

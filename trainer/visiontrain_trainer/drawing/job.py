@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visiontrain_trainer.base.errors import TrainingError
-from visiontrain_trainer.base.files import read_regular
+from visiontrain_trainer.base.job import JobFile
 from visiontrain_trainer.contract.plan import Plan, Shot, parse_plan
 
 VERSION = 1
-#: Most bytes of a job: a thousand samples with long prompts, and the plan of a million images.
-_MOST_BYTES = 500_000_000
+#: A thousand samples with long prompts and the plan of a million images take less than its bytes.
+_FILE = JobFile(VERSION, "sample/failed", "drawing", 500_000_000)
 #: Names of the files that are made. None leads to another folder.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.png")
 
@@ -70,22 +68,20 @@ class Job:
 
 def read_job(path: Path) -> Job:
     """The job in a file. Raises TrainingError when it holds none that this version understands."""
-    try:
-        raw: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES))
-        if raw["version"] != VERSION:
-            raise ValueError(f"its version is {raw['version']!r}, this is for {VERSION}")
-        return Job(
-            plan=parse_plan(raw["plan"], trains=False),
-            run=None if raw["run"] is None else Path(raw["run"]),
-            loras=tuple(Source(Path(lora["path"]), str(lora["name"])) for lora in raw["loras"]),
-            looks=tuple(Look(look["step"], tuple(map(float, look["strengths"]))) for look in raw["looks"]),
-            shots=tuple(_shot(shot) for shot in raw["shots"]),
-            to=Path(raw["to"]),
-            cells=tuple(Cell(int(cell["look"]), int(cell["shot"]), _name(cell["file"])) for cell in raw["cells"]),
-            sheet=None if raw["sheet"] is None else _sheet(raw["sheet"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TrainingError("The job of drawing cannot be read.", [str(error)[:200]], id="sample/failed") from error
+    return _FILE.read(path, _parse)
+
+
+def _parse(raw: dict[str, Any]) -> Job:
+    return Job(
+        plan=parse_plan(raw["plan"], trains=False),
+        run=None if raw["run"] is None else Path(raw["run"]),
+        loras=tuple(Source(Path(lora["path"]), str(lora["name"])) for lora in raw["loras"]),
+        looks=tuple(Look(look["step"], tuple(map(float, look["strengths"]))) for look in raw["looks"]),
+        shots=tuple(_shot(shot) for shot in raw["shots"]),
+        to=Path(raw["to"]),
+        cells=tuple(Cell(int(cell["look"]), int(cell["shot"]), _name(cell["file"])) for cell in raw["cells"]),
+        sheet=None if raw["sheet"] is None else _sheet(raw["sheet"]),
+    )
 
 
 def _shot(raw: dict[str, Any]) -> Shot:

@@ -13,12 +13,13 @@ from PIL import Image
 
 from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.files import write_atomic
-from visiontrain_trainer.captioning.report import Report
+from visiontrain_trainer.base.job import JobImage
+from visiontrain_trainer.captioning.report import Report, sparing_others
 from visiontrain_trainer.data.decode import read_upright
 
 from . import measures
 from .crops import crop_of
-from .job import LookImage, LookJob
+from .job import LookJob
 
 #: Raised when a measure changes, so that older results are made anew.
 VERSION = 1
@@ -56,37 +57,25 @@ def do_look_job(job: LookJob, report: Report) -> None:
             report.progress("preview", done, len(job.previews))
 
 
-def _preview(job: LookJob, image: LookImage, report: Report) -> None:
-    try:
+def _preview(job: LookJob, image: JobImage, report: Report) -> None:
+    with sparing_others(report, image.path):
         small = read_upright(job.root / image.path, _WHITE, least=_PREVIEW)
         small.thumbnail((_PREVIEW, _PREVIEW), Image.Resampling.BOX)
         written = io.BytesIO()
         small.save(written, "PNG")
-    except Exception as error:
-        # A decoder may raise any exception, and one image must not end the others.
-        report.failed(image.path, f"cannot be read ({str(error)[:200]})")
-        return
-    _keep(job, image, {f"{image.sha256}.png": written.getvalue()})
+        _keep(job, image, {f"{image.sha256}.png": written.getvalue()})
 
 
-def _look(job: LookJob, image: LookImage, report: Report) -> None:
-    try:
-        path = job.root / image.path
-        look, thumbnail = look_at(path)
-    except MemoryError as error:
-        raise MachineError(
-            "There is not enough memory to read an image.", [image.path], id="training/memory"
-        ) from error
-    except Exception as error:
-        # A decoder may raise any exception, and one image must not end the look at the others.
-        report.failed(image.path, f"cannot be read ({str(error)[:200]})")
-        return
-    text = json.dumps({"version": VERSION, "image": image.sha256, **look}, separators=(",", ":"))
-    # The numbers go last: where they are, the thumbnail is too. What a power cut takes is looked at again.
-    _keep(job, image, {f"{image.sha256}.webp": thumbnail, f"{image.sha256}.json": f"{text}\n".encode()})
+def _look(job: LookJob, image: JobImage, report: Report) -> None:
+    with sparing_others(report, image.path):
+        look, thumbnail = look_at(job.root / image.path)
+        text = json.dumps({"version": VERSION, "image": image.sha256, **look}, separators=(",", ":"))
+        # The numbers are written last: where they are, the thumbnail is too. An image whose files a power cut took is
+        # looked at again.
+        _keep(job, image, {f"{image.sha256}.webp": thumbnail, f"{image.sha256}.json": f"{text}\n".encode()})
 
 
-def _keep(job: LookJob, image: LookImage, files: dict[str, bytes]) -> None:
+def _keep(job: LookJob, image: JobImage, files: dict[str, bytes]) -> None:
     """Write the results of an image in the order of `files`. Raises MachineError when the disk does not take them."""
     folder = job.store / image.sha256[:2]
     try:

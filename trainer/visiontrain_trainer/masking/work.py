@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from visiontrain_trainer.base.errors import MachineError, TrainerError
+from visiontrain_trainer.base.errors import MachineError
 from visiontrain_trainer.base.files import write_atomic
-from visiontrain_trainer.captioning.report import Report
+from visiontrain_trainer.base.job import JobImage
+from visiontrain_trainer.captioning.report import Report, sparing_others
 from visiontrain_trainer.data.decode import read_upright
 
 from .find import FINDERS, Network, together
-from .job import Finder, MaskImage, MaskJob
+from .job import Finder, MaskJob
 
 #: Colour behind transparent images, as in the data set's default.
 _WHITE = "#ffffff"
@@ -41,22 +42,13 @@ def do_mask_job(job: MaskJob, report: Report) -> None:
     finders = [(finder, Network(finder, job.device, job.threads)) for finder in job.finders]
     began = time.monotonic()
     for count, image in enumerate(todo, 1):
-        try:
+        with sparing_others(report, image.path):
             _mask(job, image, finders, report)
-        except TrainerError:
-            raise
-        except MemoryError as error:
-            raise MachineError(
-                "There is not enough memory to look at an image.", [image.path], id="training/memory"
-            ) from error
-        except Exception as error:
-            # A decoder may raise any exception, and one image must not end the work on the others.
-            report.failed(image.path, f"cannot be read ({str(error)[:200]})")
         rate = count / max(1e-6, time.monotonic() - began)
         report.progress("masks", done + count, len(images), rate)
 
 
-def _mask(job: MaskJob, image: MaskImage, finders: list[tuple[Finder, Network]], report: Report) -> None:
+def _mask(job: MaskJob, image: JobImage, finders: list[tuple[Finder, Network]], report: Report) -> None:
     opened = read_upright(job.root / image.path, _WHITE)
     found = {finder.kind: FINDERS[finder.kind](network, opened) for finder, network in finders}
     missing = [kind for kind, one in found.items() if one is None]
@@ -107,5 +99,5 @@ def _is_mask(path: Path) -> bool:
         return False
 
 
-def _place(job: MaskJob, image: MaskImage) -> Path:
+def _place(job: MaskJob, image: JobImage) -> Path:
     return job.store / image.sha256[:2] / f"{image.sha256}.png"

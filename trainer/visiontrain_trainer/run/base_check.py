@@ -9,14 +9,17 @@ wrong one, so a base is refused only if it is wrong by far on every image that w
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from visiontrain_trainer.base.errors import TrainingError, is_out_of_memory
 from visiontrain_trainer.compute.device import give_back_memory
+from visiontrain_trainer.compute.noise import Diffusion
 from visiontrain_trainer.compute.timesteps import bounds
 from visiontrain_trainer.model.frozen import count_weights
 from visiontrain_trainer.training.measure import levels, validation_uses
+from visiontrain_trainer.training.result import Measurement
 
 from .flow_check import Parts, check_flow, check_is_flow, ends_of
 from .session import Session
@@ -99,13 +102,8 @@ def check_base(session: Session) -> Known:
     kind, real = session.plan.model.prediction, count_weights(session.unet) >= REAL
     try:
         for use in uses:
-            fit, found = Fit(), session.train_step.measurements(use, steps, 0)
-            for each in found:
-                batch = each.batch
-                targets = session.diffusion.targets(batch.latents, batch.noise, batch.t)
-                for i, level in enumerate(batch.t.tolist()):
-                    fit.add(each.prediction[i], {kind: target[i] for kind, target in targets.items()}, level)
-            fits.append(fit)
+            found = session.train_step.measurements(use, steps, 0)
+            fits.append(_fit_of(found, session.diffusion))
             ends.append(ends_of(found))
             # A run that trains some timesteps only is measured at others than these.
             if trained == steps:
@@ -122,6 +120,17 @@ def check_base(session: Session) -> Known:
         return known
     judge(fits, kind, session.plan.model.name, real=real)
     return known
+
+
+def _fit_of(found: Sequence[Measurement], diffusion: Diffusion) -> Fit:
+    """How well the predictions of one image fit each kind of base."""
+    fit = Fit()
+    for each in found:
+        batch = each.batch
+        targets = diffusion.targets(batch.latents, batch.noise, batch.t)
+        for i, level in enumerate(batch.t.tolist()):
+            fit.add(each.prediction[i], {kind: target[i] for kind, target in targets.items()}, level)
+    return fit
 
 
 def judge(fits: list[Fit], kind: str, name: str, *, real: bool) -> None:

@@ -86,8 +86,8 @@ class Saves:
             state = {**wanted.state, "optimizer": values, "lora": weights.origin.as_json()}
             if self._session.ema is not None:
                 state["ema_updates"] = self._session.ema.updates
-                optimizer = checkpoint.with_unused(optimizer, weights.unused or {})
-            jobs.append(lambda: self._checkpoint(weights, (optimizer, state), best_step))
+            contents = checkpoint.Contents(weights.tensors, optimizer, weights.unused or {}, state)
+            jobs.append(lambda: self._checkpoint(step, contents, best_step))
         if wanted.lora is not None:
             name = wanted.lora
             self.lora_at = step
@@ -122,15 +122,10 @@ class Saves:
         """Wait until everything is written. Raises its error."""
         self._writer.wait()
 
-    def _checkpoint(
-        self,
-        weights: Weights,
-        rest: tuple[dict[str, torch.Tensor], dict[str, Any]],
-        best_step: int | None,
-    ) -> None:
-        run, step = self._session.run, weights.step
+    def _checkpoint(self, step: int, contents: checkpoint.Contents, best_step: int | None) -> None:
+        run = self._session.run
         folder = run / "checkpoints"
-        path, size = checkpoint.save(folder, step, weights.tensors, *rest)
+        path, size = checkpoint.save(folder, step, contents)
         checkpoint.prune(folder, step, self._plan.output.checkpoint_keep, best_step)
         self._events.emit(
             "checkpoint",

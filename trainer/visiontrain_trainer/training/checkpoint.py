@@ -27,11 +27,9 @@ _MOST_STATE, _MOST_TENSORS = 1 << 28, 1 << 37
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint that was read: the weights of the adapter, the optimiser's tensors, and plain values."""
+class Contents:
+    """What a checkpoint holds: the weights of the adapter, the optimiser's tensors, and plain values."""
 
-    path: Path
-    step: int
     adapter: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
     #: Where the run keeps a moving average: whichever of average and trained weights `adapter` is not. Else empty.
@@ -40,28 +38,31 @@ class Checkpoint:
     state: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Checkpoint(Contents):
+    """A checkpoint that was read, with its folder and its step."""
+
+    path: Path
+    step: int
+
+
 def name_of(step: int) -> str:
     """Name of a checkpoint's folder."""
     return f"step-{step:06d}"
 
 
-def save(
-    folder: Path,
-    step: int,
-    adapter: dict[str, torch.Tensor],
-    optimizer: dict[str, torch.Tensor],
-    state: dict[str, Any],
-) -> tuple[Path, int]:
+def save(folder: Path, step: int, contents: Contents) -> tuple[Path, int]:
     """Write FOLDER/step-NNNNNN and return its path and size in bytes. Raises MachineError when it cannot be written."""
+    optimizer = contents.optimizer | {f"{_UNUSED}{name}": tensor for name, tensor in contents.unused.items()}
     building, final = folder / f".{name_of(step)}.tmp", folder / name_of(step)
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
-        files = dict(zip(_TENSORS, (Hashed(pieces(adapter)), Hashed(pieces(optimizer))), strict=True))
+        files = dict(zip(_TENSORS, (Hashed(pieces(contents.adapter)), Hashed(pieces(optimizer))), strict=True))
         for name, content in files.items():
             write_atomic(building / name, content)
         hashes = {name: content.sha256 for name, content in files.items()}
-        text = json.dumps({**state, "step": step, "files": hashes}, sort_keys=True, indent=1)
+        text = json.dumps({**contents.state, "step": step, "files": hashes}, sort_keys=True, indent=1)
         seal = hashlib.sha256(text.encode()).hexdigest()
         write_atomic(building / _STATE, f"{text}\n{seal}\n".encode())
         size = sum(content.bytes for content in files.values()) + len(text)
@@ -93,12 +94,7 @@ def _read(path: Path) -> Checkpoint:
         raise ValueError("state.json is not of this checkpoint")
     unused = {name: optimizer.pop(name) for name in list(optimizer) if name.startswith(_UNUSED)}
     unused = {name.removeprefix(_UNUSED): tensor for name, tensor in unused.items()}
-    return Checkpoint(path, int(path.name.removeprefix("step-")), adapter, optimizer, unused, state)
-
-
-def with_unused(optimizer: dict[str, torch.Tensor], unused: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The optimiser's tensors with the unused weights (see `Checkpoint.unused`) among them, as `save` takes them."""
-    return {**optimizer, **{f"{_UNUSED}{name}": tensor for name, tensor in unused.items()}}
+    return Checkpoint(adapter, optimizer, unused, state, path, int(path.name.removeprefix("step-")))
 
 
 def read(folder: Path, step: int) -> Checkpoint:

@@ -1,0 +1,57 @@
+"""Reads the job of a program that works beside a run: a JSON file that the TypeScript side wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import TrainingError
+from .files import read_regular
+
+Job = TypeVar("Job")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class JobImage:
+    """An image of a job: its path below the job's root or an absolute one, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> JobImage:
+        """The image in a job's JSON. Raises ValueError when its hash is no SHA-256."""
+        if not _SHA256.fullmatch(raw["sha256"]):
+            raise ValueError(f"{raw['sha256']!r} is no SHA-256")
+        return cls(raw["path"], raw["sha256"])
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """A kind of job: its version, the id and the name in its errors, and the most bytes of its file."""
+
+    version: int
+    id: str
+    #: As in "The job of masking cannot be read."
+    name: str
+    #: A million images with their paths and captions take less.
+    most_bytes: int = 1 << 30
+
+    def read(self, path: Path, parse: Callable[[dict[str, Any]], Job]) -> Job:
+        """The job in a file, as `parse` makes it of the JSON.
+
+        Raises TrainingError when the file holds no job that this version understands.
+        """
+        try:
+            raw = json.loads(read_regular(path, self.most_bytes))
+            if raw["version"] != self.version:
+                raise ValueError(f"its version is {raw['version']!r}, this is for {self.version}")
+            return parse(raw)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            details = [str(path), str(error)[:200]]
+            raise TrainingError(f"The job of {self.name} cannot be read.", details, id=self.id) from error
