@@ -5,28 +5,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundleFixture } from '../test/helpers/bundle.ts';
 import { loadTs } from './lib/load-ts.mjs';
 
-const root = join(import.meta.dirname, '..');
 const seconds = Number(process.argv[2] ?? 60);
 const WARM_S = 5;
 const dir = mkdtempSync(join(tmpdir(), 'visiontrain-bench-'));
-const program = join(dir, 'program.mjs');
-await build({
-  absWorkingDir: root,
-  entryPoints: ['test/fixtures/dashboard-program.tsx'],
-  outfile: program,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node22.22',
-  define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
-  alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-});
+const program = await bundleFixture('dashboard-program');
 const { trainingStory } = await loadTs('test/helpers/run-story.ts');
 const { png } = await loadTs('test/helpers/png.ts');
 
@@ -51,10 +36,10 @@ try {
     const args = [watched, columns, rows, WARM_S, seconds, process.execPath, program, dir, 'live'].map(String);
     const { stdout, stderr, status } = spawnSync(python, args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
-    const told = JSON.parse(stdout);
+    const measured = JSON.parse(stdout);
     console.log(
-      `${columns}×${rows}: ${told.bytes_per_second.toFixed(0)} bytes/s, ${(told.share_of_core * 100).toFixed(1)} % of a core,`,
-      `first ${WARM_S} s ${told.first_bytes} bytes, ${told.left && told.status === 0 ? 'left clean' : `ended with ${told.status}`}`,
+      `${columns}×${rows}: ${measured.bytes_per_second.toFixed(0)} bytes/s, ${(measured.share_of_core * 100).toFixed(1)} % of a core,`,
+      `first ${WARM_S} s ${measured.first_bytes} bytes, ${measured.left && measured.status === 0 ? 'left clean' : `ended with ${measured.status}`}`,
     );
   }
 } finally {

@@ -8,8 +8,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { pngChunk } from '../test/helpers/png-chunk.ts';
 
 const { values } = parseArgs({
   options: { images: { type: 'string', default: '100000' }, folder: { type: 'string' } },
@@ -112,17 +113,8 @@ function png(seed) {
   pixels.writeUInt32BE(seed, 1);
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(pixels)),
-    chunk('IEND', Buffer.alloc(0)),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(pixels)),
+    pngChunk('IEND', Buffer.alloc(0)),
   ]);
-}
-
-function chunk(kind, bytes) {
-  const body = Buffer.concat([Buffer.from(kind, 'latin1'), bytes]);
-  const whole = Buffer.alloc(body.length + 8);
-  whole.writeUInt32BE(bytes.length, 0);
-  body.copy(whole, 4);
-  whole.writeUInt32BE(crc32(body), body.length + 4);
-  return whole;
 }

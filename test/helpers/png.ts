@@ -1,5 +1,6 @@
 /** Small PNG files for tests. */
 import { deflateSync } from 'node:zlib';
+import { pngChunk } from './png-chunk.ts';
 
 /**
  * A PNG with 8 bits a channel. `pixel` returns RGB for a position. Rows use the filter `filter` (0 none, 1 left, 2 up).
@@ -28,26 +29,8 @@ export function png(
   header.set([8, 2, 0, 0, 0], 8);
   return Buffer.concat([
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(raw)),
-    chunk('IEND', Buffer.alloc(0)),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(raw)),
+    pngChunk('IEND', Buffer.alloc(0)),
   ]);
-}
-
-function chunk(type: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(body.length, 0);
-  head.write(type, 4, 'latin1');
-  const end = Buffer.alloc(4);
-  end.writeUInt32BE(crc(Buffer.concat([head.subarray(4), body])), 0);
-  return Buffer.concat([head, body, end]);
-}
-
-function crc(data: Buffer): number {
-  let value = 0xffffffff;
-  for (const byte of data) {
-    value ^= byte;
-    for (let i = 0; i < 8; i += 1) value = (value >>> 1) ^ (value & 1 ? 0xedb88320 : 0);
-  }
-  return (value ^ 0xffffffff) >>> 0;
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { wordsInside } from '../../../src/engine/dataset/words/inside.ts';
@@ -10,6 +10,7 @@ import { wordsOfFolder, wordsOfName } from '../../../src/engine/dataset/words/na
 import { promptWords } from '../../../src/engine/dataset/words/prompt.ts';
 import { withText } from '../../../src/engine/publish/png-text.ts';
 import { png, writeTree } from '../../helpers/images.ts';
+import { pngChunk } from '../../helpers/png-chunk.ts';
 
 const inside = (bytes: Buffer) => wordsInside((from, length) => bytes.subarray(from, from + length));
 const SETTINGS = 'Negative prompt: bad hands\nSteps: 20, Sampler: Euler a';
@@ -66,15 +67,6 @@ it('a folder is named without its repeats', () => {
   ]);
 });
 
-function chunk(kind: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(kind, 'latin1'), data]);
-  const whole = Buffer.alloc(body.length + 8);
-  whole.writeUInt32BE(data.length, 0);
-  body.copy(whole, 4);
-  whole.writeUInt32BE(crc32(body), body.length + 4);
-  return whole;
-}
-
 /** An EXIF block with one tag in its first directory, or in the one for the camera's facts. */
 function exif(tag: number, type: number, value: Buffer): Buffer {
   const inMain = tag !== 0x9286;
@@ -120,7 +112,7 @@ it.each<readonly [string, Buffer, string | undefined]>([
   ['parameters beyond Latin-1', withText(plain, 'parameters', `狐\n${SETTINGS}`), '狐'],
   [
     'a packed description',
-    Buffer.concat([plain.subarray(0, 33), chunk('zTXt', packed), plain.subarray(33)]),
+    Buffer.concat([plain.subarray(0, 33), pngChunk('zTXt', packed), plain.subarray(33)]),
     'ein Fuchs',
   ],
   ['the graph of a workflow', withText(plain, 'prompt', '{"3": {"inputs": {}}}'), undefined],

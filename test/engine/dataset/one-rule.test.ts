@@ -2,20 +2,13 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { readHeader } from '../../../src/engine/dataset/headers/image-header.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/images.ts';
-
-function chunk(kind: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(kind, 'latin1'), data]);
-  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  sum.writeUInt32BE(crc32(body));
-  return Buffer.concat([length, body, sum]);
-}
+import { pngChunk } from '../../helpers/png-chunk.ts';
 
 /** The PNG with `extra` inserted before the first chunk of the kind `before`. */
 function insert(image: Buffer, extra: Buffer, before = 'IDAT'): Buffer {
@@ -43,25 +36,29 @@ async function hashed(files: Readonly<Record<string, Uint8Array>>) {
 describe('a turned PNG', () => {
   const plain = png(40, 30);
   it.each([
-    ['XMP, as macOS Preview writes it', insert(plain, chunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(8))))],
-    ['packed XMP', insert(plain, chunk('iTXt', text('XML:com.adobe.xmp', '\x01\0\0\0', deflateSync(xmp(6)))))],
+    ['XMP, as macOS Preview writes it', insert(plain, pngChunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(8))))],
+    ['packed XMP', insert(plain, pngChunk('iTXt', text('XML:com.adobe.xmp', '\x01\0\0\0', deflateSync(xmp(6)))))],
     [
       'the profile of ImageMagick',
-      insert(plain, chunk('zTXt', text('Raw profile type exif', '\0', deflateSync(profile)))),
+      insert(plain, pngChunk('zTXt', text('Raw profile type exif', '\0', deflateSync(profile)))),
     ],
-    ['eXIf', insert(plain, chunk('eXIf', EXIF))],
-    ['eXIf behind a tag that claims too much', insert(plain, chunk('eXIf', GREEDY))],
-    ['eXIf behind the pixels', insert(plain, chunk('eXIf', EXIF), 'IEND')],
-    ['XMP behind the pixels', insert(plain, chunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(5))), 'IEND')],
+    ['eXIf', insert(plain, pngChunk('eXIf', EXIF))],
+    ['eXIf behind a tag that claims too much', insert(plain, pngChunk('eXIf', GREEDY))],
+    ['eXIf behind the pixels', insert(plain, pngChunk('eXIf', EXIF), 'IEND')],
+    ['XMP behind the pixels', insert(plain, pngChunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(5))), 'IEND')],
   ])('by %s is planned upright', async (_form, bytes) => {
     expect((await hashed({ 'a.png': bytes })).images[0]?.size).toEqual([30, 40]);
   });
 
   it.each([
-    ['EXIF before XMP', [chunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(1))), chunk('eXIf', EXIF)], [30, 40]],
+    [
+      'EXIF before XMP',
+      [pngChunk('iTXt', text('XML:com.adobe.xmp', '\0\0\0\0', xmp(1))), pngChunk('eXIf', EXIF)],
+      [30, 40],
+    ],
     [
       'text too large to unpack',
-      [chunk('zTXt', text('Raw profile type exif', '\0', deflateSync(Buffer.alloc(8 << 20))))],
+      [pngChunk('zTXt', text('Raw profile type exif', '\0', deflateSync(Buffer.alloc(8 << 20))))],
       [40, 30],
     ],
   ])('%s', async (_what, chunks, size) => {
@@ -70,7 +67,7 @@ describe('a turned PNG', () => {
 });
 
 it('is not turned by what stands behind a chunk that has no name', async () => {
-  const late = Buffer.concat([chunk('\xdeXIf', EXIF), chunk('eXIf', EXIF)]);
+  const late = Buffer.concat([pngChunk('\xdeXIf', EXIF), pngChunk('eXIf', EXIF)]);
   expect((await hashed({ 'a.png': insert(png(40, 30), late, 'IEND') })).images[0]?.size).toEqual([40, 30]);
 });
 
@@ -87,7 +84,7 @@ describe('a PNG damaged inside', () => {
       'a.png': plain(1),
       'b.png': flip(plain(2), plain(2).indexOf('IDAT') + 8),
       'c.png': flip(plain(3), plain(3).indexOf('IDAT') - 6),
-      'd.png': flip(insert(plain(4), chunk('tEXt', Buffer.from('a\0b')), 'IEND'), plain(4).indexOf('IEND') + 6),
+      'd.png': flip(insert(plain(4), pngChunk('tEXt', Buffer.from('a\0b')), 'IEND'), plain(4).indexOf('IEND') + 6),
     });
     // Damage behind the pixels does not matter.
     expect(images.map(({ path }) => path)).toEqual(['a.png', 'd.png']);
@@ -99,7 +96,7 @@ describe('a PNG damaged inside', () => {
 
   it('is found wherever its chunks are cut into pieces', async () => {
     const { damageCheck } = await import('../../../src/engine/dataset/headers/damage.ts');
-    const image = insert(plain(5), chunk('eXIf', EXIF), 'IEND');
+    const image = insert(plain(5), pngChunk('eXIf', EXIF), 'IEND');
     for (let step = 1; step < 40; step += 1) {
       const whole = damageCheck('png');
       const hurt = damageCheck('png');

@@ -7,23 +7,16 @@ import { UsageError } from '../../../src/base/errors.ts';
 import { identifyModel } from '../../../src/registry/checkpoints/identify.ts';
 import { readSafetensorsHeader } from '../../../src/registry/checkpoints/safetensors.ts';
 import { writeTree } from '../../helpers/images.ts';
+import { refusalOf } from '../../helpers/refused.ts';
 import { kinds, safetensors } from '../../helpers/safetensors.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vt-models-'));
+const failure = (path: string) => refusalOf(() => identifyModel(path));
 let count = 0;
 function file(content: string | Uint8Array, name = `model-${count++}.safetensors`): string {
   writeFileSync(join(root, name), content);
   return join(root, name);
 }
-const failure = async (path: string): Promise<string> => {
-  try {
-    await identifyModel(path);
-  } catch (error) {
-    if (error instanceof UsageError) return [error.message, ...error.nextSteps].join(' ');
-    throw error;
-  }
-  throw new Error('it was accepted');
-};
 const { sd15, sdxl } = kinds;
 
 describe('single files', () => {

@@ -2,25 +2,17 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../../src/base/errors.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import { vaeFor } from '../../../src/registry/checkpoints/architecture.ts';
 import { checkBase } from '../../../src/registry/checkpoints/complete.ts';
 import { judgeScheduler, judgeVae } from '../../../src/registry/checkpoints/config-marks.ts';
 import { identifyModel } from '../../../src/registry/checkpoints/identify.ts';
+import { refusalOf } from '../../helpers/refused.ts';
 import { kinds, safetensors } from '../../helpers/safetensors.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vt-marks-'));
+const failure = (path: string) => refusalOf(() => identifyModel(path));
 let count = 0;
-const failure = async (path: string): Promise<string> => {
-  try {
-    await identifyModel(path);
-  } catch (error) {
-    if (error instanceof UsageError) return [error.message, ...error.nextSteps].join(' ');
-    throw error;
-  }
-  throw new Error('it was accepted');
-};
 const unet = 'model.diffusion_model.';
 const depths = (places: Readonly<Record<string, number>>) =>
   Object.fromEntries(
