@@ -51,7 +51,7 @@ def fill(latents: Any, batches: Any, side: int) -> None:
 
     shape = (4, side // 8, side // 8)
     for use in batches.one_epoch():
-        key = latents._key(use.sample, batches.view(use))  # noqa: SLF001 - the cache's own name for it
+        key = latents._key(use.image, batches.view(use))  # noqa: SLF001 - the cache's own name for it
         if not latents._cache._path(key).exists():  # noqa: SLF001
             mean = rng.normal(shape, 0, "bench", use.key).half()
             latents._cache.put(key, {"mean": mean, "logvar": torch.full(shape, -8.0).half()})  # noqa: SLF001

@@ -66,7 +66,7 @@ def test_every_use_once_per_epoch_in_batches_of_one_bucket(
         assert set(uses.values()) == {1}
         assert Counter(k.split("/")[0] for k in uses) == {s.id: s.repeats for s in plan.data.images}
         for batch in own:
-            assert 1 <= len(batch) <= size and len({use.sample.bucket for use in batch}) == 1
+            assert 1 <= len(batch) <= size and len({use.image.bucket for use in batch}) == 1
             assert all(use.epoch == epoch for use in batch)
     # A step's batches do not depend on which steps were asked for before.
     fresh = BatchSampler(plan)
@@ -177,14 +177,14 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, imag
     seen: dict[str, int] = {}
     for epoch in range(3):
         uses = [u for step in range(epoch * 5, epoch * 5 + 5) for batch in batches.step(step) for u in batch]
-        shown = [use.sample.id for use in uses if use.sample.regularisation]
+        shown = [use.image.id for use in uses if use.image.regularisation]
         assert len(shown) == len(set(shown)) == 4 and len(uses) == 8
         assert len({use.key for use in uses}) == 8
         for name in shown:
             seen[name] = seen.get(name, 0) + 1
     # After ⌈6 ÷ 2⌉ epochs every image was seen, and none much more often than another.
     assert set(seen) == {other["id"] for other in others} and max(seen.values()) <= 2
-    assert len({use.sample.id for use in batches.one_epoch()}) == 3 + 11
+    assert len({use.image.id for use in batches.one_epoch()}) == 3 + 11
     assert not any(sample.regularisation for sample in batches.training)
 
 
@@ -193,6 +193,6 @@ def test_few_regularisation_images_are_used_several_times(plan_for: Any, images:
     plan = plan_for(data={"images": [*images[1], other]}, training={"batch_size": 64})
     batches = BatchSampler(parse_plan(plan))
     uses = [use for step in range(batches.per_epoch) for batch in batches.step(step) for use in batch]
-    own = sum(not use.sample.regularisation for use in uses)
-    assert sum(use.sample.regularisation for use in uses) == own
+    own = sum(not use.image.regularisation for use in uses)
+    assert sum(use.image.regularisation for use in uses) == own
     assert len({use.key for use in uses}) == 2 * own

@@ -88,18 +88,18 @@ def test_weights(masked: Any) -> None:
     plan = parse_plan(masked(lambda i, size: None if i == 1 else _left_half(i, size), masks={"outside": 0.25}))
     masks, batches = Masks(plan), BatchSampler(plan)
     uses = batches.one_epoch()
-    assert masks.prepare((use.sample, batches.view(use)) for use in uses) == []
+    assert masks.prepare((use.image, batches.view(use)) for use in uses) == []
     for use in uses:
         found = masks.weights(use, View(-1, False))
-        assert found.shape == (1, use.sample.bucket[1] // 8, use.sample.bucket[0] // 8)
+        assert found.shape == (1, use.image.bucket[1] // 8, use.image.bucket[0] // 8)
         assert float(found.mean()) == pytest.approx(1, abs=1e-6)
-        if use.sample.mask is None:
+        if use.image.mask is None:
             assert torch.equal(found, torch.ones_like(found))
         else:
             assert float(found[0, 0, 0] / found[0, 0, -1]) == pytest.approx(4)
-    use = next(use for use in uses if use.sample.mask is not None)
+    use = next(use for use in uses if use.image.mask is not None)
     mirrored = View(-1, True)
-    masks.prepare([(use.sample, mirrored)])
+    masks.prepare([(use.image, mirrored)])
     torch.testing.assert_close(
         masks.weights(use, mirrored), masks.weights(use, View(-1, False)).flip(-1), atol=0.05, rtol=0
     )

@@ -124,7 +124,7 @@ def test_there_are_as_many_views_as_variations(plan_for: Any) -> None:
     batches = BatchSampler(plan)
     views: dict[str, set[View]] = {}
     for use in [use for step in range(60) for batch in batches.step(step) for use in batch]:
-        views.setdefault(use.sample.id, set()).add(batches.view(use))
+        views.setdefault(use.image.id, set()).add(batches.view(use))
     assert {len(found) for found in views.values()} == {3}
     half = replace(plan, data=replace(plan.data, augment=Augment(**(_augment() | {"share": 0.5}))))
     uses = [use for step in range(200) for batch in BatchSampler(half).step(step) for use in batch]

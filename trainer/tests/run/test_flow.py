@@ -116,9 +116,9 @@ def test_a_lora_of_a_tiny_flow_base_learns(plan_for: Any, tmp_path: Any) -> None
     plan["training"] |= {**training, "conv_rank": 4, "conv_alpha": 4, "batch_size": 1, "batches_per_epoch": 1}
     session = open_here(tmp_path / "run", plan)
     use = session.batches.step(0)[0][0]
-    target = session.latents.scaling.seen(session.latents.get(use.sample, session.batches.view(use))[0].float())
-    shot = Shot("a", "", 4, 1.0, 5, use.sample.bucket, 1.0, None)
-    text = session.texts.get(use.sample.caption)
+    target = session.latents.scaling.seen(session.latents.get(use.image, session.batches.view(use))[0].float())
+    shot = Shot("a", "", 4, 1.0, 5, use.image.bucket, 1.0, None)
+    text = session.texts.get(use.image.caption)
     context = SampleContext(
         plan=session.plan,
         unet=session.unet,

@@ -80,7 +80,7 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
     total, uses = 0.0, [use for batch in session.batches.step(0) for use in batch]
     for use in uses:
         key = (use.epoch, use.key)
-        mean, logvar = session.latents.get(use.sample, session.batches.view(use))
+        mean, logvar = session.latents.get(use.image, session.batches.view(use))
         draw = rng.normal(mean.shape, seed, "latent", *key)
         drawn = mean.float() + (logvar.float() / 2).exp() * draw
         own = plan.model.vae_scaling
@@ -96,11 +96,11 @@ def reference(plan: Any, session: Session, weights: dict[str, torch.Tensor]) -> 
             a, s = 1 - told / 1000, told / 1000
         snr = a**2 / s**2
         with torch.no_grad():
-            text = encode_caption(encoders, use.sample.caption, 75)
+            text = encode_caption(encoders, use.image.caption, 75)
         states = text["states"].flatten(0, 1)[None]
         extra = None
         if plan.model.family == "sdxl":
-            (w, h), (bw, bh) = use.sample.size, use.sample.bucket
+            (w, h), (bw, bh) = use.image.size, use.image.bucket
             ratio = max(bw / w, bh / h)
             position = rng.below(8, seed, "crop", *key)
             left, top = ((round(w * ratio) - bw) * position // 7, (round(h * ratio) - bh) * position // 7)

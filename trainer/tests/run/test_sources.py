@@ -79,7 +79,7 @@ def test_a_source_varies_its_own_images_alone(two_sources: Any, plan_for: Any) -
     batches = BatchSampler(plan)
     seen: dict[str, set[tuple[str, Any]]] = {}
     for use in batches.all_uses():
-        seen.setdefault(use.sample.id, set()).add((caption_of(plan, use), batches.view(use)))
+        seen.setdefault(use.image.id, set()).add((caption_of(plan, use), batches.view(use)))
     for sample in plan.data.images:
         views = {view for _, view in seen[sample.id]}
         if sample.own is None:

@@ -77,7 +77,7 @@ class BatchBuilder:
         self._plan, self._batches, self._latents, self._texts = plan, batches, caches.latents, caches.texts
         self._device, self._draws = device, NoiseDraws(plan, timesteps)
         self._masks = caches.masks
-        self._weighted = any(sample.loss_weight != 1 for sample in plan.data.images)
+        self._weighted = any(image.loss_weight != 1 for image in plan.data.images)
         self._trains_text = encodes_in_steps(plan.training)
 
     def caption(self, use: ImageUse) -> str:
@@ -88,7 +88,7 @@ class BatchBuilder:
         seed, draws = self._plan.seed, self._draws
         latents, noises, perturbed = [], [], []
         for use in uses:
-            mean, logvar = self._latents.get(use.sample, self._batches.view(use))
+            mean, logvar = self._latents.get(use.image, self._batches.view(use))
             draw = rng.normal(mean.shape, seed, "latent", use.epoch, use.key)
             latents.append(mean.float() + torch.exp(0.5 * logvar.float().clamp(-30, 20)) * draw)
             noises.append(draws.noise(use, self._latents.scaling.seen(latents[-1])))
@@ -104,7 +104,7 @@ class BatchBuilder:
         """Add the weights of the images, the masks, and the text states of the class for prior preservation."""
         put, uses, kept = self._device.put, batch.uses, self._plan.training.preservation
         if self._weighted:
-            batch.loss_weights = put(torch.tensor([use.sample.loss_weight for use in uses]))
+            batch.loss_weights = put(torch.tensor([use.image.loss_weight for use in uses]))
         if self._masks.used:
             batch.mask = put(torch.stack([self._masks.weights(use, self._batches.view(use)) for use in uses]))
         if kept is not None:
@@ -119,10 +119,10 @@ class BatchBuilder:
         It has the image's own caption and the mean of its latents. `noise_index` (from 0) chooses one of
         several noises.
         """
-        mean, _ = self._latents.get(use.sample, self._batches.view(use))
-        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.sample.id, t, noise_index) for t in steps]
+        mean, _ = self._latents.get(use.image, self._batches.view(use))
+        noise = [rng.normal(mean.shape, self._plan.seed, "measure", use.image.id, t, noise_index) for t in steps]
         count = len(steps)
-        caption = plain_caption(self._plan.data, use.sample.caption)
+        caption = plain_caption(self._plan.data, use.image.caption)
         return self._assemble(_Draws([use] * count, [mean.float()] * count, noise, steps, [caption] * count))
 
     def _assemble(self, draws: _Draws) -> Batch:
@@ -145,10 +145,10 @@ class BatchBuilder:
 
         For a mirrored use, the left of the crop is that in the mirrored image.
         """
-        sample, view = use.sample, self._batches.view(use)
-        where = placement_of(self._plan.data, self._plan.seed, sample, view)
-        left = where.resized[0] - sample.bucket[0] - where.left if view.flip else where.left
-        return [sample.size[1], sample.size[0], where.top, left, sample.bucket[1], sample.bucket[0]]
+        image, view = use.image, self._batches.view(use)
+        where = placement_of(self._plan.data, self._plan.seed, image, view)
+        left = where.resized[0] - image.bucket[0] - where.left if view.flip else where.left
+        return [image.size[1], image.size[0], where.top, left, image.bucket[1], image.bucket[0]]
 
 
 def model_inputs(

@@ -25,7 +25,7 @@ class ImageUse:
     `place` is the use's number among the uses of its step (from 0), and how many these are.
     """
 
-    sample: PlanImage
+    image: PlanImage
     key: str
     epoch: int
     place: tuple[int, int] = (0, 1)
@@ -82,14 +82,14 @@ class _Regularisation:
     `uses` is the number of uses in an epoch of the images that are learned.
     """
 
-    def __init__(self, samples: list[PlanImage], seed: int, uses: int) -> None:
-        self.by_id = {image.id: image for image in samples}
+    def __init__(self, images: list[PlanImage], seed: int, uses: int) -> None:
+        self.by_id = {image.id: image for image in images}
         self.buckets: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for image in samples:
+        for image in images:
             self.buckets[image.bucket].append(image.id)
         for bucket, ids in self.buckets.items():
             self.buckets[bucket] = rng.shuffled(ids, seed, "regularisation", f"{bucket[0]}x{bucket[1]}")
-        self._uses, self._images = uses, len(samples)
+        self._uses, self._images = uses, len(images)
 
     def names(self, bucket: tuple[int, int], epoch: int) -> list[str]:
         """Names of the uses of a bucket's images in an epoch."""
@@ -162,29 +162,29 @@ class BatchSampler:
         named = [(epoch, self._epoch(epoch)[index]) for epoch, index in found]
         count, places = sum(len(names) for _, names in named), itertools.count()
         return [
-            [ImageUse(self._sample(name), name, epoch, (next(places), count)) for name in names]
+            [ImageUse(self._image(name), name, epoch, (next(places), count)) for name in names]
             for epoch, names in named
         ]
 
     def largest(self) -> list[list[ImageUse]]:
         """The forward passes of an optimiser step that takes most memory: those of the first epoch's largest batch."""
-        sizes = {tuple(names): self._sample(names[0]).bucket for names in self._epoch(0)}
+        sizes = {tuple(names): self._image(names[0]).bucket for names in self._epoch(0)}
         names, _ = max(sizes.items(), key=lambda each: (len(each[0]) * each[1][0] * each[1][1], each[0]))
         passes, count = self._plan.training.gradient_accumulation, itertools.count()
         total = passes * len(names)
-        return [[ImageUse(self._sample(name), name, 0, (next(count), total)) for name in names] for _ in range(passes)]
+        return [[ImageUse(self._image(name), name, 0, (next(count), total)) for name in names] for _ in range(passes)]
 
-    def _sample(self, name: str) -> PlanImage:
+    def _image(self, name: str) -> PlanImage:
         """The image of a use, by the use's name."""
         return self._uses.get(name) or self._others.by_id[name.rpartition("/")[0]]
 
     def view(self, use: ImageUse) -> View:
         """Crop, mirroring and variation of a use. Outside of training (epoch -1) it is the centre, not mirrored."""
-        keep = self._keep.get(use.sample.id)
+        keep = self._keep.get(use.image.id)
         if use.epoch < 0:
             return View(-1, False, keep=keep)
-        data = settings_of(self._plan.data, use.sample)
-        view = drawn_view(data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.sample.id)
+        data = settings_of(self._plan.data, use.image)
+        view = drawn_view(data, self._plan.seed, epoch=use.epoch, use=use.key, image=use.image.id)
         return view if keep is None else replace(view, keep=keep)
 
     def one_epoch(self) -> list[ImageUse]:

@@ -36,9 +36,9 @@ def caption_for(data: Data, caption: str, seed: int, epoch: int, use: str) -> st
 
 def caption_of(plan: Plan, use: ImageUse) -> str:
     """The caption of a use. That of a regularisation image never varies."""
-    if use.sample.regularisation:
-        return plain_caption(plan.data, use.sample.caption)
-    return caption_for(settings_of(plan.data, use.sample), use.sample.caption, plan.seed, use.epoch, use.key)
+    if use.image.regularisation:
+        return plain_caption(plan.data, use.image.caption)
+    return caption_for(settings_of(plan.data, use.image), use.image.caption, plan.seed, use.epoch, use.key)
 
 
 def preserved(plan: Preservation, caption: str) -> str:

@@ -17,7 +17,7 @@ from .caption_options import plain_caption
 
 
 def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str]:
-    """`facts` with those about images counted over the samples of `data`; facts that are not there stay away.
+    """`facts` with those about images counted over the images of `data`; facts that are not there stay away.
 
     `name` is the run's, which stands for the top folder of the data set.
     """

@@ -124,7 +124,7 @@ class Masks:
 
     def weights(self, use: ImageUse, view: View) -> torch.Tensor:
         """The weight of each latent of a use, fp32 [1, h, w]; its mean is 1 where the plan normalises."""
-        image, settings = use.sample, self._settings
+        image, settings = use.image, self._settings
         assert settings is not None
         shape = (image.bucket[1] // _CELL, image.bucket[0] // _CELL)
         skipped = settings.unmasked_share > 0 and (

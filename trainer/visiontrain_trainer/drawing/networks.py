@@ -73,7 +73,7 @@ def longest_captions(plan: Plan) -> set[str]:
     """The captions by which the number of token chunks of a run's texts is fixed; none for a plan without images."""
     if not plan.data.images:
         return set()
-    return {plain_caption(plan.data, sample.caption) for sample in plan.data.images} | longest_forms(plan.data)
+    return {plain_caption(plan.data, image.caption) for image in plan.data.images} | longest_forms(plan.data)
 
 
 class Network(Protocol):

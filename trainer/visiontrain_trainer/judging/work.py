@@ -105,7 +105,7 @@ class Panel:
     def __init__(self, plan: Plan, job: Job, device: torch.device) -> None:
         threads = plan.resources.threads
         self._job, self._plan = job, plan
-        self._places = {sample.path: place for place, sample in enumerate(plan.data.images)}
+        self._places = {image.path: place for place, image in enumerate(plan.data.images)}
         self._eye = View(open_measure(job.likeness, device, threads), plan)
         # A measure that cannot find copies is used for likeness alone; the built-in one does the rest.
         self._copies = self._eye if self._eye.measure.tells_copies else View(Pixels(), plan)
@@ -167,31 +167,32 @@ def _fits(fit: Fit, run: Path, paths: list[list[str]], job: Job) -> dict[str, An
 
 
 def _references(plan: Plan, eye: Measure) -> References:
-    own = [sample for sample in plan.data.images if not sample.regularisation]
-    trained = [sample for sample in own if not sample.validation][:MOST_COMPARED]
-    held = [sample for sample in own if sample.validation][:MOST_COMPARED]
-    paths = [sample.path for sample in trained]
-    plain = [_features_of(plan, samples, eye.features) for samples in (trained, held)]
+    own = [image for image in plan.data.images if not image.regularisation]
+    trained = [image for image in own if not image.validation][:MOST_COMPARED]
+    held = [image for image in own if image.validation][:MOST_COMPARED]
+    paths = [image.path for image in trained]
+    plain = [_features_of(plan, images, eye.features) for images in (trained, held)]
     flipped = partial(mirrored, eye.features)
-    turned = [_features_of(plan, samples, flipped) for samples in (trained, held)] if plan.data.flip else []
+    turned = [_features_of(plan, images, flipped) for images in (trained, held)] if plan.data.flip else []
     return References(
         trained=plain[0],
         trained_paths=paths,
         held_out=plain[1],
-        held_out_paths=[sample.path for sample in held],
+        held_out_paths=[image.path for image in held],
         mirrored=(turned[0], turned[1]) if turned else None,
         alike=eye.alike,
     )
 
 
-def _features_of(plan: Plan, samples: list[PlanImage], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
-    return np.array([of(image) for image in _opened_images(plan, samples)])
+def _features_of(plan: Plan, images: list[PlanImage], of: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+    return np.array([of(pixels) for pixels in _opened_images(plan, images)])
 
 
-def _opened_images(plan: Plan, samples: list[PlanImage]) -> Iterator[Image.Image]:
+def _opened_images(plan: Plan, images: list[PlanImage]) -> Iterator[Image.Image]:
+    """The pixels of images at their bucket's size, cropped in the middle."""
     root, color = Path(plan.data.root), plan.data.alpha_color
-    for sample in samples:
-        yield Image.fromarray(load_image(root / sample.path, sample.size, sample.bucket, color, -1))
+    for image in images:
+        yield Image.fromarray(load_image(root / image.path, image.size, image.bucket, color, -1))
 
 
 def _take(session: Session, row: Row) -> None:

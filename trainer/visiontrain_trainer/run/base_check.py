@@ -107,7 +107,7 @@ def check_base(session: Session) -> Known:
             ends.append(ends_of(found))
             # A run that trains some timesteps only is measured at others than these.
             if trained == steps:
-                known[use.sample.id, 0] = [loss for each in found for loss in each.losses]
+                known[use.image.id, 0] = [loss for each in found for loss in each.losses]
         if kind == "flow":
             if real and all(fit.is_finite(kind) for fit in fits):
                 check_is_flow(ends, session.plan.model.name)

@@ -31,10 +31,10 @@ def fill_caches(
     """
     events.emit("phase", phase="cache")
     plan, batches = encode_images(plan, caches, events, control)
-    for sentence in caches.masks.prepare((use.sample, batches.view(use)) for use in _uses_to_encode(plan, batches)):
+    for sentence in caches.masks.prepare((use.image, batches.view(use)) for use in _uses_to_encode(plan, batches)):
         events.note(sentence)
     measured = _measured_uses(plan, batches)
-    plain = {plain_caption(plan.data, sample.caption) for sample in plan.data.images}
+    plain = {plain_caption(plan.data, image.caption) for image in plan.data.images}
     if encodes_in_steps(plan.training):
         caches.texts.prepare_trained(plain | longest_forms(plan.data), device.dtype)
         return plan, batches
@@ -43,7 +43,7 @@ def fill_caches(
         captions = captions | {preserved(plan.training.preservation, caption) for caption in captions}
         plain = plain | {preserved(plan.training.preservation, caption) for caption in plain}
     prompts = [text for shot in all_shots(plan.samples) for text in (shot.prompt, shot.negative)]
-    tested = [plain_caption(plan.data, use.sample.caption) for use in measured]
+    tested = [plain_caption(plan.data, use.image.caption) for use in measured]
     longest = plain | longest_forms(plan.data)
     caches.texts.keep_shots(all_shots(plan.samples))
     caches.texts.prepare([*captions, *tested, *prompts], longest, events, control)
@@ -58,7 +58,7 @@ def encode_images(plan: Plan, caches: Caches, events: Events, control: Control) 
         uses = _uses_to_encode(plan, batches)
         measured = _measured_uses(plan, batches)
         unreadable = caches.latents.prepare(
-            ((use.sample, batches.view(use)) for use in [*uses, *measured]), events, control
+            ((use.image, batches.view(use)) for use in [*uses, *measured]), events, control
         )
         if not unreadable:
             return plan, batches
@@ -72,7 +72,7 @@ def encode_share(
     """Encode this process's share of the images. What cannot be read is left to `encode_images`, which names it."""
     batches = BatchSampler(plan, caches.masks.boxes(plan.data.images))
     uses = [*_uses_to_encode(plan, batches), *_measured_uses(plan, batches)]
-    different = {(use.sample.id, view): (use.sample, view) for use in uses for view in [batches.view(use)]}
+    different = {(use.image.id, view): (use.image, view) for use in uses for view in [batches.view(use)]}
     caches.latents.prepare(share(list(different.values())), events, control)
 
 

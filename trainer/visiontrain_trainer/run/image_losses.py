@@ -71,7 +71,7 @@ def _measured(session: Session, progress: Progress) -> dict[str, Any]:
     finally:
         session.adapter.load(now)
     pairs = zip(uses, before.of_each_image(), after.of_each_image(), strict=True)
-    images = [ImageLoss(use.sample.id, use.sample.path, early, late) for use, early, late in pairs]
+    images = [ImageLoss(use.image.id, use.image.path, early, late) for use, early, late in pairs]
     return as_json(progress.step, at, images, _held_out(session, progress))
 
 
@@ -81,4 +81,4 @@ def _held_out(session: Session, progress: Progress) -> list[ImageLoss]:
     if not held_out or progress.before is None or progress.last is None or progress.last[0] != progress.step:
         return []
     early, late = Validation.of(progress.before).of_each_image(), progress.last[1].of_each_image()
-    return [ImageLoss(u.sample.id, u.sample.path, e, x) for u, e, x in zip(uses, early, late, strict=True)]
+    return [ImageLoss(u.image.id, u.image.path, e, x) for u, e, x in zip(uses, early, late, strict=True)]

@@ -24,7 +24,7 @@ def validate(session: Session, progress: Progress) -> Validation:
     at = levels(bounds(session.plan.training.timesteps, session.diffusion.steps))
 
     def losses_before(use: ImageUse, steps: list[int], noise_index: int) -> list[float]:
-        return progress.known.get((use.sample.id, noise_index)) or session.train_step.losses_at(use, steps, noise_index)
+        return progress.known.get((use.image.id, noise_index)) or session.train_step.losses_at(use, steps, noise_index)
 
     def measure_at(step: int) -> Validation:
         losses_at = session.train_step.losses_at if step else losses_before

@@ -32,7 +32,7 @@ def check_step(place: Place, adapter: Adapter, result: StepResult) -> None:
     """Raises TrainingError for the step's first loss, gradient or weight that is not finite, in that order."""
     for use, loss in zip(result.uses, result.losses, strict=True):
         if not math.isfinite(loss):
-            raise _not_finite(place, f"the loss of {use.sample.path}", result.step, updated=result.step > 1)
+            raise _not_finite(place, f"the loss of {use.image.path}", result.step, updated=result.step > 1)
     for part, norm in result.grad_norms.items():
         if not math.isfinite(norm):
             raise _not_finite(place, f"a gradient of the {_word(part)}", result.step, updated=result.step > 1)
