@@ -174,7 +174,7 @@ describe('size of modules', () => {
 });
 
 /** Lower it when a file leaves the list in biome.json; never raise it. */
-const MOST_EXCEPTIONS = 9;
+const MOST_EXCEPTIONS = 4;
 
 describe('the door to the terminal', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

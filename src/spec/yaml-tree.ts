@@ -55,7 +55,9 @@ export function parseYaml(source: string): YamlTree {
   const places = placeFinder(source);
   try {
     const events = parseEvents(source, { maxDepth: 20 });
-    const { nodes, problems } = walk(source, events, places);
+    const walker = new Walker(source, places);
+    for (const event of events) walker.take(event);
+    const { nodes, problems } = walker.result();
     if (problems.length > 0) return { value: undefined, nodes, problems };
     const [value] = constructFromEvents(events, { source, schema: CORE_SCHEMA, maxAliases: 0 });
     return { value, nodes, problems };
@@ -96,91 +98,103 @@ interface Frame {
   items: number;
 }
 
-function walk(source: string, events: readonly Event[], places: (offset: number) => Place) {
-  const found = new Map<string, FoundNode>();
-  const problems: TreeProblem[] = [];
-  const stack: Frame[] = [];
-  const comments = commentFinder(source, places);
-  let documents = 0;
+/** Follows the parser's events through the document, and notes the place of every node. */
+class Walker {
+  readonly #source: string;
+  readonly #places: (offset: number) => Place;
+  readonly #found = new Map<string, FoundNode>();
+  readonly #problems: TreeProblem[] = [];
+  readonly #stack: Frame[] = [];
+  readonly #comments: ReturnType<typeof commentFinder>;
+  #documents = 0;
 
-  const problem = (offset: number, path: readonly string[], message: string) =>
-    problems.push({ ...places(offset), path, message });
+  constructor(source: string, places: (offset: number) => Place) {
+    this.#source = source;
+    this.#places = places;
+    this.#comments = commentFinder(source, places);
+  }
+
+  take(event: Event): void {
+    this.#refuseMarks(event);
+    const parent = this.#stack.at(-1);
+    const mapping = parent?.kind === 'mapping' && parent.pending === undefined ? parent : undefined;
+    if (event.type === EVENT_ID.DOCUMENT) this.#document();
+    else if (event.type === EVENT_ID.POP) this.#stack.pop();
+    else if (event.type === EVENT_ID.SCALAR) this.#scalar(event, mapping);
+    else if (event.type === EVENT_ID.ALIAS) {
+      if (mapping === undefined) this.#value(event.anchorStart, event.anchorEnd);
+      else mapping.pending = { name: '*', place: this.#places(event.anchorStart), end: event.anchorEnd };
+    } else this.#group(event.type === EVENT_ID.MAPPING ? 'mapping' : 'sequence', event.start, mapping);
+  }
+
+  result(): { readonly nodes: ReadonlyMap<string, YamlNode>; readonly problems: readonly TreeProblem[] } {
+    const nodes = new Map<string, YamlNode>();
+    for (const [key, { end, ...place }] of this.#found)
+      nodes.set(key, { ...place, comment: this.#comments.after(end) });
+    return { nodes, problems: this.#problems };
+  }
+
+  #problem(offset: number, path: readonly string[], message: string): void {
+    this.#problems.push({ ...this.#places(offset), path, message });
+  }
+
+  #refuseMarks(event: Event): void {
+    const path = this.#stack.at(-1)?.path ?? [];
+    const refuse = (offset: number, mark: string, instead: string) =>
+      this.#problem(offset, path, `${mark} are not used here: write the value${instead}, in quotes if it is text`);
+    if (event.type === EVENT_ID.ALIAS) refuse(event.anchorStart, 'aliases (*name)', '');
+    else if ('anchorStart' in event && event.anchorStart >= 0) refuse(event.anchorStart, 'anchors (&name)', '');
+    if ('tagStart' in event && event.tagStart >= 0) refuse(event.tagStart, 'tags (!name)', ' alone');
+  }
+
+  #document(): void {
+    this.#documents += 1;
+    if (this.#documents === 2)
+      this.#problem(this.#source.length, [], 'only one document per file: remove the second ---');
+    this.#stack.push(frame('document', []));
+  }
+
+  /** A mapping or sequence begins; `mapping` is the one in which it stands where a key should be. */
+  #group(kind: 'mapping' | 'sequence', start: number, mapping: Frame | undefined): void {
+    if (mapping === undefined) {
+      this.#stack.push(frame(kind, this.#value(start, start)));
+      return;
+    }
+    this.#problem(start, mapping.path, 'a key must be a plain word');
+    mapping.pending = { name: '?', place: this.#places(start), end: start };
+    this.#stack.push(frame(kind, [...mapping.path, '?']));
+  }
+
+  /** A scalar is the next key of `mapping`, or a value where there is none. */
+  #scalar(event: ScalarEvent, mapping: Frame | undefined): void {
+    this.#comments.covers(event.valueStart, event.valueEnd);
+    if (mapping === undefined) {
+      this.#value(scalarStart(event), event.valueEnd);
+      return;
+    }
+    const name = getScalarValue(this.#source, event);
+    const offset = Math.max(0, scalarStart(event));
+    if (mapping.keys.has(name)) this.#problem(offset, [...mapping.path, name], 'this key is here twice: keep one');
+    mapping.keys.add(name);
+    mapping.pending = { name, place: this.#places(offset), end: event.valueEnd };
+  }
 
   /** Uses the node that starts at `offset` as the next value; returns its path. */
-  const take = (offset: number, end: number): readonly string[] => {
-    const parent = stack.at(-1);
+  #value(offset: number, end: number): readonly string[] {
+    const parent = this.#stack.at(-1);
     if (parent === undefined || parent.kind === 'document') return [];
     const { pending } = parent;
     parent.pending = undefined;
     const name = parent.kind === 'sequence' ? String(parent.items++) : (pending?.name ?? '');
     const path = [...parent.path, name];
     // An empty list item has no position, so problems with it are reported at its list.
-    const value = offset < 0 ? pending?.place : places(offset);
+    const value = offset < 0 ? pending?.place : this.#places(offset);
     if (value === undefined) return path;
     const key = pending?.place ?? value;
     const sameLine = offset >= 0 && value.line === key.line;
-    found.set(pathKey(path), { key, value, end: sameLine ? end : (pending?.end ?? end) });
+    this.#found.set(pathKey(path), { key, value, end: sameLine ? end : (pending?.end ?? end) });
     return path;
-  };
-
-  for (const event of events) {
-    const parent = stack.at(-1);
-    const wantsKey = parent?.kind === 'mapping' && parent.pending === undefined;
-    if ('anchorStart' in event && event.type !== EVENT_ID.ALIAS && event.anchorStart >= 0)
-      problem(
-        event.anchorStart,
-        parent?.path ?? [],
-        'anchors (&name) are not used here: write the value, in quotes if it is text',
-      );
-    if ('tagStart' in event && event.tagStart >= 0)
-      problem(
-        event.tagStart,
-        parent?.path ?? [],
-        'tags (!name) are not used here: write the value alone, in quotes if it is text',
-      );
-    switch (event.type) {
-      case EVENT_ID.DOCUMENT:
-        documents += 1;
-        if (documents === 2) problem(source.length, [], 'only one document per file: remove the second ---');
-        stack.push(frame('document', []));
-        break;
-      case EVENT_ID.MAPPING:
-      case EVENT_ID.SEQUENCE: {
-        const kind = event.type === EVENT_ID.MAPPING ? 'mapping' : 'sequence';
-        if (wantsKey) {
-          problem(event.start, parent.path, 'a key must be a plain word');
-          parent.pending = { name: '?', place: places(event.start), end: event.start };
-          stack.push(frame(kind, [...parent.path, '?']));
-        } else stack.push(frame(kind, take(event.start, event.start)));
-        break;
-      }
-      case EVENT_ID.SCALAR:
-        comments.covers(event.valueStart, event.valueEnd);
-        if (wantsKey) {
-          const name = getScalarValue(source, event);
-          const offset = Math.max(0, scalarStart(event));
-          if (parent.keys.has(name)) problem(offset, [...parent.path, name], 'this key is here twice: keep one');
-          parent.keys.add(name);
-          parent.pending = { name, place: places(offset), end: event.valueEnd };
-        } else take(scalarStart(event), event.valueEnd);
-        break;
-      case EVENT_ID.ALIAS:
-        problem(
-          event.anchorStart,
-          parent?.path ?? [],
-          'aliases (*name) are not used here: write the value, in quotes if it is text',
-        );
-        if (wantsKey) parent.pending = { name: '*', place: places(event.anchorStart), end: event.anchorEnd };
-        else take(event.anchorStart, event.anchorEnd);
-        break;
-      case EVENT_ID.POP:
-        stack.pop();
-        break;
-    }
   }
-  const nodes = new Map<string, YamlNode>();
-  for (const [key, { end, ...place }] of found) nodes.set(key, { ...place, comment: comments.after(end) });
-  return { nodes, problems };
 }
 
 const frame = (kind: Frame['kind'], path: readonly string[]): Frame => ({

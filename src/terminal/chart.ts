@@ -40,7 +40,7 @@ export function chart({ line, marks, xMax, columns, rows }: ChartInput, style: S
     const share = (y - low) / (high - low);
     return Math.min(rows * dots.y - 1, Math.max(0, Math.round((1 - share) * (rows * dots.y - 1))));
   };
-  const grid = draw(perColumn(line, xOf), yOf, cells, rows, dots);
+  const grid = draw(perColumn(line, xOf), yOf, { cells, rows, dots });
   const text = grid.map((row) =>
     row.map((bits) => (bits === 0 ? ' ' : style.unicode ? String.fromCharCode(0x2800 + bits) : '*')),
   );
@@ -114,12 +114,18 @@ const BRAILLE = [
   [0x40, 0x80],
 ];
 
+interface Canvas {
+  readonly cells: number;
+  readonly rows: number;
+  /** Dots in one cell, beside and above each other. */
+  readonly dots: { readonly x: number; readonly y: number };
+}
+
+/** The bits of each cell, by row and column. */
 function draw(
   columns: ReadonlyMap<number, number>,
   yOf: (y: number) => number,
-  cells: number,
-  rows: number,
-  dots: { readonly x: number; readonly y: number },
+  { cells, rows, dots }: Canvas,
 ): number[][] {
   const grid = Array.from({ length: rows }, () => new Array<number>(cells).fill(0));
   const set = (x: number, y: number) => {

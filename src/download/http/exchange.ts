@@ -41,107 +41,147 @@ export function exchange(
   request: OneRequest,
   receiver: OneReceiver,
 ): Promise<{ reusable: boolean }> {
+  return new Promise((resolve, reject) => {
+    const running = new Exchange({ settings, request, receiver, resolve, reject });
+    if (request.signal.aborted) return running.stop(abortError(request.signal));
+    agent.dispatch(dispatchOptions(request, settings), running.handler());
+  });
+}
+
+/** The request in undici's form. A login in the address becomes a header. */
+function dispatchOptions(request: OneRequest, { stallTimeout }: DownloadSettings): Dispatcher.DispatchOptions {
   const { origin, pathname, search, username, password } = new URL(request.url);
   const headers = { ...request.headers };
   if (username !== '' && headers.authorization === undefined)
     headers.authorization = `Basic ${Buffer.from(`${decodePercent(username)}:${decodePercent(password)}`).toString('base64')}`;
-  return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | undefined;
-    let settled = false;
-    let window: NodeJS.Timeout | undefined;
-    let inWindow = 0;
-    let paused = false;
-    let heldBack = false;
-    let early: NodeJS.Timeout | undefined;
-    const settle = (end: () => void) => {
-      if (settled) return;
-      settled = true;
-      clearInterval(window);
-      clearTimeout(early);
-      request.signal.removeEventListener('abort', onAbort);
-      end();
-    };
-    const stop = (error: Error) => {
-      settle(() => reject(error));
-      controller?.abort(error);
-    };
-    const onAbort = () => stop(abortError(request.signal));
-    if (request.signal.aborted) return onAbort();
-    request.signal.addEventListener('abort', onAbort, { once: true });
-
-    agent.dispatch(
-      {
-        origin,
-        path: pathname + search,
-        method: request.method,
-        headers,
-        headersTimeout: settings.stallTimeout * 1000,
-        bodyTimeout: settings.stallTimeout * 1000,
-      },
-      {
-        onRequestStart(given) {
-          controller = given;
-          if (settled) given.abort(abortError(request.signal));
-        },
-        onResponseStart(given, status, raw) {
-          if (status < 200) {
-            // Each early (1xx) answer starts undici's own clock anew, so the wait for the final answer needs a clock of
-            // its own.
-            early ??= setTimeout(
-              () => stop(new Fault('stalled', `${new URL(origin).host} keeps promising an answer`)),
-              settings.stallTimeout * 1000,
-            );
-            return;
-          }
-          clearTimeout(early);
-          const flat = Object.fromEntries(
-            Object.entries(raw).map(([name, value]) => [
-              name.toLowerCase(),
-              Array.isArray(value) ? value.join(', ') : value,
-            ]),
-          );
-          const flow = {
-            pause: () => {
-              paused = true;
-              heldBack = true;
-              given.pause();
-            },
-            resume: () => {
-              paused = false;
-              given.resume();
-            },
-          };
-          try {
-            receiver.onHead({ status, headers: flat }, flow);
-          } catch (error) {
-            return stop(error as Error);
-          }
-          // undici's body timeout starts anew with each byte, so a body that trickles needs a clock of its own.
-          window = setInterval(() => {
-            if (!heldBack && inWindow < settings.leastRate * settings.stallTimeout)
-              stop(new Fault('stalled', `${new URL(origin).host} sends next to nothing`));
-            inWindow = 0;
-            heldBack = paused;
-          }, settings.stallTimeout * 1000);
-        },
-        onResponseData(_, chunk) {
-          if (settled) return;
-          inWindow += chunk.length;
-          try {
-            if (receiver.onData(chunk)) return;
-          } catch (error) {
-            return stop(error as Error);
-          }
-          settle(() => resolve({ reusable: false }));
-          controller?.abort(new Error('enough'));
-        },
-        // undici frees the connection in an immediate of its own. A request before that would open another connection.
-        onResponseEnd: () => settle(() => setImmediate(() => setImmediate(() => resolve({ reusable: true })))),
-        onResponseError: (_, error) => settle(() => reject(asFault(error, new URL(origin).host))),
-      },
-    );
-  });
+  return {
+    origin,
+    path: pathname + search,
+    method: request.method,
+    headers,
+    headersTimeout: stallTimeout * 1000,
+    bodyTimeout: stallTimeout * 1000,
+  };
 }
+
+interface Exchanging {
+  readonly settings: DownloadSettings;
+  readonly request: OneRequest;
+  readonly receiver: OneReceiver;
+  readonly resolve: (end: { reusable: boolean }) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One request on its way: it settles once, by its answer, an error, one of its clocks, or the signal. */
+class Exchange {
+  readonly #of: Exchanging;
+  readonly #host: string;
+  #controller: Dispatcher.DispatchController | undefined;
+  #settled = false;
+  /** Clock for the final answer. */
+  #early: NodeJS.Timeout | undefined;
+  /** Clock that counts the bytes of one stall timeout. */
+  #window: NodeJS.Timeout | undefined;
+  #inWindow = 0;
+  #paused = false;
+  /** Whether the receiver paused the body during the present window, in which few bytes are then no fault. */
+  #heldBack = false;
+  readonly #onAbort = () => this.stop(abortError(this.#of.request.signal));
+
+  constructor(of: Exchanging) {
+    this.#of = of;
+    this.#host = new URL(of.request.url).host;
+    of.request.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Ends the exchange with an error, and closes its connection. */
+  stop(error: Error): void {
+    this.#settle(() => this.#of.reject(error));
+    this.#controller?.abort(error);
+  }
+
+  handler(): Dispatcher.DispatchHandler {
+    const { request, resolve, reject } = this.#of;
+    return {
+      onRequestStart: (given) => {
+        this.#controller = given;
+        if (this.#settled) given.abort(abortError(request.signal));
+      },
+      onResponseStart: (given, status, raw) => {
+        if (status < 200) this.#expectAnswer();
+        else this.#begin(given, status, flatHeaders(raw));
+      },
+      onResponseData: (_, chunk) => this.#take(chunk),
+      // undici frees the connection in an immediate of its own. A request before that would open another connection.
+      onResponseEnd: () => this.#settle(() => setImmediate(() => setImmediate(() => resolve({ reusable: true })))),
+      onResponseError: (_, error) => this.#settle(() => reject(asFault(error, this.#host))),
+    };
+  }
+
+  /** Each early (1xx) answer starts undici's own clock anew, so the wait for the final answer needs its own clock. */
+  #expectAnswer(): void {
+    this.#early ??= setTimeout(
+      () => this.stop(new Fault('stalled', `${this.#host} keeps promising an answer`)),
+      this.#of.settings.stallTimeout * 1000,
+    );
+  }
+
+  #begin(given: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    clearTimeout(this.#early);
+    const flow = {
+      pause: () => {
+        this.#paused = true;
+        this.#heldBack = true;
+        given.pause();
+      },
+      resume: () => {
+        this.#paused = false;
+        given.resume();
+      },
+    };
+    try {
+      this.#of.receiver.onHead({ status, headers }, flow);
+    } catch (error) {
+      this.stop(error as Error);
+      return;
+    }
+    const { leastRate, stallTimeout } = this.#of.settings;
+    // undici's body timeout starts anew with each byte, so a body that trickles needs a clock of its own.
+    this.#window = setInterval(() => {
+      if (!this.#heldBack && this.#inWindow < leastRate * stallTimeout)
+        this.stop(new Fault('stalled', `${this.#host} sends next to nothing`));
+      this.#inWindow = 0;
+      this.#heldBack = this.#paused;
+    }, stallTimeout * 1000);
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#inWindow += chunk.length;
+    try {
+      if (this.#of.receiver.onData(chunk)) return;
+    } catch (error) {
+      this.stop(error as Error);
+      return;
+    }
+    this.#settle(() => this.#of.resolve({ reusable: false }));
+    this.#controller?.abort(new Error('enough'));
+  }
+
+  #settle(end: () => void): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearInterval(this.#window);
+    clearTimeout(this.#early);
+    this.#of.request.signal.removeEventListener('abort', this.#onAbort);
+    end();
+  }
+}
+
+const flatHeaders = (raw: NodeJS.Dict<string | string[]>): Headers =>
+  Object.fromEntries(
+    Object.entries(raw).map(([name, value]) => [name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value]),
+  );
 
 function abortError(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new DOMException('Aborted', 'AbortError');

@@ -69,17 +69,14 @@ function collect(entries: readonly AnyEntry[], { settings, env }: CheckInput): Q
   return [...questions.values()];
 }
 
-async function ask(
-  question: Question,
-  { client, settings, signal }: CheckInput,
-): Promise<{ state: SourceCheck; detail: string }> {
+async function ask(question: Question, input: CheckInput): Promise<{ state: SourceCheck; detail: string }> {
   const { file, address, source } = question;
   try {
-    const said =
+    const served =
       source.kind === 'civitai'
-        ? await askCivitai(client, settings, source.version, file, signal)
-        : await askAbout(client, address, signal);
-    return compare(said, file);
+        ? await askCivitai(source.version, file, input)
+        : await askAbout(input.client, address, input.signal);
+    return compare(served, file);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     if (error.kind === 'denied') return { state: 'login', detail: error.message };
@@ -89,26 +86,20 @@ async function ask(
 }
 
 function compare(
-  said: { bytes: number | undefined; sha256: string | undefined },
+  { bytes, sha256 }: { readonly bytes: number | undefined; readonly sha256: string | undefined },
   file: ModelFile,
 ): { state: SourceCheck; detail: string } {
-  if (said.sha256 !== undefined && file.sha256 !== undefined && said.sha256 !== file.sha256)
-    return { state: 'stale', detail: `another file: SHA-256 ${said.sha256}` };
-  if (said.bytes !== undefined && file.bytes !== undefined && said.bytes !== file.bytes)
-    return { state: 'stale', detail: `another file: ${said.bytes} bytes instead of ${file.bytes}` };
-  if (said.bytes !== undefined && file.bytes === undefined)
-    return { state: 'ok', detail: `size not in the registry: ${said.bytes} bytes` };
-  return { state: 'ok', detail: said.sha256 === undefined ? 'exists; its hash is not told' : '' };
+  if (sha256 !== undefined && file.sha256 !== undefined && sha256 !== file.sha256)
+    return { state: 'stale', detail: `another file: SHA-256 ${sha256}` };
+  if (bytes !== undefined && file.bytes !== undefined && bytes !== file.bytes)
+    return { state: 'stale', detail: `another file: ${bytes} bytes instead of ${file.bytes}` };
+  if (bytes !== undefined && file.bytes === undefined)
+    return { state: 'ok', detail: `size not in the registry: ${bytes} bytes` };
+  return { state: 'ok', detail: sha256 === undefined ? 'exists; its hash is not told' : '' };
 }
 
 /** Asks Civitai's API, which tells hashes. A download request would count against the person's quota. */
-async function askCivitai(
-  client: Client,
-  settings: DownloadSettings,
-  version: number,
-  file: ModelFile,
-  signal: AbortSignal,
-) {
+async function askCivitai(version: number, file: ModelFile, { client, settings, signal }: CheckInput) {
   const url = `${settings.civitai}/api/v1/model-versions/${version}`;
   const address: Address = {
     url,

@@ -38,7 +38,8 @@ export const run: CommandRun = async (ids, _options, context) => {
     for (const entry of entries) {
       const here = entry.files.some((file) => sizeOf(filePath(entry, file, places)) !== undefined);
       if (!here && ids.length === 0) continue;
-      for (const file of entry.files) verdicts.push(await verify(entry, file, context, report.file, stop.signal));
+      for (const file of entry.files)
+        verdicts.push(await verify(entry, file, { places, report: report.file, signal: stop.signal }));
     }
   } finally {
     report.close();
@@ -59,13 +60,13 @@ export const run: CommandRun = async (ids, _options, context) => {
   return EXIT.download;
 };
 
-async function verify(
-  entry: AnyEntry,
-  file: ModelFile,
-  { places }: Context,
-  report: ReturnType<typeof downloadReporter>['file'],
-  signal: AbortSignal,
-): Promise<Verdict> {
+interface Verifying {
+  readonly places: Context['places'];
+  readonly report: ReturnType<typeof downloadReporter>['file'];
+  readonly signal: AbortSignal;
+}
+
+async function verify(entry: AnyEntry, file: ModelFile, { places, report, signal }: Verifying): Promise<Verdict> {
   const path = filePath(entry, file, places);
   const base = { id: entry.id, file: file.path, path };
   const size = sizeOf(path);
