@@ -2,6 +2,8 @@
  * Size, rotation and format of an image from its header bytes alone. The image-size package is not used, because the
  * size must be what the trainer's Pillow sees after `exif_transpose`: see docs/decisions/0011-image-headers.md.
  */
+
+import { gifHeader } from './gif-header.ts';
 import { CUT, DAMAGED, type HeaderResult, type ReadAt } from './header-result.ts';
 import { heifHeader } from './heif-header.ts';
 import { jpegHeader } from './jpeg-header.ts';
@@ -32,8 +34,7 @@ function byContent(b: Buffer, readAt: ReadAt): HeaderResult {
   if (b[0] === 0x89 && b.toString('latin1', 0, 8) === '\x89PNG\r\n\x1a\n') return pngHeader(b, readAt);
   const mark = b.toString('latin1', 0, 4);
   if (mark === 'RIFF' && b.toString('latin1', 8, 12) === 'WEBP') return webpHeader(b, readAt);
-  if (/^GIF8[79]a/u.test(b.toString('latin1', 0, 6)))
-    return { format: 'gif', width: b.readUInt16LE(6), height: b.readUInt16LE(8) };
+  if (/^GIF8[79]a/u.test(b.toString('latin1', 0, 6))) return gifHeader(b, readAt);
   if (mark.startsWith('BM')) return bmp(b);
   if (/^(?:II|MM)(?:\*\0|\0\*|[+]\0)/u.test(mark)) return tiffHeader(b, readAt);
   if (b.toString('latin1', 4, 8) === 'ftyp') return heifHeader(b, readAt);

@@ -77,3 +77,38 @@ describe('readHeader', () => {
     );
   });
 });
+
+describe('a GIF', () => {
+  /** Screen of 20 × 30 with a palette of two colours, then `blocks`, then a frame of 10 × 10 at 15, 5. */
+  const gif = (...blocks: readonly string[]) => {
+    const screen = Buffer.from('47494638396114001e00800000' + '000000ffffff', 'hex');
+    return Buffer.concat([
+      screen,
+      ...blocks.map((hex) => Buffer.from(hex, 'hex')),
+      Buffer.from('2c0f0005000a000a0000', 'hex'),
+    ]);
+  };
+  const size = (file: Buffer) => readHeader((from, length) => file.subarray(from, from + length));
+
+  it.each([
+    ['nothing', []],
+    ['a comment', ['21fe03616263' + '026465' + '00']],
+    ['an empty comment', ['21fe00']],
+    ['what animations hold', ['21ff0b' + '4e45545343415045322e30' + '03010000' + '00', '21f904' + '00000000' + '00']],
+    ['strange bytes', ['070707']],
+  ])('is as large as its screen and its first frame together, behind %s', (_, blocks) => {
+    expect(size(gif(...blocks))).toMatchObject({ format: 'gif', width: 25, height: 30 });
+  });
+
+  it.each([
+    ['without a frame', gif().subarray(0, 19)],
+    ['cut within it', gif().subarray(0, 24)],
+    ['with an end mark before it', gif('3b')],
+    [
+      'with a comment that never ends',
+      Buffer.concat([gif().subarray(0, 19), Buffer.from('21fe', 'hex'), Buffer.alloc(8 << 20, 1)]),
+    ],
+  ])('%s is as large as its screen', (_, file) => {
+    expect(size(file)).toMatchObject({ width: 20, height: 30 });
+  });
+});
