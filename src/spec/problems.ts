@@ -103,6 +103,8 @@ function wrongValue(issue: Issue, path: readonly string[], value: unknown): stri
   const node = nodeAt(path);
   if (value === undefined) return `is missing${node?.description === undefined ? '' : `: ${gist(node.description)}`}`;
   if (value === null) return emptyValue(path, node);
+  const [section = ''] = path;
+  if (path.length === 1 && sections.includes(section)) return wrongSection(section, value);
   const ours = ourForm(path.join('.'), value);
   const found = `; this is ${show(value)}${ours === undefined ? '' : `: write ${shorten(yamlValue(ours), 80)}`}`;
   if (issue.code === 'invalid_format' && !node?.anyOf?.some(isNumeric))
@@ -110,6 +112,16 @@ function wrongValue(issue: Issue, path: readonly string[], value: unknown): stri
   if (issue.code === 'custom') return `must be ${issue.message}${found}`;
   if (node === undefined) return `${issue.message}${found}`;
   return `must be ${expectation(node)}${(ours === undefined ? hint(path, node, value) : undefined) ?? found}`;
+}
+
+/** The one setting of a section that people write in place of the whole section. */
+const MAIN: Readonly<Record<string, string>> = { dataset: 'path', model: 'base' };
+
+/** The message for a section that is no group of settings. */
+function wrongSection(section: string, value: unknown): string {
+  const key = typeof value === 'string' ? MAIN[section] : undefined;
+  const write = key === undefined ? '' : `: write {${key}: ${shorten(yamlValue(value), 80)}}`;
+  return `must be settings, each with its name (visiontrain schema lists them); this is ${show(value)}${write}`;
 }
 
 /** Schema of a key, or of what is inside it when the path leads into a list or a group. */

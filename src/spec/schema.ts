@@ -43,7 +43,7 @@ export const specSchema = z.strictObject({
     'Never by hand; `visiontrain` migrates older files.',
   ),
   name: doc(
-    z.string().regex(RUN_NAME, 'letters, digits, dot, dash and underscore, 100 at most'),
+    z.string().regex(RUN_NAME, 'must be letters, digits, dot, dash and underscore, 100 at most'),
     'Name of the run and of the LoRA file; left out, the name of the folder with the pictures.',
     'So that you find it again.',
   ),

@@ -192,3 +192,13 @@ it('a prompt of 2000 letters and a run name of 100 are taken, and one more is re
   expect(told(yaml(2001, 100))).toEqual([expect.stringContaining('samples.prompts')]);
   expect(told(yaml(2000, 101))).toEqual([expect.stringContaining('100 at most')]);
 });
+
+it.each([
+  ['dataset: ./pics\nmodel: {base: sd15}', '2 dataset', 'this is "./pics": write {path: ./pics}'],
+  ['dataset: {path: ./pics}\nmodel: tiny', '3 model', 'this is "tiny": write {base: tiny}'],
+  ['dataset: {path: ./pics}\nmodel: {base: sd15}\ntraining: 100', '4 training', 'this is 100'],
+  ['dataset: {path: ./pics}\nmodel: {base: sd15}\nsamples: []', '4 samples', 'this is a list of 0'],
+])('a section that is none: %j', (text, place, answer) => {
+  const must = 'must be settings, each with its name (visiontrain schema lists them); ';
+  expect(told(`version: 1\n${text}\n`)).toEqual([`${place} ${must}${answer}`]);
+});
