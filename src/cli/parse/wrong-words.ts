@@ -1,6 +1,7 @@
 /** What is wrong with a command line, in words that say what to type. */
 import type { CommanderError } from 'commander';
 import { UsageError } from '../../base/errors.ts';
+import { statOf } from '../../base/files/stat.ts';
 import { nearest } from '../../base/nearest.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import type { CommandEntry } from '../commands/shared/command-entry.ts';
@@ -64,7 +65,8 @@ export function noCommand(word: string, commands: readonly CommandEntry[]): Usag
 /** What is done with a file or a folder that was typed in the place of the command; undefined for a plain word. */
 function asPath(word: string): string | undefined {
   if (/\.ya?ml$/i.test(word)) return `run ${shellWord(word)}`;
-  return /[/~]|^\.{1,2}$/.test(word) ? `new ${shellWord(word)}` : undefined;
+  const isFolder = word !== '' && statOf(word)?.isDirectory() === true;
+  return isFolder || /[/~]|^\.{1,2}$/.test(word) ? `new ${shellWord(word)}` : undefined;
 }
 
 /**

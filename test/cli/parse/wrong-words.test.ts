@@ -31,6 +31,7 @@ describe('a first word that is no command', () => {
     ['generate', 'visiontrain sample'],
     ['download', 'visiontrain models pull'],
     ['./pics', 'visiontrain new ./pics'],
+    ['docs', 'visiontrain new docs'],
     ['fox.yaml', 'visiontrain run fox.yaml'],
   ])('%s leads to %s', async (line, meant) => {
     expect((await refused(line)).nextSteps).toEqual([
