@@ -48,7 +48,7 @@ def show(wanted: list[Made], folder: Path) -> int:
 
 
 def _advice(run: Path) -> dict[str, Any]:
-    """What judge says of the samples of a run by the measures of today."""
+    """The scores of a run's samples by the present measures of `judge`."""
     from visiontrain_trainer.contract.plan import read_plan
     from visiontrain_trainer.judging.job import parse_job
     from visiontrain_trainer.judging.measures import Pixels

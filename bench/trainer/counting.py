@@ -113,7 +113,7 @@ class Counted(TorchDispatchMode):
         if key in self._seen:
             return
         self._seen.add(key)
-        # What autograd computes is passing; what it computes once more with gradients is a checkpointed layer.
+        # Storages made in the backward pass are temporary, unless a checkpointed layer is computed again there.
         backwards = torch._C._current_graph_task_id() != -1 and not torch.is_grad_enabled()  # noqa: SLF001
         label = "workspace" if backwards and self.label == "activations" else self.label
         size = storage.nbytes()

@@ -30,7 +30,7 @@ function fetched() {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   } catch {
-    // What npm printed says why.
+    // npm has printed the reason.
   }
   if (works()) return node;
   process.stderr.write(`visiontrain needs ${need}, and npm could not fetch one. Get one from https://nodejs.org\n`);

@@ -109,7 +109,7 @@ def test_t_lora_trains_fewer_ranks_the_stronger_the_noise_is() -> None:
     masks = _draw(dropout, [(0, "a/0", 0), (0, "a/0", 500), (0, "a/0", 999)])
     assert masks.shape[1] == 3 * 64, "ranks of both by chance, those of the U-Net by the timestep too"
     by_chance, timed = masks[:, :64], masks[:, 64:128]
-    # What is left is not made stronger, unlike what chance leaves.
+    # The ranks that remain are not scaled up, unlike with dropout by chance.
     assert [int(row.sum()) for row in timed] == [64, 34, 4] and bool((timed[1][:34] == 1).all())
     x = torch.randn(3, 7, 6)
     with dropout.dropping(masks):

@@ -159,7 +159,7 @@ def test_masking_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     raw = {"version": 1, "root": str(root), "store": str(store), "device": "cpu", "threads": 1}
     job.write_text(json.dumps({**raw, "images": images, "finders": [finder]}))
     resumes("masking", job, store, ".png", threading.Event())
-    # What a power cut leaves, a file without its content, is no mask.
+    # A file without its content, as a power cut leaves one, is no mask.
     first = next(store.rglob("*.png"))
     first.write_bytes(first.read_bytes()[:-20])
     assert finished("masking", job) == [ALL - 1, ALL]

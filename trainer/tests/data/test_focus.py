@@ -82,7 +82,7 @@ def test_a_face_at_an_edge_is_kept(face: Box, shown: tuple[float, float]) -> Non
 
 
 def test_of_a_mask_that_is_too_long_the_fullest_part_is_kept() -> None:
-    """Of two people who do not fit in together, the nearer one; a mask of half the size says the same."""
+    """Where two people do not fit into the crop, the larger one is kept; a mask of half the size gives the same."""
     small, large = (0, 180, 60, 250), (380, 20, 500, 250)
     keep = box_of(profiles_of(_mask((500, 250), small, large)), (1000, 500), (512, 512))
     assert keep is not None

@@ -90,7 +90,7 @@ def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> N
     # A sample that the base model draws as well, with the same noise, is no copy made by the LoRA.
     base[0, 0] = trained[4]
     assert counted(["held/0.png", None])["copied"] == 1
-    # What is like no training image is none, though it is even less like its own.
+    # A sample that is near no training image is no copy, even if it is still less near its own image.
     own[0] = 0
     assert counted(["held/0.png", None])["copied"] == 0
     plain = counted([None, None])

@@ -63,5 +63,5 @@ def test_a_prompt_with_a_clip_skip_is_read_as_a_model_with_it_reads_all(
     whole = drawn("whole", 2, SHOT)
     assert _pixels(own, "base-0.png") == _pixels(whole, "base-0.png") != _pixels(own, "base-1.png")
     assert Image.open(own.folder / "samples" / "base-0.png").text["parameters"].endswith(", Clip skip: 2")
-    # What samples read changes nothing of the training.
+    # The layer that samples read changes nothing of the training.
     assert own.sha256 == drawn("plain", 1, SHOT).sha256

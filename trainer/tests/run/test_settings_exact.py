@@ -70,7 +70,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pivotal": {"pivotal": {"word": "zwx", "tokens": 3, "initial": "a toy", "learning_rate": 0.01, "steps": 2}},
     "preservation": {"preservation": {"trigger": "zwx", "class_word": "a toy", "weight": 1}},
 }
-#: What is learned of another base: what it changes in the section `model` of the plan, by the setting's name.
+#: Settings that need another base, by their names: the changes in the section `model` of the plan.
 OF_BASES: dict[str, dict[str, Any]] = {
     "rectified flow, a VAE of its own scale": {
         "prediction": "flow",

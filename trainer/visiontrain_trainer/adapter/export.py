@@ -22,13 +22,13 @@ from .embedding import embedding_file
 from .lora_format import Tensors, to_diffusers, to_kohya
 from .lora_metadata import MINIMAL
 
-#: What the names of SDXL's layers in a file depend on, of the U-Net's configuration.
+#: The keys of the U-Net's configuration on which the names of SDXL's layers in a file depend.
 _UNET_FACTS = ("layers_per_block", "up_block_types")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file tells of the training beside the weights. A checkpoint holds it, so that a file can be made of it."""
+    """Facts for a LoRA file beside its weights. Each checkpoint holds them, so that a file can be made of it later."""
 
     #: Alpha by layer name.
     alphas: dict[str, float]

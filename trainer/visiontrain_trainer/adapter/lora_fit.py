@@ -1,6 +1,6 @@
-"""Fits a layer of a LoRA file to the layer of a run, which computes the same: of a lower rank, or another alpha.
+"""Fits a layer of a LoRA file to a run's layer of a higher rank or another alpha, so that it computes the same.
 
-What is added to a lower rank starts so that it changes nothing and can learn.
+The weights of added ranks start so that they change no output and can learn.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from visiontrain_trainer.lora_tools.changes import rank_of
 Tensors = Mapping[str, torch.Tensor]
 Fitted = tuple[dict[str, torch.Tensor], bool]
 
-#: What a run's adapter is, by the first of its weights that tells.
+#: The kind of a run's adapter, by the first of these weights that it has.
 _KINDS = {"magnitude": "a DoRA", "down": "a LoRA", "hada_w1_a": "a LoHa", "lokr_w1": "a LoKr", "lokr_w1_a": "a LoKr"}
 
 
 def kind_of_run(own: Tensors) -> str:
-    """What a layer with these weights is: `a LoRA`, `a DoRA`, `a LoHa` or `a LoKr`."""
+    """The kind of a layer with these weights, for sentences: `a LoRA`, `a DoRA`, `a LoHa` or `a LoKr`."""
     return next(kind for name, kind in _KINDS.items() if name in own)
 
 

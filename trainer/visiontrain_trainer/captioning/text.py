@@ -28,13 +28,13 @@ def one_line(text: str) -> str:
 
 
 def clean_sentence(text: str) -> str:
-    """What a captioner said, without its marks, made-up words and phrases that it said twice in a row."""
+    """A captioner's sentence without its marks, its made-up words, and phrases that it repeats."""
     line = one_line(_MARKS.sub(" ", text))
     return _without_echoes(one_line(_ARAFED.sub("", line)))
 
 
 def clean_reply(text: str) -> str:
-    """What a chat model replied, without its thoughts, a title and quotes around it."""
+    """A chat model's reply without its thoughts, a title and quotes around it."""
     line = one_line(_MARKS.sub(" ", _THINKING.sub(" ", text)))
     line = _LEAD.sub("", line)
     for first, last in (('"', '"'), ("“", "”"), ("'", "'")):

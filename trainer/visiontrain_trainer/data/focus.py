@@ -14,7 +14,7 @@ from .images import Box, crop_placement
 
 #: From this grey on a pixel of a mask counts as shown.
 _SHOWN = 128
-#: At each side, this part of what a mask shows is left aside: specks of a made mask must not widen it.
+#: Share of a mask's pixels that is ignored at each side, so that specks in a made mask do not widen its extent.
 _SPECKS = 500
 
 
@@ -53,7 +53,7 @@ def box_of(profiles: Profiles, size: tuple[int, int], bucket: tuple[int, int]) -
 
 
 def _extent(counts: np.ndarray) -> tuple[int, int]:
-    """Where what is shown begins and ends, without specks."""
+    """The first index that the mask shows and the one after the last, without specks."""
     sums, total = counts.cumsum(), int(counts.sum())
     first = int(np.argmax(sums * _SPECKS > total))
     last = len(counts) - int(np.argmax(counts[::-1].cumsum() * _SPECKS > total))

@@ -1,4 +1,4 @@
-"""Variations of an image: other colours, turned a little, nearer. A fixed number of them is encoded and cached.
+"""Variations of an image: other colours, a small turn, a closer crop. A fixed number of them is encoded and cached.
 
 Variation k of an image is a pure function of (seed, image, k), so that it is encoded once and every epoch can use it.
 This module does not import torch, as `images.py` does not.
@@ -42,7 +42,7 @@ class View:
 
 @dataclass(frozen=True)
 class Colours:
-    """Factors on brightness, contrast and saturation, an exponent, and by how much of a turn the hue goes on."""
+    """Factors on brightness, contrast and saturation, the exponent `gamma`, and `hue` as a share of a whole turn."""
 
     brightness: float
     contrast: float
@@ -53,7 +53,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class Region:
-    """What of an image is shown: a rectangle with the bucket's shape, turned by `angle` degrees about its centre.
+    """The part of an image that is shown: a rectangle of the bucket's shape, turned by `angle` degrees about its middle.
 
     `centre` and `size` are in pixels of the upright image.
     """
@@ -138,7 +138,7 @@ def _region(augment: Augment, around: Draw, image: PlanImage, view: View) -> Reg
     near = 1 - (around("zoom", 0.5) + 0.5) * augment.zoom
     (width, height), (wide, high) = image.size, image.bucket
     c, s, ratio = math.cos(math.radians(angle)), abs(math.sin(math.radians(angle))), wide / high
-    # The largest turned rectangle of the bucket's shape that lies in the image: no corner shows what is beside it.
+    # `whole` is the height of the largest turned rectangle of the bucket's shape whose corners all lie in the image.
     whole = min(width / (ratio * c + s), height / (ratio * s + c))
     side = whole * near
     size = (side * ratio, side)
@@ -186,7 +186,7 @@ def _colours(augment: Augment, around: Draw) -> Colours | None:
 
 
 def cut(image: Image.Image, bucket: tuple[int, int], region: Region, drawn_on: tuple[int, int]) -> Image.Image:
-    """The region of an image, at the size of the bucket. `drawn_on` is the size that the region is told in."""
+    """The region of an image, at the size of the bucket. `drawn_on` is the size of the image that the region is for."""
     x, y = image.width / drawn_on[0], image.height / drawn_on[1]
     (cx, cy), (wide, high) = region.centre, region.size
     if region.angle == 0:
@@ -195,7 +195,7 @@ def cut(image: Image.Image, bucket: tuple[int, int], region: Region, drawn_on: t
         return image.resize(bucket, Image.Resampling.LANCZOS, box=within)
     scale = min(1.0, bucket[0] / (wide * x))
     if scale < 1:
-        # What a turn samples is not averaged, so the image is brought to the size of the bucket first.
+        # `transform` does not average the pixels that it skips, so the image is first scaled to the bucket's size.
         smaller = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(smaller, Image.Resampling.LANCZOS)
         x, y = image.width / drawn_on[0], image.height / drawn_on[1]
@@ -211,7 +211,7 @@ def cut(image: Image.Image, bucket: tuple[int, int], region: Region, drawn_on: t
 def recoloured(pixels: np.ndarray, colours: Colours) -> np.ndarray:
     """The pixels, uint8 [h, w, 3], with brightness, contrast, saturation, hue and gamma changed, in this order.
 
-    Each change clamps to what a picture can show, as torchvision's and Pillow's do.
+    After each change values are clamped to 0 and 255, as torchvision and Pillow do.
     """
     p = np.clip(pixels.astype(np.float64) / 255 * colours.brightness, 0, 1)
     mean = (p @ _GREY).mean()

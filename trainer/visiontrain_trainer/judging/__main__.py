@@ -14,7 +14,7 @@ from visiontrain_trainer.base.files import hold
 from visiontrain_trainer.base.leave import leave
 from visiontrain_trainer.compute.program import run_and_tell, say, with_torch
 
-#: What takes memory beside the base model. What was drawn is kept, so the same command with it goes on.
+#: Judging without the models that take memory beside the base. Samples are kept, so the command goes on where it was.
 _WITHOUT_MODELS = "Or judge without further models:  --likeness pixels --fit none"
 
 

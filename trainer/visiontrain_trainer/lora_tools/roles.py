@@ -69,7 +69,7 @@ PREFIXES: Mapping[str, tuple[str, ...]] = {
 
 
 def unread_kind(names: Iterable[str]) -> str | None:
-    """What a file is whose weight change is not computed here; None for one that is read."""
+    """The kind of a file whose weight change is not computed here; None for a file that can be read."""
     return next((kind for name in names for mark, kind in UNREAD.items() if mark in name), None)
 
 

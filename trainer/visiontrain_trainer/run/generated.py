@@ -31,7 +31,7 @@ from .sample import Conditioning, SampleContext, decode, parameters, sample_late
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """What images are drawn with and for."""
+    """The plan, the device and the caches that regularisation images are drawn with."""
 
     plan: Plan
     base: BaseModel

@@ -43,7 +43,7 @@ _WITHOUT_EFFECT = {
 
 @dataclass(frozen=True)
 class Probed:
-    """What a step came to: the peak of tensors in bytes, and the seconds of the second of two steps."""
+    """What a step takes: the peak of tensors in bytes, and the seconds of the second of two steps."""
 
     memory: int
     seconds: float
@@ -73,7 +73,7 @@ class CardMeter:
 
 
 def meter_for(device: Device) -> CardMeter | None:
-    """What measures steps on the device; None where none are tried."""
+    """The meter for steps on the device; None where no steps are tried before a run."""
     return CardMeter(device) if device.is_cuda or os.environ.get(SWITCH) == "cpu" else None
 
 
@@ -93,7 +93,7 @@ def probe(session: Session) -> None:
     found = known or _measured(session, passes, meter)
     whole = session.train_step.micro_batch == plan.training.batch_size
     if known is None and whole:
-        # What did not fit may fit another time, when nothing else uses the card.
+        # Only what fitted is remembered: what did not may fit another time, when nothing else uses the card.
         _write(remembered, found)
     counted = plan.resources.counted_memory if count_weights(session.unet) >= REAL else None
     session.events.emit(

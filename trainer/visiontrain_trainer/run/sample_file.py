@@ -1,6 +1,7 @@
-"""Samples that were drawn before, as files. They may lie in a folder that somebody else made.
+"""Reads samples that were drawn before.
 
-So no link is followed, no FIFO waited for, and nothing larger decoded than is ever drawn.
+Their folder may come from a stranger, so no link is followed, no FIFO is waited for, and no image is decoded that is
+larger than any sample.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def open_sample(path: Path) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(read_regular(path, _MOST_BYTES)), formats=["PNG"]) as image:
             return image.convert("RGB") if image.width * image.height <= _MOST_PIXELS else None
-    # Pillow tells of damage by errors of many kinds, that of a bomb being none of its own base class.
+    # Pillow raises errors of many kinds for damaged files, and for decompression bombs one outside of them all.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return None
 

@@ -14,7 +14,7 @@ from .validate import validate_if_it_fits
 
 @dataclass(frozen=True)
 class Save:
-    """What shall be saved: a checkpoint, validated or not, and a LoRA file of this name."""
+    """What is to be saved: a checkpoint, validated or not, and a LoRA file by its name, or None for no file."""
 
     checkpoint: bool = True
     #: A person who asked for a stop should not wait for the validation.

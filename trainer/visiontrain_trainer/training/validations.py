@@ -51,7 +51,7 @@ class Validations:
 
     @classmethod
     def of_json(cls, state: dict[str, Any]) -> Validations:
-        """Those that a checkpoint holds. Raises KeyError, TypeError or ValueError for others."""
+        """The validations that a checkpoint holds. Raises KeyError, TypeError or ValueError for other JSON."""
         lowest = state["lowest"]
         planned = [Check(int(step), [float(loss) for loss in losses]) for step, losses in state["planned"]]
         if lowest is None:
