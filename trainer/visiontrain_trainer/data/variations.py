@@ -53,7 +53,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class Region:
-    """The part of an image that is shown: a rectangle of the bucket's shape, turned by `angle` degrees about its middle.
+    """The shown part of an image: a rectangle of the bucket's shape, turned by `angle` degrees around its centre.
 
     `centre` and `size` are in pixels of the upright image.
     """
