@@ -1,7 +1,6 @@
 /** Writes files to places that a person named. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { EnvironmentError } from '../errors.ts';
 import { makeFolder } from './folder.ts';
 import { explainWriteError } from './write-errors.ts';
 
@@ -15,7 +14,7 @@ export function intoGivenPlace<T>(path: string, choose: string, write: () => T):
     makeFolder(dirname(path));
     return write();
   } catch (error) {
-    throw explainPlace(error, path, choose);
+    throw explainWriteError(error, path, `Choose another place:  ${choose}`);
   }
 }
 
@@ -27,17 +26,8 @@ export function makeGivenFolder(folder: string, choose: string): void {
   try {
     makeFolder(folder);
     accessSync(folder, constants.W_OK);
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' });
   } catch (error) {
-    throw explainPlace(error, folder, choose);
+    throw explainWriteError(error, folder, `Choose another place:  ${choose}`);
   }
-}
-
-function explainPlace(error: unknown, place: string, choose: string): unknown {
-  const cure = `Choose another place:  ${choose}`;
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return explainWriteError(error, place, cure);
-  return new EnvironmentError(`${place} cannot be made: nothing can be made there.`, {
-    id: 'disk/no-folder',
-    nextSteps: [cure],
-    cause: error,
-  });
 }

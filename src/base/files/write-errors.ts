@@ -17,6 +17,7 @@ export const diskFull = (folder: string, cause?: unknown, cure: string = ELSEWHE
 
 /** What stands in the place of a folder, by the error code of mkdir. */
 const PARTS: Readonly<Record<string, string>> = {
+  ENOENT: 'nothing can be made there, or its folder was removed meanwhile',
   ENOTDIR: 'a part of its path is a file',
   EEXIST: 'a part of its path is a link that leads nowhere',
 };
