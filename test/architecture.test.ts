@@ -174,7 +174,7 @@ describe('size of modules', () => {
 });
 
 /** Lower it when a file leaves the list in biome.json; never raise it. */
-const MOST_EXCEPTIONS = 4;
+const MOST_EXCEPTIONS = 3;
 
 describe('the door to the terminal', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

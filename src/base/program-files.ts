@@ -35,8 +35,8 @@ export function programProblem(error: unknown, isReplaced: () => boolean = wasRe
       cause: error,
     });
   if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(code)) return undefined;
-  const said = String((error as Error).message).split('\n')[0] ?? '';
-  return packageIncomplete(/'([^']+)'/u.exec(said)?.[1] ?? said, error);
+  const message = String((error as Error).message).split('\n')[0] ?? '';
+  return packageIncomplete(/'([^']+)'/u.exec(message)?.[1] ?? message, error);
 }
 
 /** A file of the package that is not there. */

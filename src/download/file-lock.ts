@@ -44,20 +44,20 @@ function tidyClaims(folder: string, mine: Claim): void {
 
 async function takeTurn(path: string, signal: AbortSignal, report: FileReporter): Promise<Claim> {
   const { claims, journal } = partNames(path);
-  let told = false;
+  let isReported = false;
   let vanished = 0;
   for (;;) {
     try {
       ownFolder(claims);
       const result = claim(claims);
       if ('claim' in result) return result.claim;
-      if (!told) {
+      if (!isReported) {
         const who = result.holder.identity;
         report.stage('waiting', 0);
         report.note(
           `waiting for another visiontrain that fetches this file${who === undefined ? '' : ` (process ${who.pid} on ${who.host})`}`,
         );
-        told = true;
+        isReported = true;
       }
     } catch (error) {
       // Either the holder removed the folder after we made it and before we wrote into it, or no folder can be made
@@ -67,6 +67,6 @@ async function takeTurn(path: string, signal: AbortSignal, report: FileReporter)
     }
     const { pieces } = readJournal(journal) ?? {};
     if (pieces !== undefined) report.stage('waiting', pieces.doneBytes, pieces.size);
-    await sleep(told ? 500 : 20, undefined, { signal });
+    await sleep(isReported ? 500 : 20, undefined, { signal });
   }
 }

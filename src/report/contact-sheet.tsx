@@ -15,14 +15,14 @@ export function ContactSheet({ sheet }: { readonly sheet: Sheet | null }) {
   const { images, total } = sheet;
   const ordered = [...images.filter(({ loss }) => loss !== null), ...images.filter(({ loss }) => loss === null)];
   const open = ordered.length <= FIRST + FEW ? ordered.length : FIRST;
-  const said =
+  const verdict =
     images.length === total
       ? `All ${plural(total, 'picture')}, with the captions that were trained.`
       : `${images.length} of ${total} pictures, spread evenly, with the captions that were trained.`;
   return (
     <section id="contact-sheet" aria-labelledby="contact-sheet-title">
       <h2 id="contact-sheet-title">Contact sheet</h2>
-      <p className="quiet">{said}</p>
+      <p className="quiet">{verdict}</p>
       <Tiles images={ordered.slice(0, open)} />
       {ordered.length > open ? (
         <details>

@@ -36,12 +36,12 @@ export function folderLines(folder: FolderFacts, style: Style, columns: number):
   if (problems.length > SHOWN) left.push(`! and ${problems.length - SHOWN} more`);
   const few = usable < 5 ? [`! ${plural(usable, 'picture')}: very few. 15 to 40 varied ones teach better.`] : [];
   const room = columns - 5;
-  const told = (line: string) => hanging(spell(neutralise(line), style), room).split('\n');
+  const wrapped = (line: string) => hanging(spell(neutralise(line), style), room).split('\n');
   return [
     '',
     ...wrap(spell(found, style), room).map((line) => `  ${line}`),
-    ...[...repeats.slice(0, SHOWN), ...more].flatMap(told).map((line) => `  ${line}`),
-    ...[...left, ...few].flatMap(told).map((line) => styled`  ${style.warn(line)}`),
+    ...[...repeats.slice(0, SHOWN), ...more].flatMap(wrapped).map((line) => `  ${line}`),
+    ...[...left, ...few].flatMap(wrapped).map((line) => styled`  ${style.warn(line)}`),
     styled`  ${style.dim('Nothing in this folder is changed, moved or written.')}`,
     '',
   ];

@@ -17,7 +17,7 @@ import {
   without,
 } from './answers.ts';
 import { bind, frameOf } from './frames.ts';
-import type { Asker } from './prompts/frame.ts';
+import type { Asker, Reply } from './prompts/frame.ts';
 import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import { wizardFlow } from './questions/flow.ts';
 import { back, type Flow, JUMP, next, type Position, resume } from './questions/machine.ts';
@@ -49,110 +49,161 @@ export interface SessionResult {
   readonly flow: Flow;
 }
 
-export async function runSession(input: SessionInput): Promise<SessionResult> {
-  const flow = wizardFlow();
-  const session = new Map<string, FolderFacts>();
-  const left = new AbortController();
-  const ending = (watch: CheckWatch | undefined): CheckWatch | undefined =>
-    watch && { ...watch, signal: AbortSignal.any([watch.signal, left.signal]) };
-  let { facts } = input;
-  let position: Position = { id: 'mode' };
-  // Answers of a draft, a file or a flag are used only if they are still valid.
-  let answers: Answers = {};
-  const context = (): WizardContext => ({ answers, facts });
+/**
+ * Asks the questions until the review ends the wizard.
+ * @throws CancelledError when the person leaves at the first question
+ */
+export const runSession = (input: SessionInput): Promise<SessionResult> => new Session(input).run();
 
-  const lookAt = async (path: string, watch?: CheckWatch): Promise<string | undefined> => {
-    const key = dataPlace(path, facts);
-    const folder = session.get(key) ?? (await input.readFolder(key, watch));
-    if (typeof folder === 'string') return folder;
-    session.set(key, folder);
-    return undefined;
-  };
-  const judge = async (question: Question, form: LineForm, text: string, watch?: CheckWatch) => {
-    if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : lookAt(text, watch);
-    if (form.path === 'model')
-      return text === '' ? 'Type the path of your model.' : input.modelProblem(absolute(text, facts));
-    if (form.path === 'file') {
-      const path = absolute(text, facts);
-      return path === facts.file ? undefined : fileProblem(path);
+/** The answers so far, and the question that is being asked. */
+class Session {
+  readonly #input: SessionInput;
+  readonly #flow = wizardFlow();
+  /** Folders that were read, so that none is read twice. */
+  readonly #folders = new Map<string, FolderFacts>();
+  readonly #left = new AbortController();
+  #facts: WizardFacts;
+  #position: Position = { id: 'mode' };
+  #answers: Answers = {};
+  /** Esc out of a change undoes the whole change, including the questions that it opened. */
+  #before: Answers | undefined;
+
+  constructor(input: SessionInput) {
+    this.#input = input;
+    this.#facts = input.facts;
+  }
+
+  async run(): Promise<SessionResult> {
+    // Answers of a draft, a file or a flag are used only if they are still valid.
+    this.#answers = await stillValid(
+      this.#flow,
+      this.#input,
+      (question, form, text) => this.#check(question, form, text),
+      (id, answer) => {
+        this.#answers = { ...this.#answers, [id]: answer };
+        if (id === 'dataset.path') this.#setFolder(answer.value);
+        return this.#context;
+      },
+    );
+    this.#describeFolder();
+    this.#position = resume(this.#flow, this.#context);
+    for (;;) {
+      const action = await this.#step();
+      if (action !== undefined) return { action, context: this.#context, flow: this.#flow };
     }
-    return settingProblem(flow, context(), question, form, text);
-  };
-  const check = (question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> =>
-    judge(question, form, text, watch).catch((error: unknown) => {
+  }
+
+  get #context(): WizardContext {
+    return { answers: this.#answers, facts: this.#facts };
+  }
+
+  /** Asks the present question; returns the action that ends the wizard. */
+  async #step(): Promise<SessionResult['action'] | undefined> {
+    const question = this.#flow.find(this.#position.id);
+    if (question === undefined) throw new Error(`no question ${this.#position.id}`);
+    const form = question.form(this.#context);
+    const previous = back(this.#flow, this.#position, this.#context);
+    const reply = await this.#ask(question, form, previous !== undefined);
+    if (reply.kind === 'back') {
+      if (previous === undefined) throw new CancelledError('');
+      if (this.#position.returnTo !== undefined && this.#before !== undefined) this.#restore(this.#before);
+      this.#position = previous;
+      return undefined;
+    }
+    const action = question.id === 'review' ? reviewAction(reply.value) : undefined;
+    if (action === 'show') this.#input.say(this.#input.render(this.#context, this.#flow).split('\n'));
+    else if (action !== undefined) return action;
+    else this.#follow(question, form, reply.value);
+    return undefined;
+  }
+
+  #ask(question: Question, form: ReturnType<Question['form']>, canGoBack: boolean): Promise<Reply> {
+    const ending = (watch: CheckWatch | undefined): CheckWatch | undefined =>
+      watch && { ...watch, signal: AbortSignal.any([watch.signal, this.#left.signal]) };
+    const bound =
+      form.kind === 'choose'
+        ? form
+        : bind(form, this.#facts.cwd, (text, watch) => this.#check(question, form, text, ending(watch)));
+    const frame = frameOf(this.#input, question, this.#context, canGoBack);
+    return this.#input.asker(frame, bound).catch((error: unknown) => {
+      // When the person leaves, downloads in progress are not waited for.
+      this.#left.abort();
+      throw error;
+    });
+  }
+
+  /** Stores an answer, or jumps to another question, and goes on. */
+  #follow(question: Question, form: ReturnType<Question['form']>, value: string): void {
+    if (value.startsWith(JUMP)) this.#before = this.#answers;
+    else {
+      this.#setAnswer(question.id, answerOf(question, form.initial, value, this.#answers[question.id]));
+      if (question.id === 'dataset.path') this.#describeFolder();
+    }
+    this.#position = next(this.#flow, this.#position, value, this.#context);
+  }
+
+  #check(question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> {
+    return this.#judge(question, form, text, watch).catch((error: unknown) => {
       // For a text that can be no path on this machine, the error's message becomes the check's.
       if (!(error instanceof UsageError)) throw error;
       return neutralise([error.message, ...error.nextSteps].join(' '));
     });
-  const setAnswer = (id: string, answer: Answer) => {
+  }
+
+  async #judge(question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> {
+    if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : this.#read(text, watch);
+    if (form.path === 'model')
+      return text === '' ? 'Type the path of your model.' : this.#input.modelProblem(absolute(text, this.#facts));
+    if (form.path === 'file') {
+      const path = absolute(text, this.#facts);
+      return path === this.#facts.file ? undefined : fileProblem(path);
+    }
+    return settingProblem(this.#flow, this.#context, { question, form, text });
+  }
+
+  /** Reads a folder; returns a sentence when its images cannot be trained on. */
+  async #read(path: string, watch?: CheckWatch): Promise<string | undefined> {
+    const key = dataPlace(path, this.#facts);
+    const folder = this.#folders.get(key) ?? (await this.#input.readFolder(key, watch));
+    if (typeof folder === 'string') return folder;
+    this.#folders.set(key, folder);
+    return undefined;
+  }
+
+  #setAnswer(id: string, answer: Answer): void {
     // In the order of questions the dependent questions come again in any case, so their answers may stay when the
     // value is the same. From the review they come again only if their answers are dropped.
-    const anew = position.returnTo !== undefined || answers[id]?.value !== answer.value;
-    answers = { ...without(answers, anew ? (dependentAnswers[id] ?? []) : []), [id]: answer };
-    if (id === 'dataset.path') facts = { ...facts, folder: session.get(dataPlace(answer.value, facts)) };
-    answers = followDefaults(flow, context());
-    input.save(fromAnywhere(answers, facts));
-  };
+    const anew = this.#position.returnTo !== undefined || this.#answers[id]?.value !== answer.value;
+    this.#answers = { ...without(this.#answers, anew ? (dependentAnswers[id] ?? []) : []), [id]: answer };
+    if (id === 'dataset.path') this.#setFolder(answer.value);
+    this.#answers = followDefaults(this.#flow, this.#context);
+    this.#save();
+  }
 
-  /** Esc out of a change undoes the whole change, including the questions that it opened. */
-  let before: Answers | undefined;
-  const restore = (earlier: Answers) => {
-    answers = earlier;
-    const path = answers['dataset.path'];
-    if (path !== undefined) facts = { ...facts, folder: session.get(dataPlace(path.value, facts)) ?? facts.folder };
-    input.save(fromAnywhere(answers, facts));
-  };
+  #restore(earlier: Answers): void {
+    this.#answers = earlier;
+    const path = earlier['dataset.path'];
+    if (path !== undefined) this.#setFolder(path.value, this.#facts.folder);
+    this.#save();
+  }
 
-  answers = await stillValid(flow, input, check, (id, answer) => {
-    answers = { ...answers, [id]: answer };
-    if (id === 'dataset.path') facts = { ...facts, folder: session.get(dataPlace(answer.value, facts)) };
-    return context();
-  });
-  if (facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
-  position = resume(flow, context());
+  #setFolder(path: string, otherwise?: FolderFacts): void {
+    this.#facts = { ...this.#facts, folder: this.#folders.get(dataPlace(path, this.#facts)) ?? otherwise };
+  }
 
-  for (;;) {
-    const question = flow.find(position.id);
-    if (question === undefined) throw new Error(`no question ${position.id}`);
-    const form = question.form(context());
-    const previous = back(flow, position, context());
-    const asked =
-      form.kind === 'choose'
-        ? form
-        : bind(form, facts.cwd, (text, watch) => check(question, form, text, ending(watch)));
-    const reply = await input
-      .asker(frameOf(input, question, context(), previous !== undefined), asked)
-      .catch((error: unknown) => {
-        // When the person leaves, downloads in progress are not waited for.
-        left.abort();
-        throw error;
-      });
-    if (reply.kind === 'back') {
-      if (previous === undefined) throw new CancelledError('');
-      if (position.returnTo !== undefined && before !== undefined) restore(before);
-      position = previous;
-      continue;
-    }
-    const action = question.id === 'review' ? reviewAction(reply.value) : undefined;
-    if (action === 'show') input.say(input.render(context(), flow).split('\n'));
-    else if (action !== undefined) return { action, context: context(), flow };
-    else {
-      if (!reply.value.startsWith(JUMP)) {
-        setAnswer(question.id, answerOf(question, form.initial, reply.value, answers[question.id]));
-        if (question.id === 'dataset.path' && facts.folder !== undefined) input.say(input.describeFolder(facts.folder));
-      }
-      if (reply.value.startsWith(JUMP)) before = answers;
-      position = next(flow, position, reply.value, context());
-    }
+  #describeFolder(): void {
+    if (this.#facts.folder !== undefined) this.#input.say(this.#input.describeFolder(this.#facts.folder));
+  }
+
+  #save(): void {
+    this.#input.save(fromAnywhere(this.#answers, this.#facts));
   }
 }
 
 function settingProblem(
   flow: Flow,
   context: WizardContext,
-  question: Question,
-  form: LineForm,
-  text: string,
+  { question, form, text }: { readonly question: Question; readonly form: LineForm; readonly text: string },
 ): string | undefined {
   const key = form.setting;
   if (key === undefined) return undefined;

@@ -87,10 +87,10 @@ async function firstAnswer(input: WizardInput, known: Parameters<typeof modeForm
       return input.can.rows;
     },
   };
-  const asked: Promise<Reply> = input.asker(frame, form);
+  const pending: Promise<Reply> = input.asker(frame, form);
   // Loading the schemas takes as long as reading the question does, so it is started meanwhile.
   setTimeout(() => void import('./finish.ts').catch(() => {}), 20);
-  const reply = await asked;
+  const reply = await pending;
   if (reply.kind === 'back') throw new CancelledError('');
   if (reply.value === 'easy' || reply.value === 'advanced') saveMode(input.places.state, reply.value);
   return { value: reply.value, by: reply.value === form.initial ? 'default' : 'you' };

@@ -87,10 +87,10 @@ function page(findings: readonly HealthFinding[], { out, env, flags }: Context):
     bad: () => style.bad(style.glyph.cross),
   };
   let last = '';
-  for (const { title, verdict, text: told, cure } of findings) {
+  for (const { title, verdict, text: sentence, cure } of findings) {
     const name = padEnd(title === last ? '' : title, TITLE);
     last = title;
-    const [first = '', ...rest] = wrap(told, cells - TITLE - 3, { whole: true });
+    const [first = '', ...rest] = wrap(sentence, cells - TITLE - 3, { whole: true });
     out.data(styled`${marks[verdict]()} ${verdict === 'good' ? name : style.bold(name)} ${first}`);
     const indent = ' '.repeat(TITLE + 3);
     for (const line of rest) out.data(`${indent}${line}`);

@@ -73,7 +73,7 @@ function targetOf(typed: string, { env, places, out, flags }: Parameters<Command
   const cwd = process.cwd();
   const named = programIn(typed);
   if (named === undefined) return absolute(typed, { cwd });
-  const { program, told } = named;
+  const { program, folder: told } = named;
   const around = { env, places, cwd };
   const folder =
     told === undefined ? programFolder(program, around) : rememberProgram(program, absolute(told, { cwd }), around);

@@ -23,13 +23,13 @@ export const run: CommandRun = async ([query = ''], options, { out, places, flag
     });
   const leave = leaveOnInterrupt();
   try {
-    let said = false;
+    let isAnnounced = false;
     for await (const line of followLog(path, { more: () => follow && live(), signal: leave.signal })) {
       if (flags.json) out.jsonLine({ line });
       else out.verbatim(line);
-      said = true;
+      isAnnounced = true;
     }
-    if (!said && !flags.json)
+    if (!isAnnounced && !flags.json)
       out.talk(`The trainer of ${name} has printed nothing, as it should.  visiontrain attach ${name}   tells the run`);
   } finally {
     leave.off();

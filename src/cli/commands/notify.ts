@@ -54,10 +54,10 @@ const trial = (): Notice => ({
 async function tellAll(targets: readonly NoticeTarget[]): Promise<Map<NoticeTarget, string | undefined>> {
   const stop = stopSignals();
   try {
-    const told = targets
+    const sent = targets
       .filter(({ problem }) => problem === undefined)
       .map(async (target) => [target, await target.send(trial(), stop.signal)] as const);
-    return new Map(await Promise.all(told));
+    return new Map(await Promise.all(sent));
   } finally {
     stop.off();
   }

@@ -220,9 +220,9 @@ function learnedLines({ learned }: RunState, style: Style, cells: number): Line[
 /** Rows for images that were never learned, or learned by heart. */
 function imageRows({ imageLosses: found }: RunState, style: Style, cells: number): Row[] {
   if (found === undefined) return [];
-  const told = (label: string, text: string | undefined): Row[] =>
+  const wordsRow = (label: string, text: string | undefined): Row[] =>
     text === undefined ? [] : [[label, wrap(spell(neutralise(text), style), cells, { whole: true })]];
-  return [...told('Unlearned', neverWords(found)), ...told('By heart', byHeartWords(found))];
+  return [...wordsRow('Unlearned', neverWords(found)), ...wordsRow('By heart', byHeartWords(found))];
 }
 
 /** The name of a part for people: `unet.down` → `U-Net down`. */

@@ -9,9 +9,9 @@ import { helpList } from './help-list.ts';
 
 /** Answers `--help` or `--version`; returns false for any other command line, or when the answer cannot be written. */
 export function answeredQuickly(argv: readonly string[], env: NodeJS.ProcessEnv): boolean {
-  const [asked] = argv.length === 1 ? argv : [];
-  const help = asked === '--help' || asked === '-h';
-  if (!help && asked !== '--version' && asked !== '-V') return false;
+  const [flag] = argv.length === 1 ? argv : [];
+  const help = flag === '--help' || flag === '-h';
+  if (!help && flag !== '--version' && flag !== '-V') return false;
   try {
     const out = processOutput({ env, plain: false });
     out.verbatim(help ? helpList(commands, out.width ?? 80) : packageVersion());

@@ -143,14 +143,14 @@ export class PartialFile {
    * @throws the error of reading the file
    */
   async hashed(onStep: () => void, signal?: AbortSignal): Promise<void> {
-    let told = performance.now();
+    let reportedAt = performance.now();
     while (this.#hashedPieces < this.#asked && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
         this.#steps.push(resolve);
       });
       signal?.throwIfAborted();
-      if (performance.now() - told < 100) continue;
-      told = performance.now();
+      if (performance.now() - reportedAt < 100) continue;
+      reportedAt = performance.now();
       onStep();
     }
     if (this.#failure) throw this.#failure;

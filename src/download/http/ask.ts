@@ -70,7 +70,7 @@ export interface RemoteFileInfo {
  * @throws Fault
  */
 export async function askAbout(client: Client, address: Address, signal: AbortSignal): Promise<RemoteFileInfo> {
-  let said: RemoteFileInfo | undefined;
+  let info: RemoteFileInfo | undefined;
   const hub = address.kind === 'hub';
   await client.send(
     {
@@ -85,13 +85,13 @@ export async function askAbout(client: Client, address: Address, signal: AbortSi
       onHead: (head) => {
         if (head.status >= 400) refuse(head, address);
         checkHeaders(head.headers, address.label);
-        said = read(head, address.label);
+        info = read(head, address.label);
       },
       onData: () => false,
     },
   );
-  if (said === undefined) throw new Fault('status', `${address.label} gave no answer`);
-  return said;
+  if (info === undefined) throw new Fault('status', `${address.label} gave no answer`);
+  return info;
 }
 
 function read(head: Head, host: string): RemoteFileInfo {

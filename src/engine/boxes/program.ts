@@ -123,17 +123,17 @@ exit 0
 export async function farProgram(line: BoxLine): Promise<FarProgram> {
   const { box } = line;
   const { id, files } = ownPackage();
-  const asked = await script(line, head(line, id) + ASK);
-  const sent = asked.get('sent');
+  const answers = await script(line, head(line, id) + ASK);
+  const sent = answers.get('sent');
   if (sent === undefined || !sent.startsWith('/'))
     throw broken(line, 'It did not answer as a machine with a shell does.');
   const program = { script: `${sent}/program/${id}/bin/visiontrain`, sent, home: box.home };
-  const there = asked.get('node');
+  const there = answers.get('node');
   if (there !== undefined) return { node: there, ...program };
-  const problem = asked.get('problem');
+  const problem = answers.get('problem');
   if (problem !== undefined) throw noRoom(line, problem);
-  if (!asked.has('rsync')) throw noRsync(box);
-  if (Number(asked.get('free')) * 1024 < ROOM) throw noRoom(line, `${sent} has less than ${ROOM / 1e6} MB free`);
+  if (!answers.has('rsync')) throw noRsync(box);
+  if (Number(answers.get('free')) * 1024 < ROOM) throw noRoom(line, `${sent} has less than ${ROOM / 1e6} MB free`);
   line.say?.(`Putting visiontrain ${packageVersion()} on ${box.name} …`);
   await copyFiles(line, { files, from: packageRoot(), to: `${sent}/program/.${id}.part`, out: true });
   const installed = await script(line, head(line, id) + INSTALL);
@@ -171,11 +171,11 @@ const broken = ({ box }: BoxLine, detail: string) =>
 /** Runs a script with sh on the box, whatever the login shell is, and returns the marked lines of its output. */
 async function script(line: BoxLine, text: string): Promise<ReadonlyMap<string, string>> {
   const { stdout } = await overBreaks(line, () => runThere(line, ['sh', '-s'], { input: text }));
-  const said = stdout.split('\n').flatMap((row) => {
+  const marked = stdout.split('\n').flatMap((row) => {
     const [, name, value] = /^visiontrain:([a-z]+)=(.*)$/.exec(row) ?? [];
     return name === undefined || value === undefined ? [] : [[name, neutralise(value)] as const];
   });
-  return new Map(said);
+  return new Map(marked);
 }
 
 /** The words of a command line for our program on the box. */

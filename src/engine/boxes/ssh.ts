@@ -149,10 +149,10 @@ export const SSH_FAILED = 255;
  * Runs a command on a box.
  * @throws BoxError when the box cannot be reached or the connection breaks
  */
-export async function runThere(line: BoxLine, words: readonly string[], asked: FarOptions = {}): Promise<FarAnswer> {
+export async function runThere(line: BoxLine, words: readonly string[], options: FarOptions = {}): Promise<FarAnswer> {
   const { box, env } = line;
   const command = words.map(farWord).join(' ');
-  const answer = await runHere(line, ['ssh', '-T', ...sshOptions(box, env), '--', box.target, command], asked);
+  const answer = await runHere(line, ['ssh', '-T', ...sshOptions(box, env), '--', box.target, command], options);
   if (answer.code === SSH_FAILED || answer.code === null) throw lineFault(box, answer.stderr);
   return answer;
 }

@@ -70,12 +70,12 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   try {
     const own = ourPython({ env, packageRoot: packageRoot(), threads: 1, extras });
     await runProgram({ ...input, argv: [job], program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {
-      const said = lineSchema.safeParse(value);
-      if (!said.success) return;
-      if (said.data.type === 'progress') input.onProgress(said.data.done, said.data.total);
-      else if (said.data.type === 'failed') failed.push({ path: said.data.path, reason: said.data.reason });
-      else if (said.data.type === 'crops') crops = said.data.crops;
-      else tokens = said.data.counts;
+      const line = lineSchema.safeParse(value);
+      if (!line.success) return;
+      if (line.data.type === 'progress') input.onProgress(line.data.done, line.data.total);
+      else if (line.data.type === 'failed') failed.push({ path: line.data.path, reason: line.data.reason });
+      else if (line.data.type === 'crops') crops = line.data.crops;
+      else tokens = line.data.counts;
     });
   } finally {
     rmSync(job, { force: true });

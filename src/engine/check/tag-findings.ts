@@ -33,9 +33,9 @@ const ownTags = ({ own }: CheckImage): readonly string[] =>
 function writing(images: readonly CheckImage[], tagged: Tagged): DatasetFinding[] {
   let unnamed = 0;
   const items = images.flatMap((image) => {
-    const said = ownTags(image).filter((tag) => WRITING.test(tag));
+    const writing = ownTags(image).filter((tag) => WRITING.test(tag));
     const words =
-      said.length > 0 ? said : [WRITING_WORDS.exec(image.own ?? '')?.[0] ?? ''].filter((word) => word !== '');
+      writing.length > 0 ? writing : [WRITING_WORDS.exec(image.own ?? '')?.[0] ?? ''].filter((word) => word !== '');
     const seen = tagged(image.sha256).filter(
       ([name, , score]) => score >= LEAST_WRITING && WRITING.test(tagKey(cleanTag(name))),
     );

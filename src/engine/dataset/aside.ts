@@ -89,8 +89,8 @@ function notesOf(
   counts: ReadonlyMap<string, number>,
   masksAreUsed: boolean,
 ): readonly string[] {
-  const told = [...passed].filter(([kind]) => kind !== 'mask' || !masksAreUsed);
-  return told.map(([kind, paths]) => sentence(kind, paths, counts));
+  const noted = [...passed].filter(([kind]) => kind !== 'mask' || !masksAreUsed);
+  return noted.map(([kind, paths]) => sentence(kind, paths, counts));
 }
 
 interface Found {

@@ -141,24 +141,24 @@ const CAUSES: readonly Cause[] = [
 
 function proofFailure(input: ProofInput, failed: ProofCheck | undefined, tail: readonly string[]): EnvironmentError {
   const { device, build, env, log } = input;
-  const told = failed?.error ?? tail.slice(-3).join('\n');
+  const output = failed?.error ?? tail.slice(-3).join('\n');
   const at =
     failed === undefined
       ? 'torch was installed but does not work on this machine'
       : `${device} failed the check "${failed.check}"`;
-  const details = [...told.split('\n').slice(0, 4), `Whole story: ${log}`];
+  const details = [...output.split('\n').slice(0, 4), `Whole story: ${log}`];
   const own = 'Or use an environment of your own: VISIONTRAIN_PYTHON=/path/to/python';
-  if (/no kernel image|not compatible with the current PyTorch|invalid device function/iu.test(told))
+  if (/no kernel image|not compatible with the current PyTorch|invalid device function/iu.test(output))
     return new EnvironmentError(`${at}: ${build} has no kernels for this card.`, {
       id: 'environment/proof',
       details,
       nextSteps: [...otherBuilds(build), own],
     });
-  const cause = CAUSES.find(({ pattern }) => pattern.test(told));
+  const cause = CAUSES.find(({ pattern }) => pattern.test(output));
   return new EnvironmentError(cause === undefined ? `${at}.` : `${at}: ${cause.message}.`, {
     id: 'environment/proof',
     details,
-    nextSteps: [...loaderCure([...tail, told], env), ...(cause?.nextSteps ?? ['visiontrain setup --force']), own],
+    nextSteps: [...loaderCure([...tail, output], env), ...(cause?.nextSteps ?? ['visiontrain setup --force']), own],
   });
 }
 

@@ -44,10 +44,12 @@ const file = ({ state }: Pick<Places, 'state'>) => join(state, 'programs.json');
 const isFolder = (path: string): boolean => statOf(path)?.isDirectory() === true;
 
 /** The program and, where it was given, its folder, in a text such as `comfyui` or `comfyui=/data/ComfyUI`. */
-export function programIn(text: string): { readonly program: Program; readonly told: string | undefined } | undefined {
+export function programIn(
+  text: string,
+): { readonly program: Program; readonly folder: string | undefined } | undefined {
   const equals = text.indexOf('=');
   const program = programs.find((each) => each === (equals < 0 ? text : text.slice(0, equals)));
-  return program === undefined ? undefined : { program, told: equals < 0 ? undefined : text.slice(equals + 1) };
+  return program === undefined ? undefined : { program, folder: equals < 0 ? undefined : text.slice(equals + 1) };
 }
 
 /**

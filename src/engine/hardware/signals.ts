@@ -12,7 +12,7 @@ import type { Gpu } from './types.ts';
 export interface NvidiaSigns {
   readonly smi: ToolAnswer['kind'];
   /** First line of nvidia-smi's output when it listed no cards; empty when it listed cards or printed nothing. */
-  readonly said: string;
+  readonly message: string;
   /** Version of the kernel's driver; null when none is loaded or the kernel does not tell. */
   readonly kernel: string | null;
   /** The device nodes `/dev/nvidia0` and so on. */
@@ -82,7 +82,7 @@ export async function readSigns(system: System, env: NodeJS.ProcessEnv): Promise
 
 const NO_NVIDIA: NvidiaSigns = {
   smi: 'missing',
-  said: '',
+  message: '',
   kernel: null,
   nodes: 'missing',
   wsl: false,
@@ -164,7 +164,7 @@ async function askNvidia(
     signs: {
       ...rest,
       smi: answer.kind,
-      said: all.length > 0 ? '' : firstLine(text),
+      message: all.length > 0 ? '' : firstLine(text),
       pci: pci.nvidia,
       nouveau: system.list('/sys/module').includes('nouveau'),
       hidden: all.length > 0 && cards.length === 0 ? all.length : 0,
@@ -181,8 +181,8 @@ async function askSmi(system: System, tool: string): Promise<ToolAnswer> {
 }
 
 async function completed(system: System, cards: readonly Gpu[], { kernel }: QuickSigns): Promise<readonly Gpu[]> {
-  const told = await askCudaDriver(system, kernel);
-  return cards.map((card) => ({ ...card, capability: card.capability ?? told[card.index]?.capability ?? null }));
+  const driverCards = await askCudaDriver(system, kernel);
+  return cards.map((card) => ({ ...card, capability: card.capability ?? driverCards[card.index]?.capability ?? null }));
 }
 
 const firstLine = (text: string): string =>
@@ -194,9 +194,9 @@ const firstLine = (text: string): string =>
 async function askAmd(system: System, { kfd, pci }: QuickSigns): Promise<{ cards: readonly Gpu[]; signs: AmdSigns }> {
   if (kfd === 'missing') return { cards: [], signs: { kfd, pci: pci.amd, smi: 'missing' } };
   const answer = await system.tool('rocm-smi', ['--showproductname', '--showmeminfo', 'vram', '--json']);
-  const told = answer.kind === 'answered' ? parseRocmSmi(answer.text) : [];
+  const toolCards = answer.kind === 'answered' ? parseRocmSmi(answer.text) : [];
   const nodes = amdNodes(system);
-  const cards = told.length > 0 ? told.map((card, n) => ({ ...nodes[n], ...card })) : nodes;
+  const cards = toolCards.length > 0 ? toolCards.map((card, n) => ({ ...nodes[n], ...card })) : nodes;
   return { cards: kfd === 'open' ? cards : [], signs: { kfd, pci: pci.amd, smi: answer.kind } };
 }
 

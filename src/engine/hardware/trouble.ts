@@ -29,11 +29,12 @@ function nvidiaTrouble(signs: CardSigns): CardTrouble | undefined {
   return stateTrouble(signs) ?? nodeTrouble(signs) ?? driverTrouble(signs);
 }
 
-const driverWords = ({ nvidia: { said } }: CardSigns): string => (said === '' ? '' : ` nvidia-smi says: ${said}`);
+const driverWords = ({ nvidia: { message: said } }: CardSigns): string =>
+  said === '' ? '' : ` nvidia-smi says: ${said}`;
 
 /** Trouble with a driver that is loaded but does not answer. */
 function stateTrouble(signs: CardSigns): CardTrouble | undefined {
-  const { smi, said, kernel } = signs.nvidia;
+  const { smi, message: said, kernel } = signs.nvidia;
   if (signs.jetson)
     return {
       kind: 'jetson',
@@ -84,7 +85,7 @@ function nodeTrouble(signs: CardSigns): CardTrouble | undefined {
 /** Trouble with a driver that is not loaded, not installed, or not for this card. */
 function driverTrouble(signs: CardSigns): CardTrouble | undefined {
   const { nvidia } = signs;
-  const { smi, said, kernel, nodes } = nvidia;
+  const { smi, message: said, kernel, nodes } = nvidia;
   if (/no devices were found|unable to determine the device handle|GPU is lost|fallen off the bus/iu.test(said))
     return {
       kind: 'lost',

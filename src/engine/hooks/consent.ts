@@ -22,11 +22,11 @@ export const hasHooks = (hooks: HookSpecs): boolean => Object.values(hooks).some
 
 /** Hash of what a person agrees to: the commands and when they are run, but not their time limits. */
 function digest(hooks: HookSpecs): string {
-  const said = Object.entries(hooks)
+  const commands = Object.entries(hooks)
     .filter(([, list]) => list.length > 0)
     .map(([name, list]) => [name, list.map(({ run }) => run)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256OfText(JSON.stringify(said));
+  return sha256OfText(JSON.stringify(commands));
 }
 
 export const hooksAreAllowed = (hooks: HookSpecs, places: Places): boolean =>

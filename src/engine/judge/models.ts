@@ -43,7 +43,7 @@ const FILES = {
 } as const;
 
 interface Input {
-  readonly asked: ModelsAsked;
+  readonly wanted: ModelsAsked;
   /** Name of the base model in the plan. */
   readonly base: string;
   readonly registry: Registry;
@@ -59,7 +59,7 @@ export function judgeModels(input: Input): JudgeModels {
 }
 
 function modelFor(task: Task, input: Input): JudgeModel | null {
-  const asked = input.asked[task];
+  const asked = input.wanted[task];
   if (asked === NO_MODEL[task]) return null;
   return asked === undefined ? modelHere(task, input) : namedModel(task, asked, input);
 }

@@ -35,9 +35,11 @@ export function prometheusText(state: RunState, now: number): string {
         ],
   );
   const metrics = new Map(state.metrics.flatMap(({ values }) => Object.entries(values)));
-  const said = [...metrics].map(([name, value]) => `visiontrain_metric{run="${run}",name="${label(name)}"} ${value}`);
+  const measured = [...metrics].map(
+    ([name, value]) => `visiontrain_metric{run="${run}",name="${label(name)}"} ${value}`,
+  );
   const head = ['# HELP visiontrain_metric what hooks answered', '# TYPE visiontrain_metric gauge'];
-  return `${[...lines, ...(said.length > 0 ? [...head, ...said] : [])].join('\n')}\n`;
+  return `${[...lines, ...(measured.length > 0 ? [...head, ...measured] : [])].join('\n')}\n`;
 }
 
 const label = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');

@@ -62,8 +62,8 @@ export function inspectLora(path: string, { numbers = true }: { readonly numbers
   const lying = headerProblems(header);
   const read = numbers && lying.length === 0 ? readNumbers(path, header) : undefined;
   const about = aboutLora(header.metadata);
-  const told = toldAlpha(header.metadata);
-  const alphas = new Map(layers.map((layer) => [layer.module, alphaOf(path, header, layer) ?? told(layer)]));
+  const metadataAlpha = toldAlpha(header.metadata);
+  const alphas = new Map(layers.map((layer) => [layer.module, alphaOf(path, header, layer) ?? metadataAlpha(layer)]));
   return {
     path,
     bytes: header.bytes,
@@ -161,7 +161,7 @@ function layerProblems(
   // The alpha of an OFT bounds its rotation, and 0 means no bound; without a rank an alpha is no scale.
   const silent = layers.filter(({ module, rank }) => rank !== null && alphas.get(module) === 0);
   const names = (all: readonly LoraLayer[]) => some(all.map(({ module }) => module));
-  const told = without.length > 0 && without.length < plain.length;
+  const isMixed = without.length > 0 && without.length < plain.length;
   const several = layers.filter(({ tensors: roles }) => size(tensors.get(roles.alpha ?? '')?.shape ?? []) !== 1);
   const twice = doubles(layers);
   const unread = unreadLoraKind([...tensors.keys()]);
@@ -174,7 +174,7 @@ function layerProblems(
     ...(twice.length === 0 ? [] : [bad(`the same layer is there under two names: ${some(twice)}`)]),
     ...(unread === undefined ? [] : [note(`it is ${unread}: only the program that made it computes with it`)]),
     ...(silent.length === 0 ? [] : [bad(`alpha is 0, so that nothing is added, in ${names(silent)}`)]),
-    ...(told ? [note(`alpha is missing in ${names(without)}: readers take the rank`)] : []),
+    ...(isMixed ? [note(`alpha is missing in ${names(without)}: readers take the rank`)] : []),
   ];
 }
 

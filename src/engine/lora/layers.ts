@@ -167,8 +167,8 @@ const NAMED: readonly (readonly [RegExp, LoraBase])[] = [
 
 /** The family according to the metadata, for files whose layers leave it open, such as OFTs. */
 export function toldBase(metadata: Readonly<Record<string, string>>): LoraBase | null {
-  for (const told of [metadata.ss_base_model_version, metadata['modelspec.architecture']])
-    for (const [pattern, base] of NAMED) if (told !== undefined && pattern.test(told.toLowerCase())) return base;
+  for (const name of [metadata.ss_base_model_version, metadata['modelspec.architecture']])
+    for (const [pattern, base] of NAMED) if (name !== undefined && pattern.test(name.toLowerCase())) return base;
   return null;
 }
 

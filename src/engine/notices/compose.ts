@@ -48,10 +48,10 @@ export function noticeSource(): NoticeSource {
       events.flatMap((event) => {
         const before = state;
         state = reduce(state, event);
-        const said = words(event, before, state);
-        if (said === undefined || !isDue(said.kind, event.t)) return [];
+        const notice = words(event, before, state);
+        if (notice === undefined || !isDue(notice.kind, event.t)) return [];
         const { name, step, steps, smoothedLoss } = state;
-        return [{ run: neutralise(name), step, steps, loss: smoothedLoss ?? null, t: event.t, ...said }];
+        return [{ run: neutralise(name), step, steps, loss: smoothedLoss ?? null, t: event.t, ...notice }];
       }),
   };
 }

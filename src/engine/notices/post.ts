@@ -66,9 +66,9 @@ export async function post(
     if (answer.kind === 'delivered') return undefined;
     why = answer.why;
     if (answer.kind === 'refused' || tries === limits.tries) break;
-    const asked = answer.waitMs ?? limits.waitMs * 2 ** (tries - 1);
-    if (asked > limits.longestWaitMs) return `${why}, and wants ${Math.round(asked / 1000)} s of silence`;
-    await pause(asked, signal);
+    const wait = answer.waitMs ?? limits.waitMs * 2 ** (tries - 1);
+    if (wait > limits.longestWaitMs) return `${why}, and wants ${Math.round(wait / 1000)} s of silence`;
+    await pause(wait, signal);
     signal.throwIfAborted();
   }
   return why;
@@ -91,7 +91,7 @@ async function attemptOnce(connections: Connections, { url, message, signal, try
   let here = url;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
     let answer: Awaited<ReturnType<typeof fetch>>;
-    let said = '';
+    let body = '';
     try {
       answer = await fetch(here, {
         method: 'POST',
@@ -101,7 +101,7 @@ async function attemptOnce(connections: Connections, { url, message, signal, try
         dispatcher: connections as unknown as Dispatcher,
         signal: AbortSignal.any([signal, limit]),
       });
-      if (answer.status === 429) said = await firstBytes(answer);
+      if (answer.status === 429) body = await firstBytes(answer);
       else await answer.body?.cancel();
     } catch (error) {
       return { kind: 'later', why: limit.aborted ? `did not answer within ${tryMs / 1000} s` : failure(error) };
@@ -117,7 +117,7 @@ async function attemptOnce(connections: Connections, { url, message, signal, try
     }
     const why = `answered ${answer.status}`;
     if (answer.status !== 429 && answer.status < 500) return { kind: 'refused', why };
-    const waitMs = askedWait(answer.headers.get('retry-after'), said);
+    const waitMs = askedWait(answer.headers.get('retry-after'), body);
     return { kind: 'later', why, ...(waitMs === undefined ? {} : { waitMs }) };
   }
   return { kind: 'refused', why: 'redirects in a circle' };

@@ -16,8 +16,8 @@ export function modelProblems(document: Mapping, registry: Registry, facts: Mode
   const from = entry === undefined ? '(read from it)' : `(${entry.title})`;
   const problems: KeyProblem[] = [];
   const check = (name: string, is: unknown, words: (is: string) => string) => {
-    const said = textAt(document, 'model', name);
-    if (is !== undefined && said !== undefined && said !== is)
+    const given = textAt(document, 'model', name);
+    if (is !== undefined && given !== undefined && given !== is)
       problems.push({ path: ['model', name], message: `${words(String(is))}: remove the line` });
   };
   check('family', family, (is) => `this model is ${is} ${from}`);

@@ -150,8 +150,8 @@ async function withHubErrors<T>({ hub, signal }: HubTarget, repo: string, act: (
 }
 
 function refused({ statusCode, data }: HubApiError, hub: string, repo: string): VisiontrainError {
-  const { error: said, message } = (data ?? {}) as { error?: unknown; message?: unknown };
-  const words = [said, message].find((text) => typeof text === 'string' && text !== '' && !text.includes('<'));
+  const { error: reason, message } = (data ?? {}) as { error?: unknown; message?: unknown };
+  const words = [reason, message].find((text) => typeof text === 'string' && text !== '' && !text.includes('<'));
   const details = words === undefined ? [] : [`The hub says: ${String(words).slice(0, 300)}`];
   const { host } = new URL(hub);
   switch (statusCode) {

@@ -81,14 +81,14 @@ function soundSummary(dir: string, made: number, glance?: (dir: string) => Glanc
   const live = state === 'live';
   const over = state === 'created' || (exit !== null && !live);
   if (!over && glance === undefined) return undefined;
-  const told = over || glance === undefined ? { ...beginning(dir), step: exit?.step ?? 0 } : glance(dir);
+  const glanced = over || glance === undefined ? { ...beginning(dir), step: exit?.step ?? 0 } : glance(dir);
   return {
     name: basename(dir),
     dir,
     state,
-    ...told,
-    phase: live ? told.phase : null,
-    seconds_left: live ? told.seconds_left : null,
+    ...glanced,
+    phase: live ? glanced.phase : null,
+    seconds_left: live ? glanced.seconds_left : null,
     attempt: holder?.number ?? 0,
     host: supervisor?.host ?? null,
     started_at: supervisor?.started_at ?? made,
@@ -100,7 +100,7 @@ function soundSummary(dir: string, made: number, glance?: (dir: string) => Glanc
 
 function unreadable(dir: string, made: number, error: unknown): RunSummary {
   const { code, path, message } = error as NodeJS.ErrnoException;
-  const said = code === undefined ? message : `${path ?? dir} cannot be read (${code})`;
+  const why = code === undefined ? message : `${path ?? dir} cannot be read (${code})`;
   return {
     name: basename(dir),
     dir,
@@ -115,7 +115,7 @@ function unreadable(dir: string, made: number, error: unknown): RunSummary {
     started_at: made,
     supervised: false,
     exit: null,
-    problem: said.replace(`${dir}/`, '').replace(/\.$/, ''),
+    problem: why.replace(`${dir}/`, '').replace(/\.$/, ''),
   };
 }
 

@@ -96,7 +96,7 @@ export async function drawSamples(work: SampleWork): Promise<SampleList> {
 async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (file: string) => void): Promise<void> {
   const { plan, source, grid, to, python, signal } = work;
   const [job, log] = [join(to, SAMPLE_FILES.job), join(to, SAMPLE_FILES.log)];
-  const asked = {
+  const request = {
     version: SAMPLE_VERSION,
     plan,
     run: source.run,
@@ -107,7 +107,7 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
     cells,
     sheet: { file: SAMPLE_FILES.sheet, columns: grid.columns, rows: grid.rows, files: grid.files },
   };
-  writeFileAtomic(job, JSON.stringify(asked), 0o600);
+  writeFileAtomic(job, JSON.stringify(request), 0o600);
   const env = trainerEnv({
     packageRoot: packageRoot(),
     resources: plan.resources,

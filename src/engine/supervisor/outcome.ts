@@ -141,9 +141,9 @@ async function finished(folder: LiveFolder, state: RunState): Promise<RunExit> {
 const savedAt = ({ saved }: RunState, at: number) => saved.filter(({ step }) => step === at);
 
 /** Reads every output again, so that exit.json lists only files that are on the disk as reported. */
-async function checkOutputs(dir: string, told: readonly RunOutput[]): Promise<RunOutput[]> {
+async function checkOutputs(dir: string, announced: readonly RunOutput[]): Promise<RunOutput[]> {
   const outputs: RunOutput[] = [];
-  for (const { path, sha256 } of told) {
+  for (const { path, sha256 } of announced) {
     const inside = relative(dir, resolve(dir, path));
     if (inside.startsWith('..') || isAbsolute(inside))
       throw new Error(`an output lies outside the run folder: ${path}`);
@@ -154,9 +154,9 @@ async function checkOutputs(dir: string, told: readonly RunOutput[]): Promise<Ru
   return outputs;
 }
 
-async function readOutput(file: string, told: string): Promise<{ bytes: number; sha256: string }> {
+async function readOutput(file: string, name: string): Promise<{ bytes: number; sha256: string }> {
   const found = await openOursLater(file, access.O_RDONLY).catch((error: unknown) => {
-    throw new Error(`${told} was announced but is not there`, { cause: error });
+    throw new Error(`${name} was announced but is not there`, { cause: error });
   });
   try {
     return { bytes: (await found.stat()).size, sha256: await sha256OfOpen(found) };
@@ -211,6 +211,6 @@ export function crashReason(
     return { id: 'training/killed', reason: `the trainer was ended from outside (${signal})`, nextSteps: [] };
   if (signal !== null)
     return { id, reason: `the trainer crashed (${signal}) inside a native library`, nextSteps: [renewal(env)] };
-  const said = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
-  return { id, reason: `the trainer ended with code ${code}; ${said}`, nextSteps: [] };
+  const lastWords = lastLine === undefined ? 'said nothing' : `its last line was: ${lastLine}`;
+  return { id, reason: `the trainer ended with code ${code}; ${lastWords}`, nextSteps: [] };
 }

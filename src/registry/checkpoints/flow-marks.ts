@@ -47,27 +47,27 @@ const isOff = (value: string) => ['', 'none', 'null', 'false', '0', '0.0'].inclu
 /** The kind of prediction that a file's metadata names, in lower case; undefined when it names none. */
 export function predictionSaid(metadata: Metadata): string | undefined {
   for (const key of predictionKeys) {
-    const said = metadata[key]?.trim().toLowerCase();
-    if (said !== undefined && said !== '') return said;
+    const value = metadata[key]?.trim().toLowerCase();
+    if (value !== undefined && value !== '') return value;
   }
   return undefined;
 }
 
 /** Whether the name of a kind of prediction means rectified flow. */
-export const saysFlow = (said: string | undefined) => said !== undefined && /flow|^rf$/u.test(said);
+export const saysFlow = (prediction: string | undefined) => prediction !== undefined && /flow|^rf$/u.test(prediction);
 
 /** What a file's metadata, and tensors outside of its parts, say about the model. */
 export function marksOf(metadata: Metadata, tensors: Iterable<string> = []): FlowMarks {
   const on = Object.entries(metadata).filter(([, value]) => !isOff(value));
   const entryOf = (pattern: RegExp) => on.find(([key]) => pattern.test(key));
   const word = (pattern: RegExp) => namingKeys.find((key) => pattern.test(metadata[key] ?? ''));
-  const said = predictionSaid(metadata);
+  const prediction = predictionSaid(metadata);
   const [flowKey] = entryOf(flowKeys) ?? [];
   const [vaeKey] = entryOf(vaeKeys) ?? [];
   const [flowTitle, vaeTitle] = [word(flowWords), word(vaeWords)];
   const tensor = [...tensors].find((name) => flowTensors.test(name));
   const flow =
-    (saysFlow(said) ? `its metadata says that it predicts ${said}` : undefined) ??
+    (saysFlow(prediction) ? `its metadata says that it predicts ${prediction}` : undefined) ??
     (flowKey === undefined ? undefined : `its metadata has ${flowKey}`) ??
     (flowTitle === undefined ? undefined : `its metadata's ${flowTitle} says so`) ??
     (tensor === undefined ? undefined : `it has the mark ${tensor}`);

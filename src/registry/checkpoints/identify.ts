@@ -83,10 +83,10 @@ function fileFacts(path: string, { ownVae = false, scaled = false }: IdentifyOpt
 function markers({ tensors, metadata }: SafetensorsHeader) {
   const zeroTerminalSnr = tensors.has('ztsnr');
   if (tensors.has('v_pred')) return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
-  const said = predictionSaid(metadata);
-  if (said === 'v' || said === 'v_prediction')
+  const named = predictionSaid(metadata);
+  if (named === 'v' || named === 'v_prediction')
     return { prediction: 'v_prediction', predictionFrom: 'marker', zeroTerminalSnr } as const;
-  const from = said === 'epsilon' || said === 'eps' ? 'marker' : 'assumed';
+  const from = named === 'epsilon' || named === 'eps' ? 'marker' : 'assumed';
   return { prediction: 'epsilon', predictionFrom: from, zeroTerminalSnr } as const;
 }
 
@@ -147,22 +147,22 @@ export function schedulerFacts(
   model: string,
   scheduler: Readonly<Record<string, unknown>>,
 ): Pick<ModelFacts, 'prediction' | 'predictionFrom' | 'zeroTerminalSnr' | 'flowShift'> {
-  const said = scheduler.prediction_type;
+  const named = scheduler.prediction_type;
   if (isFlowScheduler(scheduler._class_name)) {
     const shift = Number(scheduler.shift);
     const flowShift = shift > 0 && shift <= 100 ? { flowShift: shift } : {};
     return { prediction: 'flow', predictionFrom: 'config', zeroTerminalSnr: false, ...flowShift };
   }
-  if (said !== undefined && said !== 'epsilon' && said !== 'v_prediction')
+  if (named !== undefined && named !== 'epsilon' && named !== 'v_prediction')
     throw new UsageError(
-      `${model} predicts ${String(said)}; LoRAs are trained here for epsilon, v_prediction and flow.`,
+      `${model} predicts ${String(named)}; LoRAs are trained here for epsilon, v_prediction and flow.`,
       {
         id: 'model/not-supported',
       },
     );
   return {
-    prediction: said ?? 'epsilon',
-    predictionFrom: said === undefined ? 'assumed' : 'config',
+    prediction: named ?? 'epsilon',
+    predictionFrom: named === undefined ? 'assumed' : 'config',
     zeroTerminalSnr: scheduler.rescale_betas_zero_snr === true,
   };
 }

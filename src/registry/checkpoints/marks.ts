@@ -56,9 +56,13 @@ export function refusalOf({ tensors, metadata }: Pick<SafetensorsHeader, 'tensor
     const scaled = quantised.find(([pattern]) => pattern.test(name));
     if (scaled !== undefined) return { what: `a model with ${scaled[1]} (${name})`, cure: WHOLE };
   }
-  const said = predictionSaid(metadata);
-  if (said !== undefined && !saysFlow(said) && !['epsilon', 'eps', 'v', 'v_prediction'].includes(said))
-    return { what: `a model that predicts ${said}`, cure: PLAIN };
+  const prediction = predictionSaid(metadata);
+  if (
+    prediction !== undefined &&
+    !saysFlow(prediction) &&
+    !['epsilon', 'eps', 'v', 'v_prediction'].includes(prediction)
+  )
+    return { what: `a model that predicts ${prediction}`, cure: PLAIN };
   return wholeNumbers(tensors) ?? smaller(tensors);
 }
 

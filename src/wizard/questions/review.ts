@@ -55,7 +55,7 @@ function toldWords(context: WizardContext): string {
 }
 
 /** A row without an action: how a person is notified applies to all runs and is no part of run.yaml. */
-const told: Question = {
+const noticesRow: Question = {
   id: 'told',
   step: 'review',
   label: 'Notices',
@@ -214,5 +214,5 @@ export function reviewQuestions(flow: () => Flow): {
   readonly review: Question;
   readonly onRequest: readonly Question[];
 } {
-  return { review: review(flow), onRequest: [name(flow), file, told] };
+  return { review: review(flow), onRequest: [name(flow), file, noticesRow] };
 }

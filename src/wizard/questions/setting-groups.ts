@@ -162,13 +162,13 @@ export function takes(spec: RunSpec, cards: Machine['cards']): string {
 }
 
 /** Keys that have a question of their own in both modes. `version` is never asked. */
-const asked = new Set(['version', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base', 'name']);
+const askedApart = new Set(['version', 'dataset.path', 'dataset.goal', 'dataset.trigger', 'model.base', 'name']);
 
 /** Keys of a group that a person may set. */
 export const keysOf = ({ section, task }: Pick<Group, 'section' | 'task'>): readonly SpecKey[] =>
   specKeys.filter(
     (key) =>
       key.section === section &&
-      !asked.has(key.key) &&
+      !askedApart.has(key.key) &&
       (task === undefined || taskOf(key.key.slice(section.length + 1)) === task),
   );

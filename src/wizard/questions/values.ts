@@ -97,9 +97,9 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
     }
   }
   for (const [id, answer] of Object.entries(answers)) {
-    const asked = flow.find(id);
-    if (asked?.onRequest === true && asked.sets !== undefined)
-      for (const [key, value] of Object.entries(asked.sets(answer.value, context))) given[key] = value;
+    const question = flow.find(id);
+    if (question?.onRequest === true && question.sets !== undefined)
+      for (const [key, value] of Object.entries(question.sets(answer.value, context))) given[key] = value;
     if (!id.startsWith(SETTING)) continue;
     const key = id.slice(SETTING.length);
     given[key] = JSON.parse(answer.value);

@@ -72,8 +72,8 @@ export function describeDraft({ at, answers }: Draft, now: number): string {
 }
 
 function when(at: number, now: number): string {
-  const said = formatWhen(at / 1000, new Date(now));
-  return /^\d\d:/.test(said) ? `today ${said}` : said;
+  const when = formatWhen(at / 1000, new Date(now));
+  return /^\d\d:/.test(when) ? `today ${when}` : when;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

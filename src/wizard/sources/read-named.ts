@@ -40,17 +40,17 @@ export async function readNamed(
 }
 
 function toolsOf(watch: CheckWatch | undefined): Omit<StepTools, 'signal' | 'note'> {
-  let told = 'looking';
+  let activity = 'looking';
   const tell = (words: string) => watch?.tell(words);
   return {
     phase: (name = '') => {
-      told = name.split(' ')[0] || told;
-      tell(`${told}…`);
+      activity = name.split(' ')[0] || activity;
+      tell(`${activity}…`);
     },
     progress: ({ done, total, unit }) => {
       const much = unit === 'bytes' ? formatBytes(done) : String(done);
       const share = total ? ` (${Math.floor((100 * done) / total)} %)` : '';
-      tell(`${told}: ${much}${share}`);
+      tell(`${activity}: ${much}${share}`);
     },
   };
 }

@@ -29,7 +29,7 @@ function bring(id: string): void {
 }
 
 const chosen = (base: string, asked = {}) => {
-  const { likeness, fit } = judgeModels({ asked, base, registry, places });
+  const { likeness, fit } = judgeModels({ wanted: asked, base, registry, places });
   return [likeness?.entry?.id ?? likeness?.folder ?? null, fit?.entry?.id ?? fit?.folder ?? null];
 };
 
@@ -67,7 +67,7 @@ describe('models that judge', () => {
   });
 
   it('are named with their licence', () => {
-    const { fit } = judgeModels({ asked: { fit: 'clip-vit-large-patch14' }, base: 'tiny', registry, places });
+    const { fit } = judgeModels({ wanted: { fit: 'clip-vit-large-patch14' }, base: 'tiny', registry, places });
     expect(fit && modelWords(fit)).toBe(
       "clip-vit-large-patch14 (licence: MIT (of OpenAI's CLIP; the model page names none))",
     );

@@ -14,11 +14,11 @@ const actions: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
 
 export const run: CommandRun = async ([action = 'list', ...what], options, context) => {
   const load = Object.hasOwn(actions, action) ? actions[action] : undefined;
-  const told = Object.keys(actions).filter((name) => name !== 'serve');
+  const names = Object.keys(actions).filter((name) => name !== 'serve');
   if (load === undefined)
     throw new UsageError(`There is no hosts ${action}.`, {
       id: 'command/wrong',
-      nextSteps: [`visiontrain hosts ${nearest(action, told) ?? 'list'}`, `Actions: ${told.join(', ')}`],
+      nextSteps: [`visiontrain hosts ${nearest(action, names) ?? 'list'}`, `Actions: ${names.join(', ')}`],
     });
   return (await load()).run(what, options, context);
 };

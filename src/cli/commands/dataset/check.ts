@@ -142,7 +142,7 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
   const { places, env, out, flags } = context;
   const stop = stopSignals('Stopped. What was seen is kept; the same command goes on from there.');
   const progress = stepProgress(context);
-  let told = false;
+  let isAnnounced = false;
   try {
     return await checkImages({
       ...{ root, images, places, env },
@@ -154,8 +154,8 @@ async function look(root: string, images: readonly CheckImage[], spec: RunSpec, 
       signal: stop.signal,
       onProgress: (done, total) => {
         if (total === 0) return;
-        if (!told && !flags.json) out.talk(`${plural(total, 'picture')} to look at for the first time.`);
-        told = true;
+        if (!isAnnounced && !flags.json) out.talk(`${plural(total, 'picture')} to look at for the first time.`);
+        isAnnounced = true;
         progress.tools.progress({ item: 'look', unit: 'images', done, total });
       },
     });
@@ -176,15 +176,15 @@ export function scanOptions(options: Options, spec?: RunSpec): Wanted {
   if (!/^\.[A-Za-z0-9._-]+$/u.test(captionExtension))
     throw new UsageError(`--captions ${captionExtension} must look like .txt`, { id: 'command/wrong-value' });
   const include = texts(options.include);
-  const said = texts(options.captionFrom).flatMap((one) => one.split(','));
+  const places = texts(options.captionFrom).flatMap((one) => one.split(','));
   const chosen = captionSources
-    .filter((one) => said.includes(one))
-    .toSorted((a, b) => said.indexOf(a) - said.indexOf(b));
-  if (!said.every((one) => (captionSources as readonly string[]).includes(one)))
-    throw new UsageError(`--caption-from ${said.join(',')}: it can be ${captionSources.join(', ')}.`, {
+    .filter((one) => places.includes(one))
+    .toSorted((a, b) => places.indexOf(a) - places.indexOf(b));
+  if (!places.every((one) => (captionSources as readonly string[]).includes(one)))
+    throw new UsageError(`--caption-from ${places.join(',')}: it can be ${captionSources.join(', ')}.`, {
       id: 'command/wrong-value',
     });
-  const captionFrom = said.length === 0 ? (spec?.dataset.caption_from ?? []) : chosen;
+  const captionFrom = places.length === 0 ? (spec?.dataset.caption_from ?? []) : chosen;
   return { captionExtension, captionFrom, include: [...(spec?.dataset.include ?? []), ...include] };
 }
 

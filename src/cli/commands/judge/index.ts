@@ -27,16 +27,16 @@ export const run: CommandRun = async ([query = ''], options, context) => {
     return EXIT.ok;
   }
   refuseForeignFolder(summary.dir);
-  const asked = judgeFlags(options);
+  const wishes = judgeFlags(options);
   await settleImages(summary, text(options.dataset), context);
   if (readWaiting(summary.dir) !== undefined) throw beingJudged();
   if (options.detach === true) {
-    judgeApart(summary.dir, asked.argv, context.env);
+    judgeApart(summary.dir, wishes.argv, context.env);
     const behind = summary.state === 'live' ? `begins when ${summary.name} is over` : 'goes on by itself';
     out.talk(`Judging ${behind}. See how far it is: visiontrain judge ${shellWord(summary.name)} --show`);
     return EXIT.ok;
   }
-  const judgement = await judge(summary, asked, context);
+  const judgement = await judge(summary, wishes, context);
   if (flags.json) out.json(judgement);
   else showJudgement(context, summary, judgement);
   return EXIT.ok;

@@ -21,7 +21,7 @@ import { stopSignals } from '../shared/steps/stop-signals.ts';
 import type { JudgeFlags } from './asked.ts';
 
 /** Waits for the card, judges, and writes the advised LoRA file if requested. */
-export async function judge(summary: RunSummary, asked: JudgeFlags, context: Context): Promise<Judgement> {
+export async function judge(summary: RunSummary, wishes: JudgeFlags, context: Context): Promise<Judgement> {
   const { flags, env, places } = context;
   const { dir } = summary;
   const stop = stopSignals('Judging is stopped; what was drawn is kept, and the same command goes on.');
@@ -32,7 +32,7 @@ export async function judge(summary: RunSummary, asked: JudgeFlags, context: Con
   try {
     const onWait = (behind: readonly string[]) => say(`Waits for the card, which ${behind.join(', ')} has.`);
     await waitForCard({ dir, runs: places.runs, signal: stop.signal, onWait });
-    const { plan, models, request } = whatToJudge(dir, asked, context);
+    const { plan, models, request } = whatToJudge(dir, wishes, context);
     const rows = 1 + request.steps.length * request.strengths.length;
     const samples = request.prompts.length * request.seeds.length * rows;
     say(`Judging ${plural(request.steps.length, 'checkpoint')} by ${plural(samples, 'sample')}; Ctrl-C stops it.`);
@@ -53,7 +53,7 @@ export async function judge(summary: RunSummary, asked: JudgeFlags, context: Con
       onOlder: () => say('Another version measured this before: its samples are kept, and measured again.'),
       onProgress: (done, total) => progress.tools.progress({ item: 'samples', unit: 'images', done, total }),
     });
-    if (asked.export) await exportAdvised(dir, judgement, { environment, context });
+    if (wishes.export) await exportAdvised(dir, judgement, { environment, context });
     return judgement;
   } finally {
     progress.end();
@@ -65,13 +65,13 @@ export async function judge(summary: RunSummary, asked: JudgeFlags, context: Con
  * What is judged, and by which models. This is decided only when the card is free, because a run may add checkpoints
  * until then.
  */
-function whatToJudge(dir: string, asked: JudgeFlags, { places }: Context) {
+function whatToJudge(dir: string, wishes: JudgeFlags, { places }: Context) {
   const plan = settlePlan(dir);
-  const trigger = asked.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
+  const trigger = wishes.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
   const registry = loadRegistry({ configDir: places.config });
-  const models = judgeModels({ asked, base: plan.model.name, registry, places });
+  const models = judgeModels({ wanted: wishes, base: plan.model.name, registry, places });
   const folders = { likeness: models.likeness?.folder, fit: models.fit?.folder };
-  const request = judgeRequest(plan, { ...asked, ...folders, trigger, checkpoints: checkpointsOf(dir) });
+  const request = judgeRequest(plan, { ...wishes, ...folders, trigger, checkpoints: checkpointsOf(dir) });
   return { plan, models, request };
 }
 

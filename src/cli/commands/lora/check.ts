@@ -97,6 +97,6 @@ function show({ path, sound, base, layers, problems, fit }: Checked, out: Contex
   out.data(neutralise(`${sound ? 'sound' : 'NOT SOUND'}  ${path}  (${facts})`));
   for (const [part, { fits, missing, unfit }] of Object.entries(fit?.parts ?? {}))
     out.data(neutralise(`  ${part}: ${fits} of ${plural(fits + missing + unfit, 'layer')} fit`));
-  for (const { level, text: said } of problems)
-    out.data(neutralise(`  ${level === 'bad' ? 'problem' : 'note'}: ${said}`));
+  for (const { level, text: sentence } of problems)
+    out.data(neutralise(`  ${level === 'bad' ? 'problem' : 'note'}: ${sentence}`));
 }

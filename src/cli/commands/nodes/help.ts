@@ -62,11 +62,11 @@ export async function helpRun(named: RunRef | undefined, node: Node, context: Co
   const onSignal = () => {
     // The machines stop together, with a checkpoint; a second signal ends these processes at once.
     if (stop.signal.aborted) return;
-    if (asked) stop.abort();
+    if (isStopRequested) stop.abort();
     else makeRequest(dir, 'stop');
-    asked = true;
+    isStopRequested = true;
   };
-  let asked = false;
+  let isStopRequested = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal);
   const progress = stepProgress(context);
   try {

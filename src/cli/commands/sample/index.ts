@@ -19,9 +19,9 @@ import { requestFor, type SampleRequest } from './request.ts';
 /** Draws samples with LoRA files, or with checkpoints of a run. */
 export const run: CommandRun = async ([query], options, context) => {
   const { out, flags } = context;
-  const asked = askedFor(options);
-  const request = await requestFor(query, asked, context);
-  const to = asked.output === null ? freeFolder(request.name) : absolute(asked.output, { cwd: process.cwd() });
+  const wishes = askedFor(options);
+  const request = await requestFor(query, wishes, context);
+  const to = wishes.output === null ? freeFolder(request.name) : absolute(wishes.output, { cwd: process.cwd() });
   const list = await draw(request, to, context);
   writePage(join(to, SAMPLE_FILES.page), renderSamplePage(list, to), '-o FOLDER');
   if (flags.json) out.json({ dir: to, ...list });

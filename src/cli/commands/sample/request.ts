@@ -33,11 +33,11 @@ const USUAL_SEEDS = 4;
  * Makes the request.
  * @throws UsageError for a run without such checkpoints, and for LoRAs or a base model that do not go together
  */
-export function requestFor(query: string | undefined, asked: SampleWishes, context: Context): Promise<SampleRequest> {
-  if (query !== undefined && asked.loras.length > 0) throw either('A run and --lora cannot be drawn together.');
-  if (query !== undefined) return ofRun(query, asked, context);
-  if (asked.loras.length === 0) throw either('With what are pictures to be drawn?');
-  return ofFiles(asked, context);
+export function requestFor(query: string | undefined, wishes: SampleWishes, context: Context): Promise<SampleRequest> {
+  if (query !== undefined && wishes.loras.length > 0) throw either('A run and --lora cannot be drawn together.');
+  if (query !== undefined) return ofRun(query, wishes, context);
+  if (wishes.loras.length === 0) throw either('With what are pictures to be drawn?');
+  return ofFiles(wishes, context);
 }
 
 const either = (message: string) =>
@@ -49,10 +49,10 @@ const either = (message: string) =>
     ],
   });
 
-async function ofRun(query: string, asked: SampleWishes, { places }: Context): Promise<SampleRequest> {
+async function ofRun(query: string, wishes: SampleWishes, { places }: Context): Promise<SampleRequest> {
   const { dir, name, state } = findRun(query, places.runs);
   refuseForeignFolder(dir);
-  if (asked.base !== null || asked.precision !== null)
+  if (wishes.base !== null || wishes.precision !== null)
     throw new UsageError('A run is drawn on its own base and in its own number format.', {
       id: 'command/wrong',
       nextSteps: ['Leave --base and --precision out, or draw with its file:  --lora FILE'],
@@ -72,14 +72,14 @@ async function ofRun(query: string, asked: SampleWishes, { places }: Context): P
     ...settled,
     samples: {
       ...samples,
-      ...(asked.sampler === null ? {} : { sampler: asked.sampler }),
-      ...(asked.spacing === null ? {} : { spacing: asked.spacing }),
+      ...(wishes.sampler === null ? {} : { sampler: wishes.sampler }),
+      ...(wishes.spacing === null ? {} : { spacing: wishes.spacing }),
     },
-    resources: { ...resources, cache_dir: places.cache, ...(asked.device === null ? {} : { device: asked.device }) },
+    resources: { ...resources, cache_dir: places.cache, ...(wishes.device === null ? {} : { device: wishes.device }) },
   };
-  const steps = checkpointsOf(dir, name, asked);
-  const loras = [{ name: plan.name, strengths: strengthsOf(asked, null) }];
-  const grid = sampleGrid({ loras, steps, prompts: shotsOf(plan, asked), axes: asked.axes });
+  const steps = checkpointsOf(dir, name, wishes);
+  const loras = [{ name: plan.name, strengths: strengthsOf(wishes, null) }];
+  const grid = sampleGrid({ loras, steps, prompts: shotsOf(plan, wishes), axes: wishes.axes });
   return { plan, source: { run: dir, loras: [{ name: plan.name, path: dir, sha256: null }] }, grid, name };
 }
 
@@ -112,40 +112,40 @@ function checkpointsOf(dir: string, name: string, { checkpoints, axes }: SampleW
   );
 }
 
-async function ofFiles(asked: SampleWishes, { places, env }: Context): Promise<SampleRequest> {
-  if (asked.checkpoints !== null)
+async function ofFiles(wishes: SampleWishes, { places, env }: Context): Promise<SampleRequest> {
+  if (wishes.checkpoints !== null)
     throw new UsageError('--step names checkpoints of a run; a LoRA file has none.', {
       id: 'command/wrong',
       nextSteps: ['Denoising steps are  --steps', 'Checkpoints:  visiontrain sample RUN --step 400,800'],
     });
   const registry = loadRegistry({ configDir: places.config });
-  const paths = asked.loras.map(({ path }) => path);
+  const paths = wishes.loras.map(({ path }) => path);
   const gone = paths.find((path) => !existsSync(path));
   if (gone !== undefined)
     throw new UsageError(`${gone} is not there.`, { id: 'lora/unreadable', nextSteps: ['Check the path.'] });
-  if (asked.prompts === null)
+  if (wishes.prompts === null)
     throw new UsageError('What is to be drawn?', {
       id: 'command/wrong',
       nextSteps: [`visiontrain sample --lora ${shellWord(basename(paths[0] ?? ''))} --prompt "…"`],
     });
-  const base = asked.base ?? baseOfLoras(paths, registry);
-  const samples = { sampler: asked.sampler, spacing: asked.spacing };
-  const resources = { precision: asked.precision, device: asked.device };
+  const base = wishes.base ?? baseOfLoras(paths, registry);
+  const samples = { sampler: wishes.sampler, spacing: wishes.spacing };
+  const resources = { precision: wishes.precision, device: wishes.device };
   const given = (values: object) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
   const values = { samples: given(samples), resources: given(resources) };
   const plan = await groundPlan({ base, loras: paths, values, registry, places, env });
   const loras = await Promise.all(
-    asked.loras.map(async ({ path }) => ({
+    wishes.loras.map(async ({ path }) => ({
       name: basename(path).replace(/\.safetensors$/iu, ''),
       path,
       sha256: await sha256OfFile(path),
     })),
   );
-  const named = asked.loras.map(({ strengths }, i) => ({
+  const named = wishes.loras.map(({ strengths }, i) => ({
     name: loras[i]?.name ?? '',
-    strengths: strengthsOf(asked, strengths),
+    strengths: strengthsOf(wishes, strengths),
   }));
-  const grid = sampleGrid({ loras: named, steps: [null], prompts: shotsOf(plan, asked), axes: asked.axes });
+  const grid = sampleGrid({ loras: named, steps: [null], prompts: shotsOf(plan, wishes), axes: wishes.axes });
   return { plan, source: { run: null, loras }, grid, name: loras.map(({ name }) => name).join('-') };
 }
 
@@ -153,9 +153,9 @@ const strengthsOf = ({ strengths, axes }: SampleWishes, own: readonly number[] |
   own ?? strengths ?? (axes.includes('strength') ? USUAL_STRENGTHS : [1]);
 
 /** The shots of each prompt: those of the run when none is named. Settings that are not given are the plan's. */
-function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
-  const own = asked.prompts === null ? samples.shots : null;
-  const lines = (asked.prompts ?? samples.prompts).map((line) => readPromptLine(line).line);
+function shotsOf({ samples }: Plan, wishes: SampleWishes): GridInput['prompts'] {
+  const own = wishes.prompts === null ? samples.shots : null;
+  const lines = (wishes.prompts ?? samples.prompts).map((line) => readPromptLine(line).line);
   const each = own ?? lines.map((line, i) => shotOf(line, samples, i));
   if (each.length === 0)
     throw new UsageError('The run has no prompts of its own.', {
@@ -165,15 +165,15 @@ function shotsOf({ samples }: Plan, asked: SampleWishes): GridInput['prompts'] {
   return each.map((shot) => {
     const changed: SampleShot = {
       prompt: shot.prompt,
-      negative: asked.negative ?? shot.negative,
-      steps: asked.steps ?? shot.steps,
-      guidance: asked.guidance ?? shot.guidance,
-      size: asked.size ?? shot.size,
+      negative: wishes.negative ?? shot.negative,
+      steps: wishes.steps ?? shot.steps,
+      guidance: wishes.guidance ?? shot.guidance,
+      size: wishes.size ?? shot.size,
       seed: shot.seed,
       clip_skip: shot.clip_skip,
     };
-    const count = asked.axes.includes('seed') ? USUAL_SEEDS : 1;
-    const seeds = asked.seeds ?? Array.from({ length: count }, (_, i) => shot.seed + i);
+    const count = wishes.axes.includes('seed') ? USUAL_SEEDS : 1;
+    const seeds = wishes.seeds ?? Array.from({ length: count }, (_, i) => shot.seed + i);
     return seeds.map((seed) => ({ ...changed, seed }));
   });
 }

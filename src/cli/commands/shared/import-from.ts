@@ -41,8 +41,8 @@ export function importFrom(
   } catch (error) {
     throw explainWriteError(error, to);
   }
-  const { yaml: _, filled: __, ...told } = imported;
-  if (flags.json) out.json({ file: to, ...told });
+  const { yaml: _, filled: __, ...document } = imported;
+  if (flags.json) out.json({ file: to, ...document });
   else tell(imported, displayPath(to, cwd), out);
   return EXIT.ok;
 }

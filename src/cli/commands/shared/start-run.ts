@@ -124,8 +124,8 @@ function tellStarted(run: RunRef, { out, flags }: Context): void {
 
 /** Remarks that a person should read before the start. */
 function remarks({ plan, leftOut, warnings }: PreparedRun, runs: string): string[] {
-  const told = [...leftOut.map((line) => `${line}: left out`), ...warnings, ...roomWarnings(plan, runs)];
-  return told.map((line) => `! ${line}`);
+  const sentences = [...leftOut.map((line) => `${line}: left out`), ...warnings, ...roomWarnings(plan, runs)];
+  return sentences.map((line) => `! ${line}`);
 }
 
 /** Carries out `--dry-run`: shows the whole plan and changes nothing. */

@@ -122,15 +122,15 @@ export interface RunOwner {
  */
 export function ownSignals(talk: (text: string) => void): RunOwner {
   let run: RunRef | undefined;
-  let asked = 0;
+  let signals = 0;
   const carryOut = () => {
-    if (run === undefined || asked === 0) return;
-    makeRequest(run.dir, asked > 1 ? 'kill' : 'stop');
+    if (run === undefined || signals === 0) return;
+    makeRequest(run.dir, signals > 1 ? 'kill' : 'stop');
     const { name } = run;
-    talk(asked > 1 ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
+    talk(signals > 1 ? `Ending ${name} at once.` : `Stopping ${name} with a checkpoint; once more ends it at once.`);
   };
   const onSignal = () => {
-    asked += 1;
+    signals += 1;
     carryOut();
   };
   process.on('SIGINT', onSignal);

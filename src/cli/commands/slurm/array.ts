@@ -37,19 +37,19 @@ export async function submitArray(
     throw new UsageError('The jobs of an array have the same number of machines: sweep other keys.', {
       id: 'queue/sweep',
     });
-  const asked = readSlurmOptions(places.config, texts(options.slurm));
+  const slurm = readSlurmOptions(places.config, texts(options.slurm));
   const group = `sweep-${Date.now().toString(36)}`;
   const runs: RunRef[] = [];
   for (const { loaded, name, values } of wanted) {
     const facts = values === undefined ? {} : { facts: { sweep: { group, values } } };
-    const input = { ...loaded, registry, hardware: hardwareOfJob(asked) };
+    const input = { ...loaded, registry, hardware: hardwareOfJob(slurm) };
     runs.push((await makeRun(input, { ...agreed(options), ...facts, name }, context)).run);
   }
   const folder = join(places.runs, '.slurm', group);
   makeFolder(folder, 0o700);
   const script = join(folder, 'slurm.sh');
   const text = jobScript({
-    options: asked,
+    options: slurm,
     name: group,
     nodes,
     output: join(folder, 'slurm'),

@@ -112,13 +112,13 @@ function timeLimit({ dir, name }: RunRef, talk: (line: string) => void) {
  */
 async function othersGone({ dir, name }: RunRef, talk: (line: string) => void): Promise<void> {
   const until = Date.now() + DEAD_MS;
-  let told = false;
+  let isAnnounced = false;
   while (runCondition(dir).state === 'live' && Date.now() < until) {
     const host = readSupervisor(dir)?.host;
     if (host === hostname()) await pause(1_000, undefined);
     else await pause(5_000, undefined);
-    if (!told) talk(`${name} still seems to run on ${host ?? 'another machine'}; waiting until it is silent.`);
-    told = true;
+    if (!isAnnounced) talk(`${name} still seems to run on ${host ?? 'another machine'}; waiting until it is silent.`);
+    isAnnounced = true;
   }
 }
 

@@ -36,13 +36,13 @@ export async function runOnSlurm(wanted: Wanted, options: Options, context: Cont
   const { out, places, flags, env } = context;
   if (options.foreground === true)
     throw new UsageError('--foreground is for runs on this machine: leave out --on slurm.', { id: 'command/wrong' });
-  const asked = readSlurmOptions(places.config, texts(options.slurm));
-  const input = { ...wanted.loaded, registry: wanted.registry, hardware: hardwareOfJob(asked) };
-  const about = unusedCards(wanted.loaded, asked);
+  const slurm = readSlurmOptions(places.config, texts(options.slurm));
+  const input = { ...wanted.loaded, registry: wanted.registry, hardware: hardwareOfJob(slurm) };
+  const about = unusedCards(wanted.loaded, slurm);
   if (about !== undefined && !flags.json) out.wrapped(`! ${about}`);
   if (options.dryRun === true) return showPlan(input, { torch: undefined }, context);
   const { run } = await makeRun(input, { ...agreed(options), name: wanted.name }, context);
-  const script = writeScript(run, asked, wanted.loaded.spec.resources.nodes, context);
+  const script = writeScript(run, slurm, wanted.loaded.spec.resources.nodes, context);
   const record = { job: await submit(script, env), task: null };
   writeJob(run.dir, record);
   if (flags.json && options.detach === true) out.json({ run: run.name, dir: run.dir, job: jobName(record) });
@@ -62,8 +62,8 @@ export const agreed = (options: Options) => ({
 });
 
 /** A warning when a job requests more cards than the run uses; undefined otherwise. */
-export function unusedCards({ spec }: LoadedSpec, asked: SlurmOptions): string | undefined {
-  const cards = cardsOfJob(asked);
+export function unusedCards({ spec }: LoadedSpec, slurm: SlurmOptions): string | undefined {
+  const cards = cardsOfJob(slurm);
   return cards > 1 && spec.resources.devices === 'auto'
     ? `the job asks for ${cards} cards, and one of them trains: --set resources.devices=all`
     : undefined;
@@ -102,7 +102,7 @@ export function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes:
 export async function followJob(run: RunRef, record: SlurmRecord, context: Context): Promise<ExitCode> {
   const { out, env } = context;
   const job = jobName(record);
-  let told = '';
+  let announced = '';
   let from = eventsEnd(run.dir);
   const leave = leaveOnInterrupt();
   try {
@@ -116,8 +116,8 @@ export async function followJob(run: RunRef, record: SlurmRecord, context: Conte
       if (runCondition(run.dir).state === 'live') continue;
       if (state === undefined || isOver(state)) return endOfJob(run, job, state?.state, context);
       const words = `${state.state}${state.reason === '' ? '' : ` (${state.reason})`}`;
-      if (words !== told) out.talk(`Slurm: job ${job} is ${words}`);
-      told = words;
+      if (words !== announced) out.talk(`Slurm: job ${job} is ${words}`);
+      announced = words;
       if (leave.signal.aborted) {
         out.talk(`The job goes on.  visiontrain attach ${run.name}`);
         return EXIT.cancelled;

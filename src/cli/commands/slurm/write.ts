@@ -35,12 +35,12 @@ export async function exportJob(kind: JobKind, file: string, options: Options, c
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   if (kind === 'skypilot') return writeSkyTask({ ...loaded, registry, name }, options, context);
-  const asked = readSlurmOptions(places.config, texts(options.slurm));
-  const about = unusedCards(loaded, asked);
+  const slurm = readSlurmOptions(places.config, texts(options.slurm));
+  const about = unusedCards(loaded, slurm);
   if (about !== undefined && !flags.json) out.wrapped(`! ${about}`);
-  const input = { ...loaded, registry, hardware: hardwareOfJob(asked) };
+  const input = { ...loaded, registry, hardware: hardwareOfJob(slurm) };
   const { run } = await makeRun(input, { ...agreed(options), name }, context);
-  const path = writeScript(run, asked, loaded.spec.resources.nodes, context);
+  const path = writeScript(run, slurm, loaded.spec.resources.nodes, context);
   if (flags.json) out.json({ run: run.name, path });
   else {
     out.talk(`${run.name} is made, and its job is written. Submit it on a login node:  sbatch FILE`);

@@ -27,12 +27,12 @@ export interface SweepView {
 
 export function sweepViews(runs: string): SweepView[] {
   return sweepNames(runs).flatMap((group) => {
-    const asked = readSweep(runs, group);
-    if (asked === undefined) return [];
+    const sweep = readSweep(runs, group);
+    if (sweep === undefined) return [];
     const [page = null, table = null] = [SWEEP_FILES.page, SWEEP_FILES.table]
       .map((name) => join(sweepFolder(runs, group), name))
       .map((path) => (existsSync(path) ? path : null));
-    return [{ group, name: asked.name, search: searchView(runs, group), page, table }];
+    return [{ group, name: sweep.name, search: searchView(runs, group), page, table }];
   });
 }
 

@@ -83,11 +83,11 @@ async function tell({ name, runs }: RunGroup, { reports }: Shown, { env, places,
     const { settings } = await readNotify(places.config, env);
     const targets = noticeTargets(settings, { env }).filter(({ events }) => events.includes('finished'));
     const signal = AbortSignal.timeout(TELL_MS);
-    const told = targets.map(async (target) => {
+    const sent = targets.map(async (target) => {
       const lost = target.problem ?? (await target.send(notice, signal).catch((error: Error) => error.message));
       if (lost !== undefined) out.talk(`! ${target.name} was not told: ${lost}`);
     });
-    await Promise.all(told);
+    await Promise.all(sent);
   } catch (error) {
     out.talk(`! Nobody was told: ${(error as Error).message}`);
   }

@@ -83,8 +83,8 @@ async function measured({ dir }: RunRef, search: SearchAsked, context: Context):
   const summary = inspectRun(dir);
   if (summary === undefined) return undefined;
   const known = readJudgement(dir);
-  const asked = judgeFlags(measure.name === 'fit' ? { fit: 'clip-vit-large-patch14' } : {});
-  const judgement = known?.status === 'done' ? known : await judge(summary, asked, context);
+  const wishes = judgeFlags(measure.name === 'fit' ? { fit: 'clip-vit-large-patch14' } : {});
+  const judgement = known?.status === 'done' ? known : await judge(summary, wishes, context);
   return bestJudged(judgement, measure.name);
 }
 

@@ -98,11 +98,11 @@ function samplesPage({ runDir, judgement, ui, size, colour, style, real }: Judge
   const { prompt, seed } = placeOf(judgement, ui);
   const cut = (text: string, cells: number) => truncate(spell(neutralise(text), style), cells, style.glyph.ellipsis);
   const head = `${judgedRow(row)} (${ui.row + 1} of ${rows.length})${figures(row)}`;
-  const asked = `${request.prompts[prompt]?.text ?? ''}, seed ${request.seeds[seed] ?? ''}`;
+  const shown = `${request.prompts[prompt]?.text ?? ''}, seed ${request.seeds[seed] ?? ''}`;
   const all = request.prompts.length * seeds;
   return [
     style.bold(cut(head, columns)),
-    style.dim(cut(`${ui.sample + 1} of ${all}: ${asked}`, columns)),
+    style.dim(cut(`${ui.sample + 1} of ${all}: ${shown}`, columns)),
     '',
     ...threeImages(panels({ runDir, judgement }, row, { prompt, seed }), {
       ...{ columns, colour, style, real },

@@ -44,8 +44,8 @@ export function packageMeter({ folder, expected, now = () => performance.now() /
   let samples: { readonly t: number; readonly done: number }[] = [];
   const done = () => {
     most = Math.max(most, fetchedBytes(folder));
-    const told = [...come].reduce((sum, name) => sum + (listed.get(name) ?? 0), 0);
-    return settled + most + told;
+    const complete = [...come].reduce((sum, name) => sum + (listed.get(name) ?? 0), 0);
+    return settled + most + complete;
   };
   return {
     line(text) {

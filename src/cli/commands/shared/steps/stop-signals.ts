@@ -5,12 +5,12 @@ import { CancelledError, TerminatedError } from '../../../../base/errors.ts';
  * Aborts `signal` at the first SIGINT, SIGTERM or SIGHUP, with an error that has the exit code of that signal. A
  * second one ends the process at once. `off` must be called when the command is done.
  */
-export function stopSignals(said = ''): { readonly signal: AbortSignal; off(): void } {
+export function stopSignals(message = ''): { readonly signal: AbortSignal; off(): void } {
   const stop = new AbortController();
   const handlers = {
-    SIGINT: () => stop.abort(new CancelledError(said)),
-    SIGTERM: () => stop.abort(new TerminatedError(said)),
-    SIGHUP: () => stop.abort(new TerminatedError(said)),
+    SIGINT: () => stop.abort(new CancelledError(message)),
+    SIGTERM: () => stop.abort(new TerminatedError(message)),
+    SIGHUP: () => stop.abort(new TerminatedError(message)),
   };
   const off = () => {
     for (const [name, handler] of Object.entries(handlers)) process.off(name, handler);
