@@ -1,4 +1,5 @@
 /** Errors of the file system when one of our files cannot be written, turned into what a person can do about them. */
+import { dirname, isAbsolute, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { diskProblem, isDenied, isFull } from './fs-errors.ts';
 
@@ -17,10 +18,15 @@ export const diskFull = (folder: string, cause?: unknown, cure: string = ELSEWHE
 
 /** What stands in the place of a folder, by the error code of mkdir. */
 const PARTS: Readonly<Record<string, string>> = {
-  ENOENT: 'nothing can be made there, or its folder was removed meanwhile',
   ENOTDIR: 'a part of its path is a file',
   EEXIST: 'a part of its path is a link that leads nowhere',
 };
+
+/** Whether a file or folder on the way to `place` could not be made; a missing file elsewhere says nothing of the place. */
+function isOnTheWay(error: unknown, place: string): boolean {
+  const { code, path = '', syscall } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' && syscall !== 'spawn' && isAbsolute(path) && place.startsWith(join(dirname(path), '/'));
+}
 
 /**
  * Turns an error of the file system into one that says what the person can do; other errors are returned unchanged.
@@ -37,7 +43,7 @@ export function explainWriteError(error: unknown, place: string, cure: string = 
       cause: error,
     });
   if (isFull(error)) return diskFull(place, error, cure);
-  const why = PARTS[code];
+  const why = PARTS[code] ?? (isOnTheWay(error, place) ? 'nothing can be made there' : undefined);
   const problem = diskProblem(error);
   if (why === undefined && problem !== undefined)
     return new EnvironmentError(`${place} cannot be written: ${problem}.`, {

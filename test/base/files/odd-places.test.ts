@@ -30,6 +30,15 @@ it('a pipe, a device or a folder stays what it is, and a link is replaced', () =
   expect(readdirSync(dir).sort()).toEqual(['link', 'pipe']);
 });
 
+it('a missing file is a place where none can be made only on the way to it', () => {
+  const missing = (path: string, syscall = 'open') =>
+    Object.assign(new Error('gone'), { code: 'ENOENT', path, syscall });
+  expect(explainWriteError(missing('/proc/.1.tmp'), '/proc/fox.html')).toBeInstanceOf(EnvironmentError);
+  expect(explainWriteError(missing('/proc/a'), '/proc/a/b/fox.html')).toBeInstanceOf(EnvironmentError);
+  for (const other of [missing('/data/runs/fox/plan.json'), missing('/usr/bin/python', 'spawn'), missing('python')])
+    expect(explainWriteError(other, '/data/runs/fox')).toBe(other);
+});
+
 it.runIf(existsSync('/proc/self'))('a place where nothing can be made is told with what to type', () => {
   const error = thrown(() => intoGivenPlace('/proc/fox.html', '-o FILE', () => writeFileAtomic('/proc/fox.html', 'x')));
   expect(error).toBeInstanceOf(EnvironmentError);
@@ -44,7 +53,7 @@ it('a file in the place of a folder is named', () => {
   );
 });
 
-it.each(['EINVAL', 'ENOTSUP', 'EIO', 'EROFS', 'ENXIO', 'EBUSY', 'ENOENT', 'ESTALE', 'EFBIG', 'ENAMETOOLONG', 'ENOSPC'])(
+it.each(['EINVAL', 'ENOTSUP', 'EIO', 'EROFS', 'ENXIO', 'EBUSY', 'ESTALE', 'EFBIG', 'ENAMETOOLONG', 'ENOSPC'])(
   'what the file system refuses is no bug: %s',
   (code) => {
     const error = explainWriteError(Object.assign(new Error(code), { code }), '/data/fox.html', 'Choose another.');
