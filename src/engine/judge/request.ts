@@ -49,7 +49,7 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   return {
     steps: [...steps].sort((a, b) => a - b),
     strengths: [...(asked.strengths ?? [1])],
-    prompts: [...promptsOf(plan, trigger), ...heldOut(plan, trigger)],
+    prompts: withHeldOut(promptsOf(plan, trigger).map((prompt) => pictured(prompt, plan)), heldOut(plan, trigger)),
     seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
     likeness: asked.likeness ?? null,
     fit: asked.fit ?? null,
@@ -73,6 +73,27 @@ function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prom
   return text === '' || says(text, trigger) ? prompts : [...prompts, { ...called, text, trigger: false }];
 }
 
+type Prompt = JudgeRequest['prompts'][number];
+
+/**
+ * A prompt that is the caption of an image word for word, with that image: kept out of training it is what the prompt
+ * should show, and trained on it is what the prompt asks for, so that a sample like it is no copy.
+ */
+function pictured(prompt: Prompt, { data }: Plan): Prompt {
+  if (prompt.trigger === false) return prompt;
+  const own = data.images.filter(({ caption, regularisation }) => !regularisation && firstLine(caption) === prompt.text);
+  const image = own.find(({ validation }) => validation) ?? own[0];
+  return image === undefined ? prompt : { ...prompt, image: image.path };
+}
+
+/** The prompts, and those of captions of images kept out that are not among them. */
+function withHeldOut(own: readonly Prompt[], held: readonly Prompt[]): JudgeRequest['prompts'] {
+  const known = new Set(own.map(({ image }) => image));
+  return [...own, ...held.filter(({ image }) => !known.has(image))];
+}
+
+const firstLine = (caption: string) => caption.split('\n')[0] ?? '';
+
 const calls = (text: string, trigger: string) => (trigger === '' ? null : says(text, trigger));
 
 /**
@@ -85,7 +106,7 @@ function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompt
   const each = Math.max(1, described.length / MOST_HELD_OUT);
   const chosen = described.filter((_, i) => Math.floor(i / each) !== Math.floor((i - 1) / each));
   return chosen.map(({ caption, path }) => ({
-    text: caption.split('\n')[0] ?? '',
+    text: firstLine(caption),
     negative: samples.negative,
     trigger: calls(caption, trigger),
     image: path,

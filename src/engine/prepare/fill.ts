@@ -27,6 +27,8 @@ export interface FilledSpec {
   readonly provenance: Provenance;
   /** Fills the spec again for a number of images; undefined when nothing in it depends on that number. */
   readonly forImages?: ((images: number) => FilledSpec) | undefined;
+  /** Whether nobody gave sample prompts, so that captions may. */
+  readonly openPrompts?: boolean;
 }
 
 export type Filled = (FilledSpec & { readonly problems?: undefined }) | { readonly problems: readonly KeyProblem[] };
@@ -68,7 +70,11 @@ export function tryFill(document: unknown, registry: Registry, options: FillOpti
     // the recipe's length stays.
     return again.problems === undefined ? again : filled;
   };
-  const filled: FilledSpec = { spec: parsed.data, provenance: provenanceOf(document, presets, options.claimed) };
+  const filled: FilledSpec = {
+    spec: parsed.data,
+    provenance: provenanceOf(document, presets, options.claimed),
+    openPrompts: valueAt(document, ['samples', 'prompts']) === undefined,
+  };
   return options.images === undefined && presets.has(FOLLOWS_IMAGES) ? { ...filled, forImages: counted } : filled;
 }
 

@@ -22,11 +22,12 @@ import { type Hardware, probeHardware } from '../hardware/probe.ts';
 import { runMasks } from '../masks/made.ts';
 import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
-import { validated, withRecorded } from '../plan/samples.ts';
+import { planSamples, validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { withAbsoluteSources } from '../plan/sources.ts';
 import { type Need, resolveBase } from './base.ts';
-import { takeWritten } from './captions.ts';
+import { withCaptionPrompts } from './caption-prompts.ts';
+import { type Captioned, takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 import { furtherImages, runImages, together } from './images.ts';
 import { mergedLoras } from './merged-loras.ts';
@@ -82,17 +83,18 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     runImages({ ...input, spec: absolute }),
     input.hardware ?? probeHardware([places.home, places.runs], env),
   ]);
-  const { spec: given, provenance } = input.forImages?.(hashed.images.length) ?? input;
-  const spec = withAbsoluteSources(given, dir);
+  const filled = input.forImages?.(hashed.images.length) ?? input;
+  const given = { ...filled, spec: withAbsoluteSources(filled.spec, dir) };
   const captioned =
     input.recorded === undefined
-      ? await takeWritten(hashed, { settings: spec.captions, dir, registry, places })
+      ? await takeWritten(hashed, { settings: given.spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
   const regularisation = together(
-    await furtherImages(input, spec.dataset.regularisation?.path ?? null),
+    await furtherImages(input, given.spec.dataset.regularisation?.path ?? null),
     images.regularisation,
   );
   const validation = await validationImages(input, captioned.scan, images.validation);
+  const { spec, provenance } = promptedBy(input, given, { captioned, validation: validation?.scan });
   const masks = await runMasks(hashed, input.spec.dataset.masks, input);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
@@ -134,6 +136,24 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     uncaptioned: captioned.pending,
     scans: [hashed, ...[regularisation, validation?.scan].filter((scan) => scan !== undefined)],
   };
+}
+
+interface FoundCaptions {
+  readonly captioned: Captioned;
+  /** The images of `validation.path`. */
+  readonly validation: HashedScan | undefined;
+}
+
+/** The spec with sample prompts from captions where nobody gave any. Captions that are still to be written come too late. */
+function promptedBy(input: PrepareInput, given: FilledSpec, { captioned, validation }: FoundCaptions): FilledSpec {
+  if (input.recorded !== undefined || given.openPrompts !== true) return given;
+  const pending = new Set(captioned.pending);
+  const apart = validation === undefined ? {} : { validation };
+  const images = planSamples({ spec: given.spec, scan: captioned.scan, ...apart });
+  return withCaptionPrompts(
+    given,
+    images.filter(({ sha256 }) => !pending.has(sha256)),
+  );
 }
 
 /**

@@ -13,7 +13,7 @@ export const samplesSchema = z.strictObject({
   ),
   prompts: doc(
     z.array(line(2000)).max(64),
-    'Prompts of the samples, the trigger included where wanted. Behind one may stand what is its own, as in sd-scripts: --n negative, --w width, --h height, --d seed, --s steps, --l guidance, --am strength of the LoRA, --cs clip skip. Or a file of such prompts, as sd-scripts has them: .txt, .toml or .json.',
+    'Prompts of the samples, the trigger included where wanted. Behind one may stand what is its own, as in sd-scripts: --n negative, --w width, --h height, --d seed, --s steps, --l guidance, --am strength of the LoRA, --cs clip skip. Or a file of such prompts, as sd-scripts has them: .txt, .toml or .json. Where none are given: captions of pictures kept out of training, or such as no picture has, and one of the recipe.',
     'Use what you want the LoRA for.',
   ),
   negative: doc(

@@ -3,7 +3,7 @@
 import type { Box } from '../../engine/boxes/known.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Arrangement } from '../../engine/prepare/arrangement.ts';
-import type { Filled } from '../../engine/prepare/fill.ts';
+import type { Filled, FilledSpec } from '../../engine/prepare/fill.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { OwnPreset } from '../../spec/own-preset.ts';
 import type { Chooser, RunSpec } from '../../spec/schema.ts';
@@ -47,6 +47,8 @@ export interface FolderFacts {
   /** Width and height in pixels of the image with the smallest area, and (below) with the largest. */
   readonly smallest: readonly [number, number] | undefined;
   readonly largest: readonly [number, number] | undefined;
+  /** Puts sample prompts from captions into a spec whose prompts nobody gave. */
+  readonly prompted?: ((filled: FilledSpec) => FilledSpec) | undefined;
   /** Problems, one line each: the file, what is wrong, what is done about it. */
   readonly problems: readonly string[];
 }

@@ -6,7 +6,7 @@
 import { displayPath } from '../../base/paths.ts';
 import { formatBytes, formatDuration } from '../../base/text.ts';
 import type { Chooser, Provenance, RunSpec } from '../../spec/schema.ts';
-import { truncateStart } from '../../terminal/columns.ts';
+import { truncate, truncateStart } from '../../terminal/columns.ts';
 import { type Flow, JUMP, visible } from './machine.ts';
 import { type Choice, modeOf, type Question, type WizardContext } from './question.ts';
 import { trainsOn } from './setting-groups.ts';
@@ -161,7 +161,25 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
     cells: ['Notices', clip(toldWords(context)), facts.told.by],
     about: 'How you are told when a run ends or fails. Enter shows how to change it.',
   };
-  return modeOf(answers) === 'easy' ? [memory, ...lasts, named, written] : [...lasts, notices, named, written];
+  return modeOf(answers) === 'easy'
+    ? [...samplesRow(spec, provenance), memory, ...lasts, named, written]
+    : [...lasts, notices, named, written];
+}
+
+/** What the sample pictures are to show. Advanced has a question for all that there is to samples. */
+function samplesRow({ samples }: RunSpec, provenance: Provenance): Choice[] {
+  const [first, ...others] = samples.prompts;
+  if (first === undefined) return [];
+  const who = provenance['samples.prompts'] ?? 'preset';
+  const more = others.length === 0 ? '' : ` +${others.length}`;
+  const from = who === 'detected' ? 'From your captions' : 'Prompts of the sample pictures';
+  return [
+    {
+      value: `${JUMP}set:samples.prompts`,
+      cells: ['Samples', `${truncate(first, 50 - more.length)}${more}`, who],
+      about: `${from}: ${samples.prompts.map((prompt) => truncate(prompt, 50)).join(' | ')}`,
+    },
+  ];
 }
 
 /** How long all steps will take, in words; undefined without an earlier run of the kind. */

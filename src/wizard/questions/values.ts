@@ -107,7 +107,8 @@ export function derive(flow: Flow, asking: WizardContext): FilledSpec | { readon
   }
   for (const [key, value] of facts.preset?.values ?? [])
     if (isDeepStrictEqual(given[key], value)) claimed.set(key, `preset:${facts.preset?.name ?? ''}`);
-  return facts.fill(given, claimed, facts.folder?.usable);
+  const filled = facts.fill(given, claimed, facts.folder?.usable);
+  return 'spec' in filled ? (facts.folder?.prompted?.(filled) ?? filled) : filled;
 }
 
 /** The sources and masks of the folder's arrangement, unless the person wants it as one folder. */

@@ -26,6 +26,7 @@ import type { Values } from '../questions/values.ts';
 import { commonWord, isUnusual } from './common-word.ts';
 import { nearestImages } from './folders.ts';
 import { paceReader } from './pace.ts';
+import { promptsOf } from './sample-prompts.ts';
 import { toldFacts } from './told.ts';
 
 export interface FactsInput {
@@ -210,6 +211,7 @@ export async function readFolder(
       otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
       smallest: byArea[0]?.size,
       largest: byArea.at(-1)?.size,
+      prompted: promptsOf(scan),
       problems: [
         ...leftOut.map(({ path: file, problem }) => `${neutralise(file)} ${neutralise(problem)}: left out`),
         ...scanNotes(scan).map((note) => neutralise(note)),

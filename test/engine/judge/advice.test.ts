@@ -205,6 +205,22 @@ describe('what is judged', () => {
     expect(drawn[1]).toMatchObject({ text: 'zfx, fox 2', trigger: true });
   });
 
+  it('knows a prompt that is a caption by its image, and draws it once', () => {
+    const made = plan(['zfx, kept out', 'zfx, trained on', 'zfx, a fox']);
+    const [first] = made.data.images;
+    if (first === undefined) throw new Error('the plan has no image');
+    const images = [
+      { ...first, caption: 'zfx, trained on\nzfx, another line', path: 'a.png' },
+      { ...first, caption: 'zfx, kept out', path: 'b.png', validation: true },
+    ];
+    const { prompts } = judgeRequest({ ...made, data: { ...made.data, images } }, { checkpoints: [1], trigger: 'zfx' });
+    expect(prompts.filter(({ trigger }) => trigger === true).map(({ text, image }) => [text, image])).toEqual([
+      ['zfx, kept out', 'b.png'],
+      ['zfx, trained on', 'a.png'],
+      ['zfx, a fox', null],
+    ]);
+  });
+
   it('refuses a step that has no checkpoint', () => {
     const ask = () => judgeRequest(plan(['a']), { checkpoints: [10], steps: [30], trigger: '' });
     expect(ask).toThrow('There is no checkpoint of step 30.');

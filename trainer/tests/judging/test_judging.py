@@ -93,6 +93,10 @@ def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> N
     # A sample that is near no training image is no copy, even if it is still less near its own image.
     own[0] = 0
     assert counted(["held/0.png", None])["copied"] == 0
+    # A caption that is trained on asks for the image that it copies.
+    asked = counted(["3.png", None])
+    assert (asked["copied"], asked["samples"], asked["prompts"]) == (2, 2, 1)
+    assert (counted(["3.png", "4.png"])["copied"], counted(["3.png", "4.png"])["prompts"]) == (0, 0)
     plain = counted([None, None])
     assert (plain["copied"], plain["samples"], plain["prompts"], plain["prompts_copied"]) == (2, 4, 2, 1)
 

@@ -20,7 +20,7 @@ class Prompt:
     text: str
     negative: str
     trigger: bool | None
-    #: Path in the plan of the held-out image whose caption this is; None where it is no image's caption.
+    #: Path in the plan of the image whose caption this is, held out or trained on; None where it is no image's caption.
     image: str | None = None
 
 

@@ -49,7 +49,7 @@ class Drawn:
     base: np.ndarray
     #: Whether each prompt holds the LoRA's trigger; None for a LoRA without one.
     triggers: Sequence[bool | None]
-    #: The held-out image whose caption each prompt is; None where it is no image's caption.
+    #: The image whose caption each prompt is, held out or trained on; None where it is no image's caption.
     images: Sequence[str | None]
     paths: list[list[str]]
 
@@ -152,7 +152,7 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     A copy is nearer to a training image than `nearness_by_chance`, nearer to it than the base model's sample with the
     same noise, and, where its prompt is the caption of a held-out image, nearer to it than to that image. Samples of
     other prompts are counted only where no prompt is such a caption, because a prompt may describe just what a training
-    image shows. The verdict goes by prompts that are copied at every seed: samples of one prompt are alike, so one of
+    image shows, and those of a caption that is trained on never are. The verdict goes by prompts that are copied at every seed: samples of one prompt are alike, so one of
     them that looks like a copy by chance makes the others likely to.
     """
     limit = nearness_by_chance(references)
@@ -167,7 +167,8 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     moved = nearest > before[np.arange(len(before)), which]
     # The base model's own row is measured by the same rule, without the comparison with itself.
     copied = (nearest > usual) & (nearest > own) & (moved | np.array_equal(drawn.own, drawn.base))
-    counted = captioned if captioned.any() else np.ones_like(captioned)
+    asked = np.isin(np.array(drawn.images, dtype=object), references.trained_paths)
+    counted = captioned if captioned.any() else np.repeat(~asked, shape[1])
     copied &= counted
     # The pair that is shown is the nearest copy, or without copies the nearest pair of all.
     sample = int(np.where(copied, nearest, nearest - 2 * copied.any()).argmax())
