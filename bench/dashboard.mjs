@@ -1,6 +1,6 @@
 // What the dashboard costs while a run makes two steps a second: `node bench/dashboard.mjs [seconds]`. It is shown on real
-// terminals of three sizes, with a sample beside the curve on the largest. Bars: 1000 bytes/s to the terminal, 3 % of a
-// core.
+// terminals of three sizes, with a sample beside the curve on the largest, and on one that shows images itself. Bars: 1000
+// bytes/s to the terminal but for images, which are sent once each, and 3 % of a core.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -28,18 +28,23 @@ const python = process.env.VISIONTRAIN_PYTHON ?? 'python3';
 const watched = join(import.meta.dirname, 'lib', 'watched.py');
 console.log(`Node ${process.versions.node}, ${cpus()[0]?.model}, ${seconds} s each`);
 try {
-  for (const [columns, rows] of [
+  for (const [columns, rows, shows] of [
     [60, 20],
     [80, 24],
     [120, 40],
+    [160, 50, 'kitty'],
   ]) {
+    const env = { ...process.env, WATCHED_SHOWS: shows ?? '' };
     const args = [watched, columns, rows, WARM_S, seconds, process.execPath, program, dir, 'live'].map(String);
-    const { stdout, stderr, status } = spawnSync(python, args, { encoding: 'utf8' });
+    const { stdout, stderr, status } = spawnSync(python, args, { encoding: 'utf8', env });
     if (status !== 0) throw new Error(stderr);
     const measured = JSON.parse(stdout);
     console.log(
       `${columns}×${rows}: ${measured.bytes_per_second.toFixed(0)} bytes/s, ${(measured.share_of_core * 100).toFixed(1)} % of a core,`,
       `first ${WARM_S} s ${measured.first_bytes} bytes, ${measured.left && measured.status === 0 ? 'left clean' : `ended with ${measured.status}`}`,
+      ...(shows === undefined
+        ? []
+        : [`${measured.images} images of ${measured.image_bytes} bytes${measured.images_left ? ' that stay' : ''}`]),
     );
   }
 } finally {

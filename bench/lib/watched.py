@@ -1,12 +1,16 @@
 """What a full-screen program costs: watched.py COLUMNS ROWS WARM_S SECONDS COMMAND ARGS…
 
 It runs on a pseudo-terminal of that size. After WARM_S seconds the bytes it sends and the time it computes are counted
-for SECONDS seconds; then it is sent `d`, and must leave the alternate screen. Prints JSON."""
+for SECONDS seconds; then it is sent `d`, and must leave the alternate screen. Prints JSON.
+
+With WATCHED_SHOWS=kitty the terminal answers that it shows images by kitty's protocol, and what is sent of these is told
+apart."""
 
 import fcntl
 import json
 import os
 import pty
+import re
 import select
 import struct
 import sys
@@ -30,6 +34,18 @@ def computed() -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+#: What a terminal that shows images answers: that it does, the size of a cell, and its kind.
+ANSWER = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62c"
+shows = os.environ.get("WATCHED_SHOWS") == "kitty"
+IMAGE = re.compile(rb"\x1b_G(a=T,[^;]*|m=[01]);[^\x1b]*\x1b\\")
+
+
+def images_in(sent: bytes) -> tuple[int, int]:
+    """How many images were sent, and the bytes of them."""
+    found = list(IMAGE.finditer(sent))
+    return sum(part[1].startswith(b"a=T") for part in found), sum(len(part[0]) for part in found)
+
+
 def read_until(deadline: float) -> bytes:
     sent = b""
     while (left := deadline - time.monotonic()) > 0:
@@ -42,6 +58,8 @@ def read_until(deadline: float) -> bytes:
         if part == b"":
             break
         sent += part
+        if shows and b"\x1b[c" in part:
+            os.write(terminal, ANSWER)
     return sent
 
 
@@ -52,11 +70,16 @@ used = computed() - before
 os.write(terminal, b"d")
 rest = read_until(time.monotonic() + 20)
 _, status = os.waitpid(pid, 0)
+images, image_bytes = images_in(first + counted)
 print(
     json.dumps(
         {
             "first_bytes": len(first),
-            "bytes_per_second": len(counted) / seconds,
+            "bytes_per_second": (len(counted) - images_in(counted)[1]) / seconds,
+            "images": images,
+            "image_bytes": image_bytes,
+            # The last that is said of images before the screen is left takes them away.
+            "images_left": rest.rfind(b"\x1b_Ga=T") > rest.rfind(b"\x1b_Ga=d"),
             "share_of_core": used / seconds,
             "left": (first + counted + rest).rfind(b"\x1b[?1049l") > (first + counted + rest).rfind(b"\x1b[?1049h"),
             "status": os.waitstatus_to_exitcode(status),

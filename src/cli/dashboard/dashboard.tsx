@@ -1,15 +1,15 @@
 import { Box, useInput } from 'ink';
 import { type ReactElement, useEffect, useState } from 'react';
 import type { RunState } from '../../engine/events/run-state.ts';
-import type { Screen } from '../../terminal/screen.tsx';
+import type { ImageRow, Screen } from '../../terminal/screen.tsx';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import type { Line } from '../../terminal/styled.ts';
 import type { RunAbout } from './about.ts';
 import type { Key } from './keys.ts';
-import { HelpPage, LogPage, QuestionPage, SamplesPage } from './overlays.tsx';
+import { HelpPage, LogPage, pageImages, QuestionPage, SamplesPage } from './overlays.tsx';
 import { leaveOptions, stopOptions, type UiState } from './press.ts';
-import { frameSize, RunScreen } from './screen.tsx';
+import { frameSize, RunScreen, screenImages } from './screen.tsx';
 
 /** Everything that the dashboard shows. */
 export interface DashboardView {
@@ -67,7 +67,10 @@ export function Dashboard({ model, size, screen }: DashboardProps) {
     // Keys that are typed fast, or over a slow link, may arrive together as one text.
     else for (const sign of input) model.press(SIGNS[sign] ?? sign, screen);
   });
-  return <DashboardFrame size={size}>{pageOf(model, size)}</DashboardFrame>;
+  const { images } = screen;
+  const real = images !== undefined;
+  useEffect(() => images?.put(imagesOf(model, size)));
+  return <DashboardFrame size={size}>{pageOf(model, size, real)}</DashboardFrame>;
 }
 
 /** The part of the terminal that is drawn on. Content that does not fit is cut off. */
@@ -80,7 +83,16 @@ export function DashboardFrame({ size, children }: { readonly size: Size; readon
   );
 }
 
-function pageOf(model: DashboardModel, terminal: Size): ReactElement {
+/** The images of the page that is shown, for a terminal that shows them itself. */
+function imagesOf(model: DashboardModel, terminal: Size): ImageRow | undefined {
+  const { runDir, style, colour } = model;
+  const { state, ui } = model.view();
+  if (ui.page.kind === 'run') return screenImages({ state, size: terminal, real: true }, runDir);
+  if (ui.page.kind !== 'pictures') return undefined;
+  return pageImages({ state, runDir, style, colour, size: frameSize(terminal), at: ui.page.at, real: true });
+}
+
+function pageOf(model: DashboardModel, terminal: Size, real: boolean): ReactElement {
   const { runDir, style, colour, keys, readonly, sample } = model;
   const { state, curve, about, ui } = model.view();
   const { page } = ui;
@@ -91,7 +103,7 @@ function pageOf(model: DashboardModel, terminal: Size): ReactElement {
     case 'log':
       return <LogPage {...{ size, style }} lines={model.log(size.rows)} />;
     case 'pictures':
-      return <SamplesPage {...{ state, runDir, size, style, colour }} at={page.at} />;
+      return <SamplesPage {...{ state, runDir, size, style, colour, real }} at={page.at} />;
     case 'leave':
       return <QuestionPage style={style} question={`Leave ${state.name}?`} options={leaveOptions(readonly)} />;
     case 'stop':
@@ -99,7 +111,7 @@ function pageOf(model: DashboardModel, terminal: Size): ReactElement {
     case 'run':
       return (
         <RunScreen
-          {...{ state, curve, about, keys, sample, style }}
+          {...{ state, curve, about, keys, sample, style, real }}
           now={Date.now() / 1000}
           notice={ui.notice}
           size={terminal}

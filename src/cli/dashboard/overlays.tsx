@@ -4,8 +4,9 @@ import { Box, Text } from 'ink';
 import { memo } from 'react';
 import { neutralise } from '../../base/text.ts';
 import type { RunState } from '../../engine/events/run-state.ts';
-import { wrap } from '../../terminal/columns.ts';
+import { padEnd, wrap } from '../../terminal/columns.ts';
 import { canShowImages, type ImageRoom, renderImage, renderImagePair } from '../../terminal/images.ts';
+import type { ImageRow } from '../../terminal/screen.tsx';
 import { spell } from '../../terminal/signs.ts';
 import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
@@ -66,13 +67,15 @@ export interface SamplesPageProps extends PageProps {
   /** Index of the pair that is shown, newest first. */
   readonly at: number;
   readonly colour: number;
+  /** Whether the terminal shows images itself: their rows stay empty here. */
+  readonly real?: boolean;
 }
 
 export const SamplesPage = memo(function SamplesPage(props: SamplesPageProps) {
   return <Lines lines={sampleLines(props)} style={props.style} />;
 });
 
-function sampleLines({ state, runDir, at, colour, size, style }: SamplesPageProps): Line[] {
+function sampleLines({ state, runDir, at, colour, size, style, real }: SamplesPageProps): Line[] {
   const { columns, rows } = size;
   const pairs = samplePairs(state);
   const pair = pairs[at];
@@ -81,10 +84,37 @@ function sampleLines({ state, runDir, at, colour, size, style }: SamplesPageProp
   if (pair === undefined) return [style.bold('Samples'), '', 'No sample pictures yet; g asks for some.', '', keys];
   const place = `Sample ${at + 1} of ${pairs.length}, step ${pair.step}, seed ${pair.seed}`;
   const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
-  const images = pairSamples(pair, runDir, room);
+  const images = real === true ? emptyPair(pair, room) : pairSamples(pair, runDir, room);
   const hint = canShowImages(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
   const prompt = spell(neutralise(pair.prompt), style);
   return [style.bold(place), style.dim(prompt), '', ...images.slice(0, rows - 6), ...hint, '', keys];
+}
+
+/** Rows above the images of the page: its title, the prompt, an empty one, the names of both. */
+const ABOVE = 4;
+const BETWEEN = 2;
+
+const cellsOf = (pair: SamplePair, columns: number) =>
+  pair.with === undefined || pair.without === undefined ? columns : Math.floor((columns - BETWEEN) / 2);
+
+/** The names of both samples over rows that stay empty. */
+function emptyPair(pair: SamplePair, { columns, rows }: ImageRoom): readonly Line[] {
+  const cells = cellsOf(pair, columns);
+  const both = pair.with !== undefined && pair.without !== undefined;
+  const names = both ? [padEnd('without the LoRA', cells), 'with it'].join(' '.repeat(BETWEEN)) : '';
+  const head = pair.with === undefined ? 'without the LoRA' : names;
+  return [head, ...Array.from({ length: Math.max(0, rows - 1) }, () => '')];
+}
+
+/** Where a terminal that shows images itself draws the samples of the page; undefined for none. */
+export function pageImages({ state, runDir, at, size, real }: SamplesPageProps): ImageRow | undefined {
+  const pair = samplePairs(state)[at];
+  const rows = size.rows - 2 - ABOVE - 1;
+  if (real !== true || pair === undefined || rows < 1) return undefined;
+  const columns = cellsOf(pair, size.columns);
+  const paths = [pair.without, pair.with].flatMap((path) => path ?? []);
+  const images = paths.map((path, i) => ({ path: join(runDir, path), column: i * (columns + BETWEEN), columns }));
+  return { top: ABOVE, rows, images };
 }
 
 function pairSamples(pair: SamplePair, runDir: string, room: ImageRoom): readonly Line[] {

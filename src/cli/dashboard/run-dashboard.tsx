@@ -7,6 +7,7 @@ import type { RunEvent } from '../../engine/events/schema.ts';
 import { RUN_FILES } from '../../engine/run-folder/layout.ts';
 import type { Capabilities } from '../../terminal/capabilities.ts';
 import { type Screen, show } from '../../terminal/screen.tsx';
+import type { Size } from '../../terminal/size.ts';
 import type { Style } from '../../terminal/style.ts';
 import { nothingKnown, type RunAbout, readAbout } from './about.ts';
 import { Dashboard, type DashboardModel } from './dashboard.tsx';
@@ -63,12 +64,13 @@ export async function runDashboard(input: DashboardInput): Promise<'ended' | 'de
   reading.catch(() => {});
   // The first frame waits for past events, so that a run with a history does not appear empty.
   await Promise.race([something, sleep(FIRST_MS)]);
-  await show((size, screen) => {
+  const view = (size: Size, screen: Screen) => {
     screenNow = screen;
     // All events were read before the screen was shown, so the screen is left at once.
     if (read) setImmediate(screen.leave);
     return <Dashboard model={dashboard.model} size={size} screen={screen} />;
-  });
+  };
+  await show(view, { images: input.can });
   leave.abort();
   dashboard.close();
   if (await reading) return 'detached';

@@ -49,7 +49,10 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   return {
     steps: [...steps].sort((a, b) => a - b),
     strengths: [...(asked.strengths ?? [1])],
-    prompts: withHeldOut(promptsOf(plan, trigger).map((prompt) => pictured(prompt, plan)), heldOut(plan, trigger)),
+    prompts: withHeldOut(
+      promptsOf(plan, trigger).map((prompt) => pictured(prompt, plan)),
+      heldOut(plan, trigger),
+    ),
     seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
     likeness: asked.likeness ?? null,
     fit: asked.fit ?? null,
@@ -81,7 +84,9 @@ type Prompt = JudgeRequest['prompts'][number];
  */
 function pictured(prompt: Prompt, { data }: Plan): Prompt {
   if (prompt.trigger === false) return prompt;
-  const own = data.images.filter(({ caption, regularisation }) => !regularisation && firstLine(caption) === prompt.text);
+  const own = data.images.filter(
+    ({ caption, regularisation }) => !regularisation && firstLine(caption) === prompt.text,
+  );
   const image = own.find(({ validation }) => validation) ?? own[0];
   return image === undefined ? prompt : { ...prompt, image: image.path };
 }

@@ -67,7 +67,11 @@ export const judgeRequestSchema = z.object({
       text: line,
       negative: line,
       trigger: z.boolean().nullable().describe('Whether it calls the LoRA; null where nobody knows.'),
-      image: z.string().nullable().default(null).describe('The picture whose caption it is, kept out of training or trained on.'),
+      image: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('The picture whose caption it is, kept out of training or trained on.'),
     }),
   ),
   seeds: z.array(z.number().int().min(0)),

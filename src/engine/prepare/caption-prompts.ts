@@ -54,7 +54,8 @@ export function captionPrompts(images: readonly Captioned[], { dataset, samples 
   const isNew = (text: string) => !known.has(same(text));
   const apart = sorted(held.flatMap((text) => usable(text, trigger))).filter(isNew);
   const often = frequencies(all);
-  const changed = apart.length >= count ? [] : sorted(all.flatMap((text) => shortened(text, { trigger, often, isNew })));
+  const changed =
+    apart.length >= count ? [] : sorted(all.flatMap((text) => shortened(text, { trigger, often, isNew })));
   const drawn = (texts: readonly string[]) =>
     spread(texts, MOST).map((text): Drawn => ({ text, says: contentOf(text, trigger) }));
   const like = drawn(all).map(({ says }) => says);

@@ -75,12 +75,11 @@ export interface PreparedRun {
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const { dir, registry, places, env, signal, asNamed = (given) => given } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
-  const absolute = withAbsoluteSources(input.spec, dir);
   const { base, needs, notes } = await resolveBase({ model: input.spec.model, dir, registry, places });
   const ofLora = notesOfLora(input, configsOf(base));
   const merged = await mergedLoras(input.spec.model, dir, signal);
   const [{ scan: hashed, ...images }, hardware] = await Promise.all([
-    runImages({ ...input, spec: absolute }),
+    runImages({ ...input, spec: withAbsoluteSources(input.spec, dir) }),
     input.hardware ?? probeHardware([places.home, places.runs], env),
   ]);
   const filled = input.forImages?.(hashed.images.length) ?? input;

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { renderToString } from 'ink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SamplesPage } from '../../../src/cli/dashboard/overlays.tsx';
+import { pageImages, SamplesPage } from '../../../src/cli/dashboard/overlays.tsx';
 import { samplePairs } from '../../../src/cli/dashboard/samples.ts';
 import { KEPT, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { initialState } from '../../../src/engine/events/run-state.ts';
@@ -73,5 +74,30 @@ describe('the page of samples', () => {
     expect(text).toContain('without the LoRA');
     expect(text).not.toContain('No sample pictures');
     expect(text).toContain(colour === 3 ? '200;30;30' : join(runDir, 'base.png'));
+  });
+
+  it.each([
+    ['both', [sample(0, 0, false), sample(100, 0)], ['/run/samples/base-0.png', '/run/samples/100-0.png']],
+    ['the base alone', [sample(0, 0, false)], ['/run/samples/base-0.png']],
+    ['the LoRA alone', [sample(100, 0)], ['/run/samples/100-0.png']],
+  ])('leaves rows empty on a terminal that shows images: %s', (_, events, paths) => {
+    const style = styleFor({ colour: 3, unicode: true });
+    const size = { columns: 79, rows: 23 };
+    const page = { ...{ state: reduceAll(initialState, events), runDir: '/run', colour: 3, size, style }, at: 0 };
+    const lines = renderToString(<SamplesPage {...page} real />, { columns: 79 })
+      .split('\n')
+      .map((line) => stripVTControlCharacters(line).trimEnd());
+    const images = pageImages({ ...page, real: true });
+    if (images === undefined) throw new Error('no images');
+    expect(images.images.map(({ path }) => path)).toEqual(paths);
+    expect(lines.slice(images.top, images.top + images.rows).join('')).toBe('');
+    expect(lines[images.top - 1]).toBe(
+      { 2: `${'without the LoRA'.padEnd(38)}  with it`, 1: paths[0]?.includes('base') ? 'without the LoRA' : '' }[
+        paths.length
+      ],
+    );
+    expect(lines.findLastIndex((line) => line.includes('back to the run'))).toBe(images.top + images.rows + 1);
+    expect(pageImages({ ...page, real: false })).toBeUndefined();
+    expect(pageImages({ ...page, at: 7, real: true })).toBeUndefined();
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { nothingKnown } from '../../../src/cli/dashboard/about.ts';
 import { DashboardFrame } from '../../../src/cli/dashboard/dashboard.tsx';
 import { dashboardKeys, keysFor } from '../../../src/cli/dashboard/keys.ts';
-import { layoutOf, RunScreen, type RunScreenProps } from '../../../src/cli/dashboard/screen.tsx';
+import { layoutOf, RunScreen, type RunScreenProps, screenImages } from '../../../src/cli/dashboard/screen.tsx';
 import { reduceAll } from '../../../src/engine/events/reducer.ts';
 import { initialState } from '../../../src/engine/events/run-state.ts';
 import { payloads, type RunEvent } from '../../../src/engine/events/schema.ts';
@@ -103,11 +103,44 @@ describe('the dashboard', () => {
     const image = new Array<string>(16).fill('▀'.repeat(40));
     for (const events of [training, fetching, hostile, training.slice(0, 12), []])
       for (const style of [plain, bright, ascii])
-        for (const more of [{}, { sample: () => image }, { notice: 'a long notice '.repeat(20) }]) {
+        for (const more of [{}, { real: true }, { sample: () => image }, { notice: 'a long notice '.repeat(20) }]) {
           const lines = frame(events, columns, rows, style, more);
           expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
           for (const line of lines) expect(width(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));
         }
+  });
+
+  it.each([
+    [200, 60],
+    [160, 50],
+    [100, 30],
+  ])('leaves rows empty for the newest samples on a terminal that shows images: %i×%i', (columns, rows) => {
+    const state = reduceAll(initialState, training);
+    for (const notice of [undefined, 'Asked for samples: they come after this step.']) {
+      const lines = frame(training, columns, rows, plain, { real: true, notice });
+      const images = screenImages({ state, size: { columns, rows }, real: true }, '/run');
+      if (images === undefined) throw new Error('no images');
+      expect(lines[images.top - 1]).toMatch(/^step 800:.* {2,}step 800:/u);
+      expect(lines.slice(images.top, images.top + images.rows).join('')).toBe('');
+      expect(lines[images.top + images.rows]).toBe(notice ?? '');
+      expect(lines[images.top + images.rows + 1]).toContain('d detach');
+      expect(images.images.map(({ path }) => path)).toEqual(['/run/samples/000800-0.png', '/run/samples/000800-1.png']);
+      const [first, second] = images.images;
+      expect(second?.column).toBe((first?.columns ?? 0) + 2);
+    }
+    // What is sent to such a terminal once stays there until there are newer samples.
+    const later = reduceAll(state, story(now + 60, [[0, { type: 'note', level: 'info', text: 'news' }]]));
+    const same = { size: { columns, rows }, real: true };
+    expect(screenImages({ state: later, ...same }, '/run')).toEqual(screenImages({ state, ...same }, '/run'));
+  });
+
+  it('has no rows for images where there is no room, before the first step, or without such a terminal', () => {
+    const state = reduceAll(initialState, training);
+    const images = (columns: number, rows: number, real = true, of = state) =>
+      screenImages({ state: of, size: { columns, rows }, real }, '/run');
+    expect(images(80, 24)).toBeUndefined();
+    expect(images(160, 50, false)).toBeUndefined();
+    expect(images(160, 50, true, reduceAll(initialState, fetching))).toBeUndefined();
   });
 
   it('tells a run at a glance on 80×24', () => {

@@ -12,7 +12,11 @@ function filled(base = 'sd15', dataset: object = {}, samples?: object) {
   return fillSpec({ name: 'fox', dataset: given, model: { base }, ...(samples && { samples }) }, registry);
 }
 
-const image = (caption: string, validation = false, regularisation = false) => ({ caption, validation, regularisation });
+const image = (caption: string, validation = false, regularisation = false) => ({
+  caption,
+  validation,
+  regularisation,
+});
 const images = (trained: readonly string[], held: readonly string[] = []) => [
   ...trained.map((text) => image(text)),
   ...held.map((text) => image(text, true)),
@@ -104,7 +108,13 @@ describe('captionPrompts', () => {
 
   it('gives prompts that run.yaml takes, of many captions in little time', () => {
     const many = Array.from({ length: 5000 }, (_, i) => `zwx, tag ${i % 7}, tag ${i % 11}, tag ${i % 301}, n${i}`);
-    const { spec } = withCaptionPrompts(filled(), images(many, many.slice(0, 600).map((text) => `${text}, x`)));
+    const { spec } = withCaptionPrompts(
+      filled(),
+      images(
+        many,
+        many.slice(0, 600).map((text) => `${text}, x`),
+      ),
+    );
     expect(spec.samples.prompts).toHaveLength(3);
     expect(findings(spec, 'error')).toEqual([]);
     expect(findings(spec, 'warning').filter(({ key }) => key === 'samples.prompts')).toEqual([]);
