@@ -3,8 +3,7 @@
 It runs on a pseudo-terminal of that size. After WARM_S seconds the bytes it sends and the time it computes are counted
 for SECONDS seconds; then it is sent `d`, and must leave the alternate screen. Prints JSON.
 
-With WATCHED_SHOWS=kitty the terminal answers that it shows images by kitty's protocol, and what is sent of these is told
-apart."""
+With WATCHED_SHOWS=kitty the terminal answers that it shows images by kitty's protocol, and images are counted apart."""
 
 import fcntl
 import json

@@ -152,8 +152,9 @@ def _copies(drawn: Drawn, references: References) -> dict[str, Any] | None:
     A copy is nearer to a training image than `nearness_by_chance`, nearer to it than the base model's sample with the
     same noise, and, where its prompt is the caption of a held-out image, nearer to it than to that image. Samples of
     other prompts are counted only where no prompt is such a caption, because a prompt may describe just what a training
-    image shows, and those of a caption that is trained on never are. The verdict goes by prompts that are copied at every seed: samples of one prompt are alike, so one of
-    them that looks like a copy by chance makes the others likely to.
+    image shows, and those of a caption that is trained on never are. The verdict goes by prompts that are copied at
+    every seed: samples of one prompt are alike, so one of them that looks like a copy by chance makes the others likely
+    to.
     """
     limit = nearness_by_chance(references)
     if limit is None:
