@@ -18,8 +18,8 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('folders of other programs', () => {
   it('are told by name, with a folder or without', () => {
-    expect(programIn('comfyui')).toEqual({ program: 'comfyui', told: undefined });
-    expect(programIn('forge=/data/x=y')).toEqual({ program: 'forge', told: '/data/x=y' });
+    expect(programIn('comfyui')).toEqual({ program: 'comfyui', folder: undefined });
+    expect(programIn('forge=/data/x=y')).toEqual({ program: 'forge', folder: '/data/x=y' });
     expect([programIn('ComfyUI/models/loras'), programIn('./comfyui')]).toEqual([undefined, undefined]);
   });
 
