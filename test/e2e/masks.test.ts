@@ -5,6 +5,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { CORE_SCHEMA, dump, load } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { HubServer } from '../helpers/hub-server.ts';
 import { drawImages, newPlace, type Place, testPython } from '../helpers/real-trainer.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -19,7 +20,11 @@ const looks = () =>
       return [name, mtimeMs, mode, readFileSync(join(dataset, name)).toString('base64')];
     });
 
-beforeAll(() => {
+let hub: HubServer;
+
+beforeAll(async () => {
+  hub = await new HubServer().start();
+  process.env.HF_ENDPOINT = hub.url;
   place = newPlace();
   dataset = join(place.dir, 'pictures');
   drawImages(dataset);
@@ -43,7 +48,10 @@ beforeAll(() => {
   ];
   writeFileSync(join(place.dir, 'home/config/models/own.yaml'), dump({ version: 1, models: [], assets: mine }));
 });
-afterAll(() => place.remove());
+afterAll(async () => {
+  await hub.stop();
+  place.remove();
+});
 
 const runYaml = (find: string) =>
   writeFileSync(
@@ -95,8 +103,35 @@ it('shows them and the crop that follows them on the contact sheet, and trains w
   expect(run.code, run.stderr).toBe(0);
 });
 
-it('refuses what cannot be found, in words', async () => {
-  const wrong = await place.visiontrain('dataset', 'mask', 'pictures', '--find', 'dogs');
+it('finds what a prompt names, by a model of which the first fetch pins all files', async () => {
+  const folder = join(place.dir, 'clipseg');
+  const script = join(root, 'trainer/tests/tiny_captioners.py');
+  execFileSync(testPython(), [script, folder], { env: { ...process.env, PYTHONPATH: join(root, 'trainer') } });
+  for (const name of readdirSync(folder)) hub.put('CIDAS/clipseg-rd64-refined', name, readFileSync(join(folder, name)));
+  runYaml('"the hat"');
+  const early = await place.visiontrain('run', 'run.yaml', '--dry-run');
+  expect(early.stderr).toContain("--find 'the hat'");
+  const args = ['dataset', 'mask', 'pictures', '--find', 'the hat', '--json'];
+  const first = await place.visiontrain(...args);
+  expect(first.code, first.stderr).toBe(0);
+  const { masks, find } = JSON.parse(first.stdout) as { masks: { path: string; mask: string }[]; find: string[] };
+  expect(find).toEqual(['the hat']);
+  expect(masks.length).toBeGreaterThan(1);
+  const pinned = readFileSync(join(place.dir, 'home/config/models/clipseg.yaml'), 'utf8');
+  const sha256 = createHash('sha256')
+    .update(readFileSync(join(folder, 'model.safetensors')))
+    .digest('hex');
+  expect(pinned).toContain(sha256);
+  const asked = hub.asked.length;
+  expect(JSON.parse((await place.visiontrain(...args)).stdout).masks).toEqual(masks);
+  expect(hub.asked.length).toBe(asked);
+  const dry = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json');
+  const { images } = JSON.parse(dry.stdout).plan.data as { images: { path: string; mask: { path: string } | null }[] };
+  expect(images.map(({ mask }) => mask?.path).sort()).toEqual(masks.map(({ mask }) => mask).sort());
+}, 600_000);
+
+it('refuses what can be no prompt, in words', async () => {
+  const wrong = await place.visiontrain('dataset', 'mask', 'pictures', '--find', ' ');
   expect(wrong.code).toBe(2);
-  expect(wrong.stderr).toContain('--find dogs: it can be background, character, faces, text.');
+  expect(wrong.stderr).toContain('it can be background, character, faces, text, or words for what is seen.');
 });

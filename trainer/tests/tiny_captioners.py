@@ -1,8 +1,9 @@
-"""Tiny captioners with random weights in the form of transformers: a BLIP and a Florence-2 that say something odd."""
+"""Tiny models with random weights in the form of transformers: a BLIP, a Florence-2, a CLIPSeg that say odd things."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -86,3 +87,47 @@ def make_florence(folder: Path) -> Path:
     )
     transformers.Florence2ForConditionalGeneration(config).save_pretrained(folder)
     return folder
+
+
+def make_clipseg(folder: Path) -> Path:
+    """Write a tiny CLIPSeg into `folder` and return it. What it finds depends on the prompt and on every pixel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = sorted(ByteLevel.alphabet())
+    ends = [letter + "</w>" for letter in letters]
+    words = [*letters, *ends, "<|startoftext|>", "<|endoftext|>"]
+    tokenizer = transformers.CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[])
+    images = transformers.ViTImageProcessor(size={"height": 32, "width": 32})
+    transformers.CLIPSegProcessor(images, tokenizer).save_pretrained(folder)
+    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2}
+    text = {
+        **size,
+        "vocab_size": len(words),
+        "max_position_embeddings": 77,
+        "bos_token_id": len(words) - 2,
+        "eos_token_id": len(words) - 1,
+        "pad_token_id": len(words) - 1,
+    }
+    config = transformers.CLIPSegConfig(
+        text_config=text,
+        vision_config={**size, "image_size": 32, "patch_size": 8},
+        projection_dim=16,
+        extract_layers=[0, 1, 2],
+        reduce_dim=8,
+        conditional_layer=2,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=16,
+    )
+    torch.manual_seed(5)
+    model = transformers.CLIPSegForImageSegmentation(config)
+    with torch.no_grad():
+        # Weights as they begin make an almost even map.
+        for parameter in model.parameters():
+            parameter.mul_(8 if parameter.ndim > 1 else 1)
+        for film in (model.decoder.film_mul, model.decoder.film_add):
+            film.weight.normal_(0, 0.3)
+    model.save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    make_clipseg(Path(sys.argv[1]))

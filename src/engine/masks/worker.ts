@@ -7,14 +7,15 @@ import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
-import { locateModel } from '../../registry/catalogue/locate.ts';
-import { fetchModel } from '../../registry/fetch/fetch-model.ts';
+import { loadRegistry } from '../../registry/catalogue/load.ts';
+import { readyAsset } from '../../registry/fetch/ready-asset.ts';
+import type { MaskFind } from '../../spec/training/subject-keys.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { EXTRAS, ensureExtra } from '../environment/extras.ts';
 import { runProgram } from '../environment/programs/run-program.ts';
 import { ourPython } from '../environment/variables.ts';
 import type { StepTools } from '../events/step-tools.ts';
-import { type Finder, masksDir } from './made.ts';
+import { type Finder, maskFinders, masksDir } from './made.ts';
 
 export interface MaskingInput {
   readonly root: string;
@@ -50,22 +51,45 @@ const PROGRAM = {
 } as const;
 
 /**
+ * The finders with their models on this disk. A model of which nothing is pinned is known by its bytes only then.
+ * @throws DownloadError, EnvironmentError, or the signal's reason
+ */
+export async function readyFinders(
+  finds: readonly MaskFind[],
+  { places, env }: Pick<MaskingInput, 'places' | 'env'>,
+  tools: StepTools,
+): Promise<readonly Finder[]> {
+  const find = () => maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places });
+  const { signal } = tools;
+  for (const { entry } of find())
+    await readyAsset(entry, {
+      ...{ places, env, signal },
+      onStart: ({ title }) => tools.phase(title),
+      onProgress: tools.progress,
+    });
+  return find();
+}
+
+/**
  * Makes the masks that are missing.
  * @throws DownloadError, EnvironmentError or TrainingError; masks that were made before are kept
  */
 export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<Masked> {
   const { places, env, finders, images, root, device, threads, environment } = input;
-  for (const { entry } of finders) await fetchEntry(input, entry, tools);
-  const folder = await ensureExtra(EXTRAS.captions, {
-    ...{ places, env, environment, signal: tools.signal },
-    onProgress: ({ item, done, total, detail }) =>
-      tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) }),
-  });
+  // What a prompt names is found by a package that is there already.
+  const isOnnx = finders.some(({ kind }) => kind !== 'prompt');
+  const folder = !isOnnx
+    ? null
+    : await ensureExtra(EXTRAS.captions, {
+        ...{ places, env, environment, signal: tools.signal },
+        onProgress: ({ item, done, total, detail }) =>
+          tools.progress({ item, unit: 'packages', done, total, ...(detail === undefined ? {} : { detail }) }),
+      });
   const store = masksDir(places, finders);
   makePrivateFolder(store);
   const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
   const wanted = images.map(({ path, sha256 }) => ({ path, sha256 }));
-  const models = finders.map(({ kind, model, range }) => ({ kind, model, range }));
+  const models = finders.map(({ kind, model, range, prompt }) => ({ kind, model, range, prompt }));
   writeFileAtomic(job, JSON.stringify({ version: 1, root, store, device, threads, images: wanted, finders: models }));
   const failed: { path: string; reason: string }[] = [];
   const nothing: { path: string; kinds: string[] }[] = [];
@@ -87,11 +111,4 @@ export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<
     rmSync(job, { force: true });
   }
   return { failed, nothing };
-}
-
-async function fetchEntry({ places, env }: MaskingInput, entry: Finder['entry'], tools: StepTools): Promise<void> {
-  if (locateModel(entry, places).ready) return;
-  tools.phase(entry.title);
-  const { signal } = tools;
-  await fetchModel(entry, { places, env, signal, onProgress: ({ phase: _, ...progress }) => tools.progress(progress) });
 }

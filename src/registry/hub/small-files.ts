@@ -27,21 +27,28 @@ const SMALL = /^[^/]+\.(json|txt)$/u;
 export async function pinSmallFiles(entry: AssetEntry, { places, env, signal }: Where): Promise<AssetEntry> {
   const weights = entry.files.find(({ role }) => role === 'weights');
   const source = weights?.sources.find((one) => one.kind === 'hub');
-  if (entry.files.some(({ path }) => path === 'config.json') || source?.revision === undefined) return entry;
-  const { repo, revision } = source;
+  const isPinned = weights?.sha256 !== undefined;
+  if (entry.files.some(({ path }) => path === 'config.json') || source === undefined) return entry;
+  if (isPinned && source.revision === undefined) return entry;
+  const { repo, revision: asked = 'main' } = source;
   const settings = downloadSettings(env);
   const client = createClient(settings, env);
   let found: ModelFile[];
   try {
-    const { api, files } = await listRepository({ repo, revision }, { settings, client, signal });
-    const small = files.filter(({ path }) => SMALL.test(path));
+    const { api, commit, files } = await listRepository({ repo, revision: asked }, { settings, client, signal });
+    const revision = source.revision ?? commit;
+    if (revision === undefined) throw new Fault('page', `${api.label} does not say at which commit ${repo} is`);
+    const wanted = isPinned ? [] : files.filter(({ path }) => path === (source.path ?? weights?.path));
+    if (!isPinned && wanted[0]?.sha256 === undefined)
+      throw new Fault('page', `${api.label} tells no SHA-256 of ${weights?.path}`);
+    const small = [...wanted, ...files.filter(({ path }) => SMALL.test(path))];
     const input = { settings, client, signal, env, sha256: undefined, tokenEnv: undefined, host: api.label };
     found = await pinnedFiles(small, (path) => ({ kind: 'hub', repo, revision, path }), input);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     throw new DownloadError(`The configuration of ${entry.title} cannot be looked up.`, {
       id: 'download/failed',
-      details: [`${error.message}.`, `${repo} at ${revision}`],
+      details: [`${error.message}.`, `${repo} at ${asked}`],
       nextSteps: ['The same command tries again.', 'Or give a folder that holds the whole model: --captioner FOLDER'],
       cause: error,
     });
@@ -50,7 +57,7 @@ export async function pinSmallFiles(entry: AssetEntry, { places, env, signal }: 
   }
   const whole = {
     ...entry,
-    files: [...entry.files, ...found.map((file) => ({ ...file, role: 'companion' as const }))],
+    files: isPinned ? [...entry.files, ...found.map((file) => ({ ...file, role: 'companion' as const }))] : found,
   };
   writeOwnAsset(places.config, whole);
   return whole;

@@ -2,9 +2,17 @@
 import { z } from 'zod';
 import { count, doc, line, part, share } from './doc.ts';
 
-/** What `dataset mask` can find. Every found region is learned, except `text`, which is left out of training. */
+/**
+ * What `dataset mask` can find by models of their own. Every found region is learned, except `text`, which is left out of
+ * training. Any other words are a prompt, and the region that they name is learned.
+ */
 const maskFinds = ['background', 'character', 'faces', 'text'] as const;
-export type MaskFind = (typeof maskFinds)[number];
+/** One of `maskFinds`, or a prompt. */
+export type MaskFind = string;
+export type KnownFind = (typeof maskFinds)[number];
+export const isKnownFind = (find: MaskFind): find is KnownFind => (maskFinds as readonly string[]).includes(find);
+/** Most words of `find`. */
+const MOST_FINDS = 8;
 
 /** Whether `dataset.masks.from` is a folder and not one of the words for other sources of masks. */
 export const isMaskFolder = (from: string): boolean => !['auto', 'alpha', 'made'].includes(from);
@@ -16,8 +24,8 @@ export const masksSchema = z.strictObject({
     'Where the masks are: auto (fox-masklabel.png, fox.mask.png or mask/fox.png beside fox.png), alpha (the transparency of the pictures), made (what `visiontrain dataset mask` found), or a folder with files of the same names.',
   ),
   find: part(
-    z.array(z.enum(maskFinds)).min(1).max(maskFinds.length).default(['background']),
-    'What made masks are about: the subject before any background, a drawn character, drawn faces, and text, which is left out. Several narrow the mask down.',
+    z.array(line(200).regex(/\S/u, 'must have a letter')).min(1).max(MOST_FINDS).default(['background']),
+    'What made masks are about: background (the subject before it), character (a drawn one), faces (drawn ones), and text, which is left out. Any other words are a prompt, such as "the hat": what they name is learned. Several narrow the mask down.',
   ),
   outside: part(share().default(0.1), 'How much the part outside of the mask counts; inside is 1.'),
   normalise: part(z.boolean().default(true), 'Divide by the size of the mask, so that a small one counts as much.'),

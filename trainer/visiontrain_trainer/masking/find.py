@@ -12,6 +12,7 @@ from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.captioning.tagger import open_session
 
 from .job import Finder
+from .prompted import Prompted
 
 #: A map of an image, or None where nothing was found.
 Found = np.ndarray | None
@@ -22,8 +23,12 @@ _FREE_SIDE, _MULTIPLE = 640, 32
 _LEAST_SUBJECT = 0.005
 #: Writing over more than this share of the image counts as a mistake.
 _MOST_TEXT = 0.9
-#: Least probability of a pixel of writing, and how far it is widened, as a share of the shorter side.
-_TEXT, _TEXT_WIDER = 0.3, 0.01
+#: Least probability of a pixel of writing, and of one that a prompt names.
+_TEXT, _PROMPT = 0.3, 0.3
+#: How far writing and what a prompt names are widened, as a share of the shorter side: their maps are coarse.
+_WIDER = 0.01
+#: Below this share of the image, what a prompt names counts as not found.
+_LEAST_PROMPT = 0.0005
 #: Least probability of a face, the threshold of the detector's authors, and the overlap above which two boxes are one.
 _FACE, _SAME_FACE = 0.278, 0.7
 #: How much a face's box is widened to each side: hair and chin belong to it.
@@ -121,9 +126,7 @@ def _subject(network: Network, image: Image.Image) -> Found:
 
 def _text(network: Network, image: Image.Image) -> Found:
     """All but the writing. None where there is none, or where nearly all counts as writing."""
-    found = Image.fromarray(np.where(network.map(image) >= _TEXT, 255, 0).astype(np.uint8), "L")
-    radius = max(1, round(_TEXT_WIDER * min(image.size)))
-    wide = np.asarray(found.filter(ImageFilter.MaxFilter(2 * radius + 1))) > 0
+    wide = _widened(network.map(image) >= _TEXT, image)
     return (~wide).astype(np.float32) if 0 < float(wide.mean()) <= _MOST_TEXT else None
 
 
@@ -139,8 +142,32 @@ def _face(network: Network, image: Image.Image) -> Found:
     return found
 
 
+def _prompt(network: Prompted, image: Image.Image) -> Found:
+    found = network.map(image) >= _PROMPT
+    if float(found.mean()) < _LEAST_PROMPT:
+        return None
+    return _widened(found, image).astype(np.float32)
+
+
+def _widened(found: np.ndarray, image: Image.Image) -> np.ndarray:
+    """What was found, a little wider on each side."""
+    radius = max(1, round(_WIDER * min(image.size)))
+    shown = Image.fromarray(np.where(found, 255, 0).astype(np.uint8), "L")
+    return np.asarray(shown.filter(ImageFilter.MaxFilter(2 * radius + 1))) > 0
+
+
 #: How each kind is found in an image.
-FINDERS: dict[str, Callable[[Network, Image.Image], Found]] = {"subject": _subject, "face": _face, "text": _text}
+FINDERS: dict[str, Callable[[Any, Image.Image], Found]] = {
+    "subject": _subject,
+    "face": _face,
+    "text": _text,
+    "prompt": _prompt,
+}
+
+
+def open_finder(finder: Finder, device: str, threads: int) -> Network | Prompted:
+    """The loaded model of a finder. Raises TrainingError for one that does not fit."""
+    return (Prompted if finder.kind == "prompt" else Network)(finder, device, threads)
 
 
 def together(maps: list[np.ndarray]) -> np.ndarray:

@@ -10,18 +10,25 @@ from visiontrain_trainer.base.job import JobFile, JobImage
 
 VERSION = 1
 _FILE = JobFile(VERSION, "masks/failed", "masking")
-KINDS = ("subject", "face", "text")
+KINDS = ("subject", "face", "text", "prompt")
 
 
 @dataclass(frozen=True)
 class Finder:
-    """What is found, and by which ONNX model."""
+    """What is found, and by which model: an ONNX file, or for a prompt the folder of a CLIPSeg."""
 
     kind: str
     model: Path
+    #: The text that is looked for, where the kind is `prompt`.
+    prompt: str = ""
     #: Values of black and white, as the model takes them.
     low: float = 0.0
     high: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What is found, for people."""
+        return self.prompt or self.kind
 
 
 @dataclass(frozen=True)
@@ -55,4 +62,4 @@ def _finder(raw: dict[str, Any]) -> Finder:
     if raw["kind"] not in KINDS:
         raise ValueError(f"{raw['kind']!r} is nothing that can be found")
     low, high = raw["range"]
-    return Finder(raw["kind"], Path(raw["model"]), float(low), float(high))
+    return Finder(raw["kind"], Path(raw["model"]), str(raw.get("prompt", "")), float(low), float(high))

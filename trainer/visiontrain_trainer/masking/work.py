@@ -15,8 +15,9 @@ from visiontrain_trainer.base.job import JobImage
 from visiontrain_trainer.captioning.report import Report, sparing_others
 from visiontrain_trainer.data.decode import read_upright
 
-from .find import FINDERS, Network, together
+from .find import FINDERS, Network, open_finder, together
 from .job import Finder, MaskJob
+from .prompted import Prompted
 
 #: Colour behind transparent images, as in the data set's default.
 _WHITE = "#ffffff"
@@ -39,7 +40,7 @@ def do_mask_job(job: MaskJob, report: Report) -> None:
     report.progress("masks", done, len(images))
     if not todo:
         return
-    finders = [(finder, Network(finder, job.device, job.threads)) for finder in job.finders]
+    finders = [(finder, open_finder(finder, job.device, job.threads)) for finder in job.finders]
     began = time.monotonic()
     for count, image in enumerate(todo, 1):
         with sparing_others(report, image.path):
@@ -48,9 +49,9 @@ def do_mask_job(job: MaskJob, report: Report) -> None:
         report.progress("masks", done + count, len(images), rate)
 
 
-def _mask(job: MaskJob, image: JobImage, finders: list[tuple[Finder, Network]], report: Report) -> None:
+def _mask(job: MaskJob, image: JobImage, finders: list[tuple[Finder, Network | Prompted]], report: Report) -> None:
     opened = read_upright(job.root / image.path, _WHITE)
-    found = {finder.kind: FINDERS[finder.kind](network, opened) for finder, network in finders}
+    found = {finder.name: FINDERS[finder.kind](network, opened) for finder, network in finders}
     missing = [kind for kind, one in found.items() if one is None]
     maps = [one for one in found.values() if one is not None]
     mask = together(maps) if maps else np.ones((opened.height, opened.width), dtype=np.float32)

@@ -33,7 +33,7 @@ export const datasetEntry: CommandEntry = {
     ['--all', 'caption: also pictures that have a caption; their files stay as they are'],
     [
       '--find <what>',
-      'mask: background, character, faces, text (repeatable; default background); check --html: show those masks',
+      'mask: background, character, faces, text, or a prompt such as "the hat" (repeatable; default background); check --html: show those masks',
       'list',
     ],
     ['--device <device>', 'caption, mask: cpu or cuda:0 (default: a card if there is one)'],
@@ -50,6 +50,7 @@ export const datasetEntry: CommandEntry = {
     'visiontrain dataset tags ./pictures --from run.yaml --preview',
     'visiontrain dataset caption edit ./pictures',
     'visiontrain dataset mask ./pictures --find character --find text',
+    'visiontrain dataset mask ./pictures --find "the hat"',
     'visiontrain dataset caption ./pictures --endpoint http://localhost:11434/v1 --model qwen2.5vl',
   ],
   load: () => import('./index.ts'),

@@ -11,7 +11,10 @@ export function findsOf(options: Options): readonly MaskFind[] {
   const words = texts(options.find).flatMap((one) => one.split(','));
   const parsed = masksSchema.safeParse(words.length === 0 ? {} : { find: words });
   if (parsed.success) return parsed.data.find;
-  throw new UsageError(`--find ${words.join(',')}: it can be background, character, faces, text.`, {
-    id: 'command/wrong-value',
-  });
+  throw new UsageError(
+    `--find ${words.join(',')}: it can be background, character, faces, text, or words for what is seen.`,
+    {
+      id: 'command/wrong-value',
+    },
+  );
 }

@@ -6,8 +6,9 @@ import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { withReaders } from '../../../engine/environment/readers.ts';
 import { probeHardware } from '../../../engine/hardware/probe.ts';
 import { maskFinders, maskPlace, masksDir } from '../../../engine/masks/made.ts';
-import { makeMasks } from '../../../engine/masks/worker.ts';
+import { makeMasks, readyFinders } from '../../../engine/masks/worker.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
+import { yamlValue } from '../../../spec/write.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { text } from '../shared/options.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
@@ -23,11 +24,12 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   const { places, env, out, flags } = context;
   const finds = findsOf(options);
   const scan = await inspect(folder, scanOptions(options), context);
-  const finders = maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places });
+  // What cannot be found is told before anything is installed or fetched.
+  maskFinders(finds, { registry: loadRegistry({ configDir: places.config }), places });
   const stop = stopSignals('Stopped. The masks that are made are kept; the same command goes on from there.');
   const progress = stepProgress(context);
   const tools = { signal: stop.signal, ...progress.tools };
-  const { failed, nothing } = await (async () => {
+  const { failed, nothing, finders } = await (async () => {
     try {
       const hardware = await probeHardware([places.home], env);
       const [card] = hardware.gpus;
@@ -39,7 +41,9 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
       const environment = await withReaders(await ensureEnvironment(owner, device, tools), files, owner, tools);
       const [threads, log] = [hardware.cpuCores, join(places.home, 'masks.log')];
       const { root, images } = scan;
-      return await makeMasks({ root, images, finders, places, env, environment, device, threads, log }, tools);
+      const ready = await readyFinders(finds, owner, tools);
+      const job = { root, images, finders: ready, places, env, environment, device, threads, log };
+      return { ...(await makeMasks(job, tools)), finders: ready };
     } finally {
       progress.end();
       stop.off();
@@ -68,6 +72,6 @@ export const run: CommandRun = async ([folder = '.'], options, context) => {
   out.talk(`${plural(made.length, 'mask')} made. Nothing in the folder is changed.`);
   out.talk('A run uses them with these lines in its run.yaml:');
   out.talk('  dataset:');
-  out.talk(`    masks: {from: made, find: [${finds.join(', ')}]}`);
+  out.talk(`    masks: {from: made, find: [${finds.map((find) => yamlValue(find)).join(', ')}]}`);
   return EXIT.ok;
 };
