@@ -20,7 +20,7 @@ function __visiontrain_words
   for word in (commandline -opc)[2..-1]
     if test $skip = 1
       set skip 0
-    else if contains -- $word --from --base --preset -o --output --pictures --set --name --node --rendezvous --on --slurm --torch --about --dataset --steps --strength --seeds --trigger --likeness --fit --lora --prompt --prompts --negative --step --seed --guidance --size --sampler --spacing --grid --precision --device --by --to --weights --port --html --repo --sweep --random --search --measure --list --after --wheels -p -i --identity -J --jump --home --sha256 --mirror --token-env --connections --limit-rate --id --title --like --prediction --family --captions --caption-from --include --write --for --goal --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --key-env --find --into --rank --keep --author --description --license --tags --usage-hint --thumbnail --workspace
+    else if contains -- $word --from --base --preset -o --output --pictures --set --name --node --rendezvous --on --slurm --torch --about --dataset --steps --strength --seeds --trigger --likeness --fit --lora --prompt --prompts --negative --step --seed --guidance --size --sampler --spacing --grid --precision --device --by --to --weights --port --html --repo --sweep --random --search --measure --devices --list --after --wheels -p -i --identity -J --jump --home --sha256 --mirror --token-env --connections --limit-rate --id --title --like --prediction --family --captions --caption-from --include --write --for --goal --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --key-env --find --into --rank --keep --author --description --license --tags --usage-hint --thumbnail --workspace
       set skip 1
     else if not string match -q -- '-*' $word
       echo $word
@@ -300,6 +300,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l sweep -x -k -a
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l random -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l search -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l measure -r
+complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l devices -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l list -r
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l after -x -k -a '(__visiontrain_runs)'
 complete -c visiontrain -n '__fish_seen_subcommand_from queue' -l on -r

@@ -7,7 +7,7 @@ _visiontrain_place() {
   place=0
   for word in "$@"; do
     if [ -n "$skip" ]; then skip=; continue; fi
-    case " --from --base --preset -o --output --pictures --set --name --node --rendezvous --on --slurm --torch --about --dataset --steps --strength --seeds --trigger --likeness --fit --lora --prompt --prompts --negative --step --seed --guidance --size --sampler --spacing --grid --precision --device --by --to --weights --port --html --repo --sweep --random --search --measure --list --after --wheels -p -i --identity -J --jump --home --sha256 --mirror --token-env --connections --limit-rate --id --title --like --prediction --family --captions --caption-from --include --write --for --goal --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --key-env --find --into --rank --keep --author --description --license --tags --usage-hint --thumbnail --workspace " in *" $word "*) skip=1; continue;; esac
+    case " --from --base --preset -o --output --pictures --set --name --node --rendezvous --on --slurm --torch --about --dataset --steps --strength --seeds --trigger --likeness --fit --lora --prompt --prompts --negative --step --seed --guidance --size --sampler --spacing --grid --precision --device --by --to --weights --port --html --repo --sweep --random --search --measure --devices --list --after --wheels -p -i --identity -J --jump --home --sha256 --mirror --token-env --connections --limit-rate --id --title --like --prediction --family --captions --caption-from --include --write --for --goal --tagger --captioner --threshold --character-threshold --exclude --length --endpoint --model --key-env --find --into --rank --keep --author --description --license --tags --usage-hint --thumbnail --workspace " in *" $word "*) skip=1; continue;; esac
     case "$word" in -*) ;; *) place=$((place + 1)); [ "$place" -eq 1 ] && command_of=$word;; esac
   done
 }
@@ -90,7 +90,7 @@ _visiontrain() {
     compare) first=run; others=run; flags="--html --json --plain --no-input --yes --workspace --debug --help";;
     publish) actions="hub kit"; first=; others=run; flags="--repo --public --dry-run --to --json --plain --no-input --yes --workspace --debug --help";;
     fetch) first=; others=; flags="--checkpoints --json --plain --no-input --yes --workspace --debug --help";;
-    queue) actions="add hold list move release remove run"; first=; others=run; flags="--set --preset --name --sweep --random --search --measure --list --after --on --slurm --all --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
+    queue) actions="add hold list move release remove run"; first=; others=run; flags="--set --preset --name --sweep --random --search --measure --devices --list --after --on --slurm --all --dry-run --accept-license --send-pictures --allow-hooks --json --plain --no-input --yes --workspace --debug --help";;
     slurm) first=; others=; flags="--json --plain --no-input --yes --workspace --debug --help";;
     setup) first=; others=; flags="--force --torch --captions --heif --wandb --trackio --optuna --wheels --plan --list --remove --json --plain --no-input --yes --workspace --debug --help";;
     doctor) first=; others=; flags="--bundle --json --plain --no-input --yes --workspace --debug --help";;

@@ -33,6 +33,35 @@ describe('table', () => {
   });
 });
 
+describe('a table with a column apart', () => {
+  const long = `${'long'.repeat(17)}-b`;
+  const queue = [
+    ['1', 'fox', 'waits'],
+    ['2', long, 'cannot start: its pictures are gone from /home/ann/art'],
+  ];
+  const room = { width: 48, expendable: [], apart: 'RUN' };
+
+  it('has long cells whole on their own line, wraps the last column, and is no wider than the room', () => {
+    expect(table(['#', 'RUN', 'STATE'], queue, room)).toEqual([
+      '#  RUN  STATE',
+      '1  fox  waits',
+      `2  ${long}`,
+      '        cannot start: its pictures are gone from',
+      '        /home/ann/art',
+    ]);
+    for (const cells of [60, 80, 100])
+      for (const line of table(['#', 'RUN', 'STATE'], queue, { ...room, width: cells }))
+        expect(line.length <= cells || line === `2  ${long}`, line).toBe(true);
+    expect(table(['RUN', 'STATE'], [[long, 'live']], room)).toEqual(['RUN  STATE', long, '     live']);
+  });
+
+  it('is a plain table where it fits', () => {
+    expect(table(['#', 'RUN', 'STATE'], queue, { ...room, width: 200 })).toEqual(
+      table(['#', 'RUN', 'STATE'], queue, { width: 200 }),
+    );
+  });
+});
+
 describe('tableOrRecords', () => {
   const found = [
     ['good', 'sdxl', 'sd_xl_base.safetensors', 'https://hub.example/sdxl', ''],

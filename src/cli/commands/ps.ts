@@ -38,7 +38,7 @@ export const run: CommandRun = async (_args, options, context) => {
     r.device ?? '-',
     formatWhen(r.started_at, now),
   ]);
-  const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'] };
+  const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'], apart: 'RUN' };
   out.data(...table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room));
   for (const { name, problem } of runs) if (problem !== null) out.wrapped(neutralise(`! ${name}: ${problem}`));
   return EXIT.ok;

@@ -9,11 +9,24 @@ import { packageRoot } from '../../base/package-root.ts';
 import type { Places } from '../../base/paths.ts';
 import { withClaim } from '../../base/process/claim.ts';
 import { findRun } from '../runs/find.ts';
+import { isSweepName } from '../search/folder.ts';
 import { manifestOf } from './manifest.ts';
 import { contentSchema, missingHere, plantTree, takeIn, treeSchema } from './store.ts';
 
 const files = z.array(contentSchema).max(2_000_000);
 const sent = z.string().startsWith('/');
+const memberSchema = z.object({ group: z.string().refine(isSweepName), values: z.record(z.string(), z.unknown()) });
+export type SweepMember = z.output<typeof memberSchema>;
+
+/** Variable that tells `queue add` which sweep of another machine its run belongs to. */
+const MEMBER = 'VISIONTRAIN_SWEEP';
+
+/** The sweep of another machine that a command was started for; undefined where it was typed here. */
+export function sweepAsked(env: NodeJS.ProcessEnv): SweepMember | undefined {
+  const text = env[MEMBER];
+  return text === undefined ? undefined : memberSchema.parse(JSON.parse(text));
+}
+
 const requestSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('missing'), sent, files }),
   z.object({ do: z.literal('take'), sent, files }),
@@ -26,6 +39,8 @@ const requestSchema = z.discriminatedUnion('do', [
     /** The text of run.yaml, and the words of the command, in which `{spec}` stands for its path. */
     text: z.string(),
     words: z.array(z.string()).min(1).max(4000),
+    /** The sweep that the run belongs to, and the values that it has in it. */
+    sweep: memberSchema.optional(),
   }),
   z.object({ do: z.literal('manifest'), sent, run: z.string(), checkpoints: z.boolean() }),
 ]);
@@ -74,14 +89,14 @@ async function startOnce(request: Start, env: NodeJS.ProcessEnv): Promise<z.outp
 
 function command(
   folder: string,
-  { text, words }: Start,
+  { text, words, sweep }: Start,
   env: NodeJS.ProcessEnv,
 ): Promise<z.output<typeof startedSchema>> {
   const spec = join(folder, 'run.yaml');
   writeFileAtomic(spec, text, 0o600);
   const args = words.map((word) => (word === '{spec}' ? spec : word));
   const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'visiontrain'), ...args], {
-    env,
+    env: sweep === undefined ? env : { ...env, [MEMBER]: JSON.stringify(sweep) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let stdout = '';

@@ -41,14 +41,20 @@ export const higherIsBetter = (measure: SearchMeasure): boolean =>
  * hook. Undefined where there is none.
  */
 export function bestInEvents(dir: string, measure: SearchMeasure): number | undefined {
-  let best: number | undefined;
+  const values = [...valuesInEvents(dir, measure).values()];
+  if (values.length === 0) return undefined;
+  return values.reduce((a, b) => ((higherIsBetter(measure) ? b > a : b < a) ? b : a));
+}
+
+/** The values that the events of a run have, by step. Of a step that was done again after a resume the last counts. */
+export function valuesInEvents(dir: string, measure: SearchMeasure): ReadonlyMap<number, number> {
+  const values = new Map<number, number>();
   for (const events of readEvents(dir))
     for (const event of events) {
       const value = valueOn(event, measure);
-      if (value === undefined || !Number.isFinite(value)) continue;
-      if (best === undefined || (higherIsBetter(measure) ? value > best : value < best)) best = value;
+      if (value !== undefined && Number.isFinite(value)) values.set((event as { step?: number }).step ?? 0, value);
     }
-  return best;
+  return values;
 }
 
 /** The value in one event; undefined where it has none. */

@@ -6,6 +6,7 @@ import { EXTRAS, ensureExtra } from '../environment/extras.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { makeRequest } from '../run-folder/requests.ts';
 import { sweepOfRun } from '../runs/groups.ts';
+import type { LiveFolder } from '../runs/live-folder.ts';
 import { readSweep, type SearchAsked, sweepFolder } from './folder.ts';
 import { searchMeasure, valueOn } from './measure.ts';
 import { isHopeless, type Study } from './study.ts';
@@ -13,7 +14,7 @@ import { isHopeless, type Study } from './study.ts';
 interface SearchObserverInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
-  readonly folder: { readonly dir: string };
+  readonly folder: Pick<LiveFolder, 'dir' | 'path'>;
   /** Takes notes for the run's events. */
   readonly relay: { add(line: { type: 'note'; level: 'info' | 'warn'; text: string }): void };
   readonly environment: Promise<PythonEnvironment>;
@@ -23,9 +24,11 @@ interface SearchObserverInput {
 export function searchObservers(input: SearchObserverInput): SearchObserver[] {
   const { dir } = input.folder;
   const of = sweepOfRun(dir);
-  const search = of?.trial === undefined ? undefined : readSweep(dirname(dir), of.group)?.search;
+  // The folder itself is known by a handle, which has no folder around it.
+  const runs = dirname(input.folder.path());
+  const search = of?.trial === undefined ? undefined : readSweep(runs, of.group)?.search;
   if (of?.trial === undefined || search === undefined || search === null || !search.prunes) return [];
-  return [new SearchObserver({ ...input, search, trial: of.trial, study: sweepFolder(dirname(dir), of.group) })];
+  return [new SearchObserver({ ...input, search, trial: of.trial, study: sweepFolder(runs, of.group) })];
 }
 
 interface Watched extends SearchObserverInput {

@@ -26,15 +26,21 @@ export interface TrialTold {
   readonly trial: number;
   readonly state: 'complete' | 'failed';
   readonly value?: number;
+  /** Values on the way, as [step, value]: runs that are ended early are compared with them. */
+  readonly steps?: readonly (readonly [number, number])[];
 }
 
 /** Number of runs with random settings, before Optuna has enough results. */
 const startup = (count: number): number => Math.min(10, Math.max(3, Math.floor(count / 3)));
 
-/** Stores the results, and returns all trials; one of them is open unless the count is reached. */
+/** How many runs of a search may be open at once. */
+export const openAtOnce = ({ devices }: SearchAsked): number => devices?.length ?? 1;
+
+/** Writes down what is told, and returns all trials: as many are open as may be, unless the count is reached. */
 export async function nextTrials(study: Study, told: readonly TrialTold[]): Promise<readonly SearchTrial[]> {
   const { axes, count } = study.search;
-  return (await ask<{ trials: SearchTrial[] }>(study, { action: 'next', axes, count, told })).trials;
+  const question = { action: 'next', axes, count, told, open: openAtOnce(study.search) };
+  return (await ask<{ trials: SearchTrial[] }>(study, question)).trials;
 }
 
 /** Reports an intermediate value. Returns whether the run is worse than half of the earlier ones were at this step. */

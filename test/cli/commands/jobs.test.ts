@@ -52,6 +52,14 @@ describe('jobs as files', () => {
     expect(script).toContain('#SBATCH --requeue\n');
     expect(wordsOf(script).slice(2)).toEqual(['slurm', 'job', join(runs, 'job')]);
     expect(existsSync(join(dir, 'submitted'))).toBe(false);
+    const words = ['export', 'slurm', 'run.yaml', '--name', 'away', '--slurm', 'gres=null', '--to', 'jobs'];
+    const there = await cli(words, env, dir);
+    expect(there.code, there.stderr).toBe(0);
+    expect(there.stdout.trim()).toBe(join('jobs', 'away.slurm.sh'));
+    expect(wordsOf(readFileSync(join(dir, 'jobs', 'away.slurm.sh'), 'utf8')).at(-1)).toBe(join(runs, 'away'));
+    expect(existsSync(join(runs, 'away', 'slurm.sh'))).toBe(false);
+    const again = await cli(words, env, dir);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
     expect((await cli(['export', 'job', 'more'], env, dir)).stderr).toContain('more is one word too many');
   });
 

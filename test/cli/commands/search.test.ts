@@ -1,5 +1,14 @@
-/** A search: real Optuna chooses the settings of runs, which a stand-in trains. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+/** A search: real Optuna chooses the settings of runs, which a stand-in trains and judges. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { places } from '../../../src/base/paths.ts';
@@ -7,7 +16,7 @@ import { addSearch } from '../../../src/cli/commands/queue/search.ts';
 import { processOutput } from '../../../src/cli/shell/output.ts';
 import { EXTRAS, ensureExtra } from '../../../src/engine/environment/extras.ts';
 import { givenEnvironment } from '../../../src/engine/environment/given.ts';
-import { queueEntries } from '../../../src/engine/queue/entries.ts';
+import { enqueue, queueEntries } from '../../../src/engine/queue/entries.ts';
 import { readExit, readSupervisor } from '../../../src/engine/run-folder/run-files.ts';
 import { sweepOfRun } from '../../../src/engine/runs/groups.ts';
 import { runNames } from '../../../src/engine/runs/list.ts';
@@ -38,7 +47,14 @@ afterAll(async () => home.remove());
 
 /** A home whose trainer is the stand-in, and whose Optuna is real. */
 async function homeWithOptuna(folder: string | undefined): Promise<FixtureHome> {
-  const made = new FixtureHome({ FIXTURE_SECONDS: '0.005', FIXTURE_VALIDATES: '5' });
+  const made = new FixtureHome({ FIXTURE_SECONDS: '0.005', FIXTURE_VALIDATES: '5', FIXTURE_SAVES: '10' });
+  made.env.FIXTURE_HOLDS = join(made.dir, 'holds');
+  // Two cards, as the driver's tool would tell of them.
+  made.env.PATH = `${join(made.dir, 'bin')}:${process.env.PATH}`;
+  mkdirSync(join(made.dir, 'bin'));
+  const card = (i: number) => `${i}, GPU-${i}, NVIDIA L4, 23034, 22000, 580.65.06, 8.9`;
+  writeFileSync(join(made.dir, 'bin', 'nvidia-smi'), `#!/bin/sh\necho '${card(0)}'\necho '${card(1)}'\n`);
+  chmodSync(join(made.dir, 'bin', 'nvidia-smi'), 0o755);
   const python = join(made.dir, 'python');
   renameSync(python, join(made.dir, 'stand-in'));
   const program = `case "$2" in visiontrain_trainer.searching) exec '${testPython()}' "$@";; esac`;
@@ -60,19 +76,26 @@ async function homeWithOptuna(folder: string | undefined): Promise<FixtureHome> 
   writeFileSync(
     join(made.dir, 'run.yaml'),
     'version: 1\nname: fox\ndataset: { path: pictures, trigger: zx, goal: character, validation_share: 0.25 }\n' +
-      'model: { base: tiny }\ntraining: { steps: 20 }\nsamples: { every: 0, prompts: [zx] }\n' +
+      'model: { base: tiny }\nresources: { device: cpu }\ntraining: { steps: 20 }\nsamples: { every: 0, prompts: [zx] }\n' +
       'validation: { every: 5, patience: 3 }\n',
   );
   return made;
 }
 
 const go = (...words: string[]) => cli(words, home.env, home.dir);
-const members = () =>
+const newest = () => sweepNames(home.runs).at(-1) ?? '';
+const members = (group = newest()) =>
   runNames(home.runs)
     .map((name) => ({ dir: join(home.runs, name), ...sweepOfRun(join(home.runs, name)) }))
+    .filter((run) => run.group === group)
     .sort((a, b) => (a.trial ?? 0) - (b.trial ?? 0));
+const rateOf = (run: { values?: Readonly<Record<string, unknown>> } | undefined) =>
+  run?.values?.['training.learning_rate'] as number;
+/** Runs whose name begins so do not end before they are let go, or are asked to stop. */
+const hold = (beginning: string) => writeFileSync(home.env.FIXTURE_HOLDS as string, beginning);
+const letGo = () => rmSync(home.env.FIXTURE_HOLDS as string);
 const over = () => {
-  const [group = ''] = sweepNames(home.runs);
+  const group = newest();
   return readProgress(home.runs, group)?.over === true && existsSync(join(home.runs, '.sweeps', group, 'compare.html'));
 };
 
@@ -90,29 +113,59 @@ describe('a search', () => {
     await go('queue', 'run');
     await until(() => members().length === 3 && readSupervisor(members()[2]?.dir ?? '')?.trainer != null);
     const third = members()[2]?.dir ?? '';
+    // The fourth is the first that can be ended early. It is, and is held till then.
+    hold('fox-4-');
     process.kill(readSupervisor(third)?.pid as number, 'SIGKILL');
     await until(() => runCondition(third).state !== 'live');
     await go('queue', 'run');
     await until(over);
     const all = members();
-    const rates = all.map(({ values }) => values?.['training.learning_rate'] as number);
+    const rates = all.map(rateOf);
     expect([all.length, new Set(rates).size]).toEqual([4, 4]);
     expect(all.map(({ trial }) => trial)).toEqual([0, 1, 2, 3]);
     const progress = readProgress(home.runs, group);
     const best = Math.min(...rates.map((rate) => 1 + (Math.log10(rate) + 4) ** 2 + 1 / 20));
     const values = progress?.trials.flatMap(({ value }) => value ?? []) ?? [];
     expect(Math.min(...values)).toBeCloseTo(best, 9);
-    for (const [i, { state }] of progress?.trials.entries() ?? []) {
-      const exit = readExit(all[i]?.dir ?? '');
-      expect([state, exit?.status]).toEqual(
-        state === 'pruned' ? ['pruned', expect.anything()] : ['complete', 'finished'],
-      );
-    }
+    const ends = progress?.trials.map(({ state }, i) => `${state}, ${readExit(all[i]?.dir ?? '')?.status}`);
+    expect(ends).toEqual([...Array(3).fill('complete, finished'), 'pruned, stopped']);
+    expect(readFileSync(join(all[3]?.dir ?? '', 'events.jsonl'), 'utf8')).toContain('Stopped early by the search');
+    letGo();
     const table = readFileSync(join(home.runs, '.sweeps', group, 'compare.txt'), 'utf8');
     expect(table).toMatch(new RegExp(`^${group}: 4 runs, the best first`));
     expect((await go('queue')).stderr).toContain(`${group} is over: `);
     expect(queueEntries(home.runs)).toEqual([]);
   }, 600_000);
+
+  it('has a run on each of two cards at once, behind the run that it waits for, and goes by what is judged', async (context) => {
+    if (packages === undefined) return context.skip();
+    const before = home.create(5, 'before');
+    enqueue(home.runs, before.name);
+    hold('bear');
+    const what = ['--sweep', 'training.learning_rate=1e-6..1e-2', '--search', '3', '--measure', 'diversity'];
+    const where = ['--devices', 'cuda:0,cuda:1', '--after', 'before', '--set', 'resources.precision=fp32'];
+    const added = await go('queue', 'add', 'run.yaml', '--name', 'bear', ...what, ...where, '--json');
+    expect(added.code, added.stderr).toBe(0);
+    expect(JSON.parse(added.stdout).waiting.slice(-2)).toMatchObject([
+      { device: 'cuda:0', after: 'before' },
+      { device: 'cuda:1', after: 'before' },
+    ]);
+    await go('queue', 'run');
+    await until(() => members().length === 2 && members().every(({ dir }) => runCondition(dir).state === 'live'));
+    expect(readExit(before.dir)?.status).toBe('finished');
+    // What judging fails of is shown with the search, and it goes on once that is mended.
+    writeFileSync(join(home.dir, 'judging-fails'), '');
+    letGo();
+    await until(() => readProgress(home.runs, newest())?.problem?.includes('The judge is ill.') === true);
+    expect((await go('queue')).stderr).toContain(`! ${newest()}: The judge is ill.`);
+    rmSync(join(home.dir, 'judging-fails'));
+    // Who asks while another process still has the search in hand leaves it to that one.
+    while (!over()) await go('queue', 'run');
+    const values = readProgress(home.runs, newest())?.trials.map(({ value }) => value);
+    const varied = (rate: number) => 1 / (2 + (Math.log10(rate) + 4) ** 2) - 1 / 1020;
+    expect(values).toEqual(members().map((run) => expect.closeTo(varied(rateOf(run)), 9)));
+    expect(values?.length).toBe(3);
+  }, 300_000);
 
   it('is ended by its name, and nothing of it waits any more', async (context) => {
     if (packages === undefined) return context.skip();
@@ -141,6 +194,8 @@ describe('a search', () => {
     [{ measure: 'fit' }, /--search is a number/],
     [{ search: '5', random: '5' }, /--random has no place/],
     [{ search: '5', on: 'gpu1' }, /--on has no place/],
+    [{ search: '5', devices: 'cuda,cuda:0' }, /names a card twice/],
+    [{ search: '5', after: 'nothing' }, /no run nothing/],
     [{ search: '5', measure: 'beauty' }, /nothing that a search can go by/],
     [{ search: '5', sweep: ['training.rank=-4..8'] }, /1 problem/],
     [{ search: '5', sweep: ['training.rank=4..8', 'training.rank=1,2'] }, /swept twice/],
@@ -153,6 +208,6 @@ describe('a search', () => {
     const context = { out: processOutput({ env: {}, plain: true }), env: home.env, places: places(home.env), flags };
     const given = { sweep: ['training.rank=4..8'], ...options };
     await expect(addSearch([join(home.dir, 'run.yaml')], given, context)).rejects.toThrow(why);
-    expect(sweepNames(home.runs).length).toBeLessThan(3);
+    expect(sweepNames(home.runs).length).toBeLessThan(4);
   });
 });

@@ -98,3 +98,29 @@ def test_a_run_is_ended_when_half_of_those_before_it_were_better_at_that_step(tm
     assert report(question(path, trial=bad, step=5, value=2.0)) == {"prune": True}
     assert report(question(path, trial=bad, step=10, value=0.1)) == {"prune": True}, "it stays ended"
     assert next_trials(question(path))["trials"][bad]["state"] == "pruned"
+
+
+def test_values_that_nobody_told_on_the_way_are_known_once_the_run_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "study"
+    told: list[dict[str, Any]] = []
+    for i in range(4):
+        trial = next_trials(question(path, told=told))["trials"][-1]["number"]
+        report(question(path, trial=trial, step=5, value=1.0 + i))
+        steps = [[5, 1.0 + i], [10, 0.5 + i]]
+        told = [{"trial": trial, "state": "complete", "value": 0.5 + i, "steps": steps}]
+    bad = next_trials(question(path, told=told))["trials"][-1]["number"]
+    assert report(question(path, trial=bad, step=5, value=2.4)) == {"prune": False}
+    assert report(question(path, trial=bad, step=10, value=2.3)) == {"prune": True}, "the others had 0.5 to 3.5 there"
+
+
+def test_several_runs_are_open_at_once_and_differ(tmp_path: Path) -> None:
+    path = tmp_path / "study"
+    first = next_trials(question(path, open=3))["trials"]
+    assert [t["state"] for t in first] == ["open"] * 3
+    assert len({t["values"]["training.learning_rate"] for t in first}) == 3
+    assert next_trials(question(path, open=3))["trials"] == first
+    told = [{"trial": 1, "state": "complete", "value": 1.0}]
+    after = next_trials(question(path, open=3, told=told, count=4))["trials"]
+    assert [t["state"] for t in after] == ["open", "complete", "open", "open"]
+    told = [{"trial": trial, "state": "complete", "value": 1.0} for trial in (0, 2, 3)]
+    assert [t["state"] for t in next_trials(question(path, open=3, told=told, count=4))["trials"]] == ["complete"] * 4

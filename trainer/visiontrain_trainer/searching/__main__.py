@@ -66,7 +66,12 @@ def study_of(question: dict[str, Any], trial: int) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = optuna.samplers.TPESampler(seed=seed_of(question["seed"], trial), n_startup_trials=question["startup"])
+    sampler = optuna.samplers.TPESampler(
+        seed=seed_of(question["seed"], trial),
+        n_startup_trials=question["startup"],
+        # Runs that go on at the same time are kept apart. One after another they are chosen as they always were.
+        constant_liar=question.get("open", 1) > 1,
+    )
     return optuna.create_study(
         storage=storage_of(Path(question["storage"])),
         study_name=NAME,
@@ -117,13 +122,28 @@ def whole_trials(study: Any, axes: list[dict[str, Any]]) -> list[Any]:
     return [trial for trial in study.get_trials(deepcopy=False) if all(axis["key"] in trial.params for axis in axes)]
 
 
-def tell(study: Any, results: list[dict[str, Any]]) -> None:
-    """Write the results of runs into the study. A trial that has a result already stays as it is."""
+def report_late(study: Any, one: dict[str, Any]) -> None:
+    """Writes down the values on the way of a trial that is over, where they were not told before."""
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False):
+        if trial.number == one["trial"] and trial.state == optuna.trial.TrialState.RUNNING:
+            known = trial.intermediate_values
+            open_trial = optuna.trial.Trial(study, trial._trial_id)
+            for step, value in one["steps"]:
+                if step not in known:
+                    open_trial.report(value, step)
+
+
+def tell(study: Any, told: list[dict[str, Any]]) -> None:
+    """What runs came to. A trial that was told of before stays as it was."""
     import optuna
 
     states = {"complete": optuna.trial.TrialState.COMPLETE, "failed": optuna.trial.TrialState.FAIL}
     for one in results:
         value = one.get("value")
+        if one.get("steps"):
+            report_late(study, one)
         state = states[one["state"]]
         if state == optuna.trial.TrialState.COMPLETE and not math.isfinite(value):
             state = optuna.trial.TrialState.FAIL
@@ -136,15 +156,18 @@ def tell(study: Any, results: list[dict[str, Any]]) -> None:
 
 
 def next_trials(question: dict[str, Any]) -> dict[str, Any]:
-    """Write down the results, and choose one more trial if none is open and the count is not reached."""
+    """Writes down what is told, and asks for trials until as many are open as may be, or the count is reached."""
     import optuna
 
     axes = question["axes"]
     study = study_of(question, 0)
     tell(study, question["told"])
     trials = whole_trials(study, axes)
-    is_open = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
-    if not is_open and len(trials) < question["count"]:
+
+    def is_open(trial: Any) -> bool:
+        return bool(trial.state == optuna.trial.TrialState.RUNNING)
+
+    while sum(map(is_open, trials)) < question.get("open", 1) and len(trials) < question["count"]:
         if len(trials) > 0:
             study = study_of(question, len(trials))
         asked(study, axes)

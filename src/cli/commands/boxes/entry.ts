@@ -31,6 +31,6 @@ export const fetchEntry: CommandEntry = {
   summary: 'bring runs home from other machines, every file checked',
   group: 'Runs',
   options: [['--checkpoints', 'also the checkpoints, from which training can go on here']],
-  examples: ['visiontrain fetch gpu1:fox'],
+  examples: ['visiontrain fetch gpu1:fox', 'visiontrain fetch sweep-mf3k2'],
   load: () => import('./fetch.ts'),
 };

@@ -4,16 +4,22 @@ import { formatBytes, plural } from '../../../base/text.ts';
 import { type Brought, bringRun } from '../../../engine/boxes/bring.ts';
 import type { Far } from '../../../engine/boxes/far.ts';
 import { boxAndRun } from '../../../engine/boxes/known.ts';
+import { sweepOfRun } from '../../../engine/runs/groups.ts';
+import { isSweepName, readSweep } from '../../../engine/search/folder.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
+import { settleSweep } from '../sweep/settle.ts';
 import { connect, shareBar } from './connect.ts';
 
-/** Copies runs home from boxes. For a live run it copies what is finished: samples and LoRA files. */
+/**
+ * Brings runs home from boxes, by the names of runs or of a sweep. Of a run that goes on, what is done so far: samples and
+ * LoRA files. A sweep whose last run has come is compared.
+ */
 export const run: CommandRun = async (words, options, context) => {
   const all: Brought[] = [];
   const stop = stopSignals('What has arrived is kept: the same command goes on from there.');
   try {
-    for (const word of words) {
+    for (const word of words.flatMap((each) => membersOf(each, context))) {
       const named = boxAndRun(word, context.places.config);
       if (named === undefined)
         throw new UsageError(`${word} names no run on a box.`, {
@@ -28,15 +34,45 @@ export const run: CommandRun = async (words, options, context) => {
   }
   if (context.flags.json)
     context.out.json({
+      sweeps: await settled(all, context),
       fetched: all.map(({ name, dir, files, all: whole, bytes, live, state }) => ({
         ...{ name, dir, state, live, bytes },
         ...{ files, files_in_all: whole },
       })),
     });
+  else await settled(all, context);
   return EXIT.ok;
 };
 
-/** Copies one run home and says where it is. */
+/** The runs of a sweep on other machines; any other word is itself. */
+function membersOf(word: string, { places }: Context): readonly string[] {
+  const members = isSweepName(word) ? readSweep(places.runs, word)?.members : undefined;
+  return members?.map(({ host, run: name }) => `${host}:${name}`) ?? [word];
+}
+
+/** Compares the sweeps whose last runs have come, and says which lack some. Their pages by name, null where runs are missing. */
+export async function settled(
+  brought: readonly Pick<Brought, 'dir'>[],
+  context: Context,
+): Promise<Readonly<Record<string, string | null>>> {
+  const { out, flags, places } = context;
+  const groups = new Set(brought.flatMap(({ dir }) => sweepOfRun(dir)?.group ?? []));
+  const pages: Record<string, string | null> = {};
+  for (const group of groups) {
+    const members = isSweepName(group) ? readSweep(places.runs, group)?.members : undefined;
+    if (members === undefined) continue;
+    const end = await settleSweep(group, context);
+    pages[group] = end?.page ?? null;
+    if (end === undefined || flags.json) continue;
+    const left = end.elsewhere.length;
+    if (end.page !== undefined) out.talk(`All runs of ${group} are here: ${displayPath(end.page, process.cwd())}`);
+    else if (left > 0)
+      out.talk(`${members.length - left} of ${members.length} runs of ${group} are here.  visiontrain fetch ${group}`);
+  }
+  return pages;
+}
+
+/** Brings one run home and says where it is. */
 export async function fetchRun(
   far: Far,
   name: string,

@@ -10,7 +10,7 @@ import { askFar, type Far } from '../../../engine/boxes/far.ts';
 import { BoxError } from '../../../engine/boxes/faults.ts';
 import { findBox } from '../../../engine/boxes/known.ts';
 import { sendAll } from '../../../engine/boxes/send.ts';
-import { startedSchema } from '../../../engine/boxes/serve.ts';
+import { type SweepMember, startedSchema } from '../../../engine/boxes/serve.ts';
 import { travelOf } from '../../../engine/boxes/travel.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
 import { presetsOf } from '../../../engine/presets/store.ts';
@@ -83,6 +83,8 @@ export interface FarJob {
   readonly overrides: readonly string[];
   /** The command: `run`, or `queue add`. */
   readonly command: readonly string[];
+  /** The sweep of this machine that the run belongs to. */
+  readonly sweep?: SweepMember | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ export interface FarJob {
  */
 export async function startThere(
   far: Far,
-  { loaded, registry, name, overrides, command }: FarJob,
+  { loaded, registry, name, overrides, command, sweep }: FarJob,
   { options, context }: { readonly options: Options; readonly context: Context },
 ): Promise<string> {
   const { out, flags, places } = context;
@@ -114,7 +116,14 @@ export async function startThere(
     ...(torch === undefined ? [] : ['--torch', torch]),
   ];
   const token = randomBytes(16).toString('hex');
-  const { stdout } = await askFar(far, { do: 'start', token, text: textOf(loaded.file), words }, startedSchema);
+  const start = {
+    do: 'start',
+    token,
+    text: textOf(loaded.file),
+    words,
+    ...(sweep === undefined ? {} : { sweep }),
+  } as const;
+  const { stdout } = await askFar(far, start, startedSchema);
   return stdout;
 }
 

@@ -10,6 +10,7 @@ import { findBox } from '../../../engine/boxes/known.ts';
 import { farCommand } from '../../../engine/boxes/program.ts';
 import { runThere } from '../../../engine/boxes/ssh.ts';
 import type { LoadedSpec } from '../../../engine/prepare/load.ts';
+import { keepSweep, sweepGroup } from '../../../engine/search/folder.ts';
 import type { Registry } from '../../../registry/catalogue/schema.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, texts } from '../shared/options.ts';
@@ -22,6 +23,8 @@ export interface FarWanted {
   readonly name: string;
   /** Further texts for `--set` after the typed ones: the values of a sweep. */
   readonly overrides: readonly string[];
+  /** What tells it from the other runs of its sweep; undefined for a run of none. */
+  readonly values?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const queueSchema = z.object({
@@ -48,6 +51,12 @@ export async function queueOn(
   const boxes = [...new Set(hosts.split(','))].map((name) => findBox(name.trim(), places.config));
   const stop = stopSignals('What was queued so far stays in the queue over there.');
   const queued: { readonly run: string; readonly host: string }[] = [];
+  const isSweep = wanted.length > 1 && wanted.some(({ values }) => values !== undefined);
+  const group = isSweep ? sweepGroup(places.runs) : undefined;
+  const keep = (members: readonly { readonly run: string; readonly host: string }[]) =>
+    group === undefined
+      ? undefined
+      : keepSweep(places.runs, group, { version: 1, name: nameOf(wanted, group), search: null, members: [...members] });
   try {
     const busy: Busy[] = await Promise.all(
       boxes.map(async (box) => {
@@ -55,7 +64,7 @@ export async function queueOn(
         return { far, load: await loadOf(far) };
       }),
     );
-    for (const { loaded, name, overrides } of wanted) {
+    for (const { loaded, name, overrides, values } of wanted) {
       const [least] = busy.toSorted((a, b) => a.load - b.load);
       if (least === undefined) break;
       const job = {
@@ -64,22 +73,30 @@ export async function queueOn(
         name,
         overrides: [...texts(options.set), ...overrides],
         command: ['queue', 'add'],
+        sweep: group === undefined || values === undefined ? undefined : { group, values },
       };
       const stdout = await startThere(least.far, job, { options, context });
       const { waiting } = farOutcome(stdout, least.far.line.box.name, queueSchema);
       least.load += 1;
       queued.push({ run: waiting.at(-1)?.run ?? name, host: least.far.line.box.name });
+      // What is queued belongs to the sweep, also where the line breaks before the last is.
+      keep(queued);
     }
     const started = await Promise.all(busy.map(({ far }) => startQueue(far)));
     const running = new Set(started.flat());
     tell(queued, running, { out, flags });
+    if (group !== undefined && !flags.json)
+      out.talk(`When they are over:  visiontrain fetch ${group}   brings them home and compares them`);
   } finally {
     stop.off();
   }
   return EXIT.ok;
 }
 
-/** Starts the queue on the box, which nobody else would do. Returns the names of the started runs as `host:run`. */
+/** What the names of a sweep's runs begin with. */
+const nameOf = ([first]: readonly FarWanted[], group: string): string => first?.loaded.spec.name ?? group;
+
+/** Starts what can be started over there: nobody else would. Returns the names as `host:run`. */
 async function startQueue(far: Far): Promise<string[]> {
   const { stdout } = await runThere(far.line, farCommand(far, ['queue', 'run', '--json']), { limit: LIMIT });
   const { name } = far.line.box;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
+import { sweepAsked } from '../../../engine/boxes/serve.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
 import { presetsOf } from '../../../engine/presets/store.ts';
 import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
@@ -37,6 +38,7 @@ export const run: CommandRun = async (files, options, context) => {
     const { addSearch } = await import('./search.ts');
     return addSearch(files, options, context);
   }
+  refuseDevices(options);
   const registry = loadRegistry({ configDir: places.config });
   const there = files.filter((file) => isWaitable(file, context));
   const wanted = files.filter((file) => !there.includes(file)).flatMap((file) => wantedRuns(file, options, context));
@@ -54,6 +56,7 @@ export const run: CommandRun = async (files, options, context) => {
   const [first] = wanted;
   const isSweep = wanted.length > 1 && wanted.some(({ values }) => values !== undefined);
   const group = isSweep ? sweepGroup(places.runs) : undefined;
+  const asked = sweepAsked(context.env);
   if (group !== undefined)
     keepSweep(places.runs, group, {
       version: 1,
@@ -68,6 +71,7 @@ export const run: CommandRun = async (files, options, context) => {
         acceptLicense: options.acceptLicense === true,
         sendPictures: options.sendPictures === true,
         allowHooks: options.allowHooks === true,
+        ...(asked !== undefined ? { facts: { sweep: asked } } : {}),
         ...(values === undefined ? {} : { facts: { sweep: { group, values } } }),
       },
       context,
@@ -160,12 +164,31 @@ function wantedRuns(file: string, options: Options, context: Context): Wanted[] 
     });
   const sweep = sweepOf(options, base.spec.training.seed);
   if (sweep === undefined) return [{ loaded: base, name: given, overrides: sets, values: undefined }];
-  return sweep.map(({ overrides, suffix, values }) => ({
-    loaded: loadSpec(file, { overrides: [...set, ...overrides], registry, preset, own }),
-    name: `${given}-${suffix}`.slice(0, 100),
-    overrides: [...sets, ...overrides],
-    values,
-  }));
+  const devices = text(options.devices)?.split(',');
+  return sweep.map(({ overrides, suffix, values }, i) => {
+    // Each card gets every second run, or third.
+    const there = devices === undefined ? [] : [`resources.device=${devices[i % devices.length]?.trim()}`];
+    return {
+      loaded: loadSpec(file, { overrides: [...set, ...there, ...overrides], registry, preset, own }),
+      name: `${given}-${suffix}`.slice(0, 100),
+      overrides: [...sets, ...there, ...overrides],
+      values,
+    };
+  });
+}
+
+/** @throws UsageError where `--devices` would be passed over */
+function refuseDevices({ devices, sweep, list, on }: Options): void {
+  if (devices === undefined || ((sweep !== undefined || list !== undefined) && on !== 'slurm')) return;
+  throw new UsageError(
+    on === 'slurm'
+      ? 'Each job of an array has a card of its own.'
+      : '--devices spreads the runs of a sweep over cards.',
+    {
+      id: 'queue/sweep',
+      nextSteps: [on === 'slurm' ? 'Leave out --devices.' : 'For one run: --set resources.device=cuda:1'],
+    },
+  );
 }
 
 function sweepOf(options: Options, seed: number): SweepRun[] | undefined {

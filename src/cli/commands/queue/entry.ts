@@ -14,6 +14,10 @@ export const queueEntry: CommandEntry = {
     ['--random <n>', 'add: so many draws from --sweep, which may be ranges low..high'],
     ['--search <n>', 'add: so many runs from --sweep, each chosen by Optuna from what those before it came to'],
     ['--measure <what>', 'add --search: validation (default), likeness, fit, bleeding, diversity, or metric:NAME'],
+    [
+      '--devices <cards>',
+      'add: spread the runs of a sweep over these cards; a search has one on each at once: cuda:0,cuda:1',
+    ],
     ['--list <file>', 'add: a run for each group of keys in this YAML file'],
     ['--after <run>', 'add: wait until that run is finished'],
     ['--on <hosts>', 'add: wait on another machine, or on the least busy of several: gpu1,gpu2; or as an array: slurm'],

@@ -46,7 +46,7 @@ export function showQueue(
     // Only entries in the queue of this machine have a place.
     ...[i < own.length ? String(i + 1) : '', name, device, state],
   ]);
-  const room = { width: out.width, expendable: ['DEVICE'] };
+  const room = { width: out.width, expendable: ['DEVICE'], apart: 'RUN' };
   if (rows.length > 0) for (const line of table(['#', 'RUN', 'DEVICE', 'STATE'], rows, room)) out.data(line);
   for (const line of sweepLines(sweepViews(places.runs))) out.wrapped(line);
 }

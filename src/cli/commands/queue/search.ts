@@ -2,12 +2,16 @@
  * Carries out `queue add --search`: a sweep whose runs are chosen one by one, from the results of the earlier ones.
  */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
-import { queueEntries } from '../../../engine/queue/entries.ts';
+import { canonicalCard, dropEntry, queueEntries } from '../../../engine/queue/entries.ts';
 import { type SweepAxis, sweepAxes, wrongSweep } from '../../../engine/queue/sweep.ts';
+import { findRun } from '../../../engine/runs/find.ts';
+import { sweepOfRun } from '../../../engine/runs/groups.ts';
 import { keepSweep, type SearchAsked, sweepFolder, sweepGroup } from '../../../engine/search/folder.ts';
 import { searchMeasure } from '../../../engine/search/measure.ts';
+import { openAtOnce } from '../../../engine/search/study.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import { readTextFile } from '../../../spec/read-text.ts';
 import { RUN_NAME } from '../../../spec/schema.ts';
@@ -20,7 +24,17 @@ import { showQueue } from './list.ts';
 
 /** Most runs of one search. */
 const MOST_RUNS = 1000;
-const OTHERS = ['random', 'list', 'after', 'on', 'slurm'];
+/** Options that have no place beside `--search`, with what to do instead. */
+const OTHERS: Readonly<Record<string, readonly string[]>> = {
+  random: [],
+  list: [],
+  on: [
+    'Each run is chosen here, when the one before it is over, and another machine cannot ask this one.',
+    'Type the command on that machine: its queue goes on there by itself.',
+    'For a cluster: --random 8 --on slurm submits its draws as one array of jobs.',
+  ],
+  slurm: [],
+};
 
 const wrongSearch = (message: string, ...nextSteps: string[]) =>
   new UsageError(message, { id: 'queue/search', nextSteps });
@@ -47,10 +61,16 @@ export async function addSearch(files: readonly string[], options: Options, cont
     await stepSearch(group, { byPerson: true, throws: true }, context);
   } catch (error) {
     rmSync(sweepFolder(places.runs, group), { recursive: true, force: true });
+    for (const entry of queueEntries(places.runs))
+      if (sweepOfRun(join(places.runs, entry.run))?.group === group) dropEntry(places.runs, entry);
     throw error;
   }
   if (!flags.json)
-    out.talk(`A search of ${search.count} runs has its first in the queue.  visiontrain queue run   starts it`);
+    out.talk(
+      openAtOnce(search) === 1
+        ? `A search of ${search.count} runs has its first in the queue.  visiontrain queue run   starts it`
+        : `A search of ${search.count} runs has its first in the queue.  visiontrain queue run   starts them`,
+    );
   showQueue(queueEntries(places.runs), [], context);
   return EXIT.ok;
 }
@@ -64,12 +84,8 @@ interface Wanted {
 function searchOf(files: readonly string[], options: Options, context: Context): Wanted {
   const [file, second] = files;
   if (file === undefined || second !== undefined) throw wrongSearch('A search is over one run.yaml.');
-  const other = OTHERS.find((one) => options[one] !== undefined);
-  if (other !== undefined)
-    throw wrongSearch(
-      `--${other} has no place beside --search.`,
-      ...(other === 'on' ? ['Type the command on that machine: its queue goes on there by itself.'] : []),
-    );
+  const other = Object.keys(OTHERS).find((one) => options[one] !== undefined);
+  if (other !== undefined) throw wrongSearch(`--${other} has no place beside --search.`, ...(OTHERS[other] ?? []));
   const count = Number(text(options.search));
   if (!(Number.isSafeInteger(count) && count >= 2 && count <= MOST_RUNS))
     throw wrongSearch(`--search is a number of runs, 2 to ${MOST_RUNS}.`);
@@ -98,6 +114,7 @@ function searchOf(files: readonly string[], options: Options, context: Context):
         range: axis.range === null ? null : [...axis.range],
       })),
       ...{ count, measure, seed: loaded.spec.training.seed },
+      ...placeOf(options, context),
       prunes: measure === 'validation' && loaded.spec.validation.patience !== null,
       consents: {
         acceptLicense: options.acceptLicense === true,
@@ -108,10 +125,20 @@ function searchOf(files: readonly string[], options: Options, context: Context):
   };
 }
 
-/**
- * Checks that the measure will have values.
- * @throws UsageError when it would have none
- */
+/** Where its runs go on, and what they wait for. @throws UsageError */
+function placeOf(options: Options, { places }: Context): Pick<SearchAsked, 'devices' | 'after'> {
+  const typed = text(options.devices);
+  const devices = typed?.split(',').map((device) => canonicalCard(device.trim()));
+  if (devices !== undefined && new Set(devices).size < devices.length)
+    throw wrongSearch('--devices names a card twice: each trains one run at a time.');
+  const after = text(options.after);
+  return {
+    ...(devices === undefined ? {} : { devices }),
+    ...(after === undefined ? {} : { after: findRun(after, places.runs).name }),
+  };
+}
+
+/** @throws UsageError where nothing would be there to go by */
 function needsImages(text: string, { spec }: LoadedSpec): void {
   const measure = searchMeasure(text);
   const isNeeded = measure.kind === 'validation' || (measure.kind === 'judged' && measure.name === 'likeness');
@@ -131,7 +158,7 @@ function needsImages(text: string, { spec }: LoadedSpec): void {
 function checkEnds(search: SearchAsked, context: Context): void {
   const first = Object.fromEntries(search.axes.map((axis) => [axis.key, endsOf(axis)[0]]));
   for (const axis of search.axes)
-    for (const value of endsOf(axis)) trialSpec(search, { ...first, [axis.key]: value }, context);
+    for (const value of endsOf(axis)) trialSpec(search, { values: { ...first, [axis.key]: value } }, context);
 }
 
 const endsOf = ({ range, values }: Pick<SweepAxis, 'range' | 'values'>): readonly unknown[] => range ?? values;

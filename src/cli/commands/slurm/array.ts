@@ -7,6 +7,7 @@ import { packageVersion } from '../../../base/package-root.ts';
 import { plural } from '../../../base/text.ts';
 import type { LoadedSpec } from '../../../engine/prepare/load.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
+import { keepSweep, sweepGroup } from '../../../engine/search/folder.ts';
 import { submit } from '../../../engine/slurm/commands.ts';
 import { hardwareOfJob } from '../../../engine/slurm/hardware.ts';
 import { readSlurmOptions } from '../../../engine/slurm/options.ts';
@@ -37,8 +38,10 @@ export async function submitArray(
     throw new UsageError('The jobs of an array have the same number of machines: sweep other keys.', {
       id: 'queue/sweep',
     });
-  const slurm = readSlurmOptions(places.config, texts(options.slurm));
-  const group = `sweep-${Date.now().toString(36)}`;
+  const asked = readSlurmOptions(places.config, texts(options.slurm));
+  const group = sweepGroup(places.runs);
+  const isSweep = wanted.some(({ values }) => values !== undefined);
+  if (isSweep) keepSweep(places.runs, group, { version: 1, name: first.loaded.spec.name, search: null });
   const runs: RunRef[] = [];
   for (const { loaded, name, values } of wanted) {
     const facts = values === undefined ? {} : { facts: { sweep: { group, values } } };
@@ -76,6 +79,6 @@ export async function submitArray(
   }
   out.talk(`${plural(runs.length, 'run')} as the array ${job} of Slurm.  visiontrain attach NAME`);
   for (const name of names) out.data(name);
-  if (wanted.some(({ values }) => values !== undefined)) out.talk(`When they are over:  visiontrain compare ${group}`);
+  if (isSweep) out.talk(`When the last is over, they are compared:  visiontrain compare ${group}`);
   return EXIT.ok;
 }

@@ -12,8 +12,10 @@ import { makeRequest } from '../../../engine/run-folder/requests.ts';
 import { readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { findRun } from '../../../engine/runs/find.ts';
+import { sweepOfRun } from '../../../engine/runs/groups.ts';
 import { startRun } from '../../../engine/runs/start.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
+import { isSweepName } from '../../../engine/search/folder.ts';
 import { answerLines, type OtherNodes, requeue, startOnOtherNodes } from '../../../engine/slurm/commands.ts';
 import { readJob, writeJob } from '../../../engine/slurm/record.ts';
 import { NODE_VARIABLE, RENDEZVOUS_VARIABLE } from '../../../engine/supervisor/nodes.ts';
@@ -21,6 +23,7 @@ import type { CommandRun, Context } from '../../shell/context.ts';
 import { nodesOf } from '../nodes/help.ts';
 import { withoutQueue } from '../shared/start-run.ts';
 import { ownSignals, watchRun } from '../shared/watch.ts';
+import { settleSweep } from '../sweep/settle.ts';
 
 /** Milliseconds after which the supervisor of a dead node counts as dead on every machine, with some to spare. */
 const DEAD_MS = 150_000;
@@ -45,6 +48,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     await othersGone(ref, out.talk);
     if (runCondition(ref.dir).state === 'finished') {
       out.talk(`${ref.name} is finished.`);
+      await settleOwn(ref, context);
       return EXIT.ok;
     }
     // The script was submitted by hand. With this record, `stop` and `attach` know its job.
@@ -56,7 +60,9 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     owner.owns(ref);
     limit.owns();
     const code = await watchRun(ref, context, { from, owner });
-    return limit.reached() && readExit(ref.dir)?.status === 'stopped' ? await putBack(job, context) : code;
+    if (limit.reached() && readExit(ref.dir)?.status === 'stopped') return await putBack(job, context);
+    await settleOwn(ref, context);
+    return code;
   } finally {
     owner.release();
     limit.release();
@@ -65,7 +71,13 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   }
 };
 
-/** Where the nodes of a job meet, and how the nodes after the first begin; undefined for a run on one machine. */
+/** The last job of an array compares the runs of its sweep. */
+async function settleOwn({ dir }: RunRef, context: Context): Promise<void> {
+  const group = sweepOfRun(dir)?.group;
+  if (group !== undefined && isSweepName(group)) await settleSweep(group, context);
+}
+
+/** Where the nodes of a job meet, and how those beside the first begin. Nothing for a run of one machine. */
 function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
   if (nodes === 1) return { env: {}, begin: () => undefined };
   const given = Number(env.SLURM_JOB_NUM_NODES ?? 1);

@@ -80,9 +80,15 @@ export const jobEnv = ({ places, env }: Context): Record<string, string> => ({
 });
 
 /** Writes the job script of a run into its folder. Returns its path. */
-export function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes: number, context: Context): string {
-  const path = join(dir, RUN_FILES.slurmScript);
-  const script = jobScript({
+export function writeScript(run: RunRef, options: SlurmOptions, nodes: number, context: Context): string {
+  const path = join(run.dir, RUN_FILES.slurmScript);
+  writeFileAtomic(path, scriptOf(run, options, nodes, context));
+  return path;
+}
+
+/** The job script of a run. It names the run's folder, so that it may lie anywhere. */
+export const scriptOf = ({ name, dir }: RunRef, options: SlurmOptions, nodes: number, context: Context): string =>
+  jobScript({
     options,
     name,
     nodes,
@@ -94,9 +100,6 @@ export function writeScript({ name, dir }: RunRef, options: SlurmOptions, nodes:
     env: jobEnv(context),
     body: [`exec ${jobCommand(quoted(dir))}`],
   });
-  writeFileAtomic(path, script);
-  return path;
-}
 
 /** Follows a run through all states of its job: waiting, training, put back. Returns the exit code of the run. */
 export async function followJob(run: RunRef, record: SlurmRecord, context: Context): Promise<ExitCode> {

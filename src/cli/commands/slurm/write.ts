@@ -5,7 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
-import { intoGivenPlace } from '../../../base/files/given-place.ts';
+import { intoGivenPlace, makeGivenFolder } from '../../../base/files/given-place.ts';
 import { packageVersion } from '../../../base/package-root.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { travelOf } from '../../../engine/boxes/travel.ts';
@@ -19,7 +19,7 @@ import { RUN_NAME, type RunSpec } from '../../../spec/schema.ts';
 import type { Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { makeRun } from '../shared/start-run.ts';
-import { agreed, unusedCards, writeScript } from './submit.ts';
+import { agreed, scriptOf, unusedCards, writeScript } from './submit.ts';
 
 export const jobKinds = ['slurm', 'skypilot'] as const;
 export type JobKind = (typeof jobKinds)[number];
@@ -35,12 +35,17 @@ export async function exportJob(kind: JobKind, file: string, options: Options, c
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   if (kind === 'skypilot') return writeSkyTask({ ...loaded, registry, name }, options, context);
-  const slurm = readSlurmOptions(places.config, texts(options.slurm));
-  const about = unusedCards(loaded, slurm);
+  const asked = readSlurmOptions(places.config, texts(options.slurm));
+  // What cannot be written is said before a run is made for it.
+  const to = text(options.to) === undefined ? undefined : freePlace(`${name}.slurm.sh`, options);
+  const about = unusedCards(loaded, asked);
   if (about !== undefined && !flags.json) out.wrapped(`! ${about}`);
   const input = { ...loaded, registry, hardware: hardwareOfJob(slurm) };
   const { run } = await makeRun(input, { ...agreed(options), name }, context);
-  const path = writeScript(run, slurm, loaded.spec.resources.nodes, context);
+  const { nodes } = loaded.spec.resources;
+  const path = to ?? writeScript(run, asked, nodes, context);
+  if (to !== undefined)
+    intoGivenPlace(to, '--to DIR', () => writeFileSync(to, scriptOf(run, asked, nodes, context), { flag: 'wx' }));
   if (flags.json) out.json({ run: run.name, path });
   else {
     out.talk(`${run.name} is made, and its job is written. Submit it on a login node:  sbatch FILE`);
@@ -54,12 +59,7 @@ type Job = Parameters<typeof travelOf>[0] extends infer Input
   : never;
 
 function writeSkyTask(job: Job, options: Options, { out, places, flags }: Context): ExitCode {
-  const path = join(absolute(text(options.to) ?? '.', { cwd: process.cwd() }), `${job.name}.sky.yaml`);
-  if (existsSync(path))
-    throw new UsageError(`${path} is there already.`, {
-      id: 'file/exists',
-      nextSteps: ['Remove it, or choose another folder: --to DIR'],
-    });
+  const path = freePlace(`${job.name}.sky.yaml`, options);
   const travel = travelOf({ ...job, places });
   const placed = travel.travellers.map(({ path: here }, i) => [`${i}/${basename(here) || 'root'}`, here] as const);
   const there = new Map(placed.map(([name, here]) => [here, `${SKY_FOLDER}/${name}`]));
@@ -83,10 +83,19 @@ function writeSkyTask(job: Job, options: Options, { out, places, flags }: Contex
   return EXIT.ok;
 }
 
-/**
- * Number of cards of each machine.
- * @throws UsageError for `all`, since this number decides which machine is rented
- */
+/** A file in the folder of `--to`. @throws UsageError when it is there */
+function freePlace(file: string, options: Options): string {
+  const folder = absolute(text(options.to) ?? '.', { cwd: process.cwd() });
+  makeGivenFolder(folder, '--to DIR');
+  const path = join(folder, file);
+  if (!existsSync(path)) return path;
+  throw new UsageError(`${path} is there already.`, {
+    id: 'file/exists',
+    nextSteps: ['Remove it, or choose another folder: --to DIR'],
+  });
+}
+
+/** Cards of each machine. @throws UsageError for `all`, since the machine is chosen by this number */
 function cardsWanted({ resources: { devices } }: RunSpec): number {
   if (devices === 'all')
     throw new UsageError('How many cards should a machine have? resources.devices is all.', {

@@ -23,6 +23,8 @@ export interface SweepView {
   /** Path of the comparison; null while runs are not over. */
   readonly page: string | null;
   readonly table: string | null;
+  /** The machines that its runs were sent to; empty for a sweep of this machine. */
+  readonly hosts: readonly string[];
 }
 
 export function sweepViews(runs: string): SweepView[] {
@@ -32,7 +34,8 @@ export function sweepViews(runs: string): SweepView[] {
     const [page = null, table = null] = [SWEEP_FILES.page, SWEEP_FILES.table]
       .map((name) => join(sweepFolder(runs, group), name))
       .map((path) => (existsSync(path) ? path : null));
-    return [{ group, name: sweep.name, search: searchView(runs, group), page, table }];
+    const hosts = [...new Set(asked.members?.map(({ host }) => host))].sort();
+    return [{ group, name: asked.name, search: searchView(runs, group), page, table, hosts }];
   });
 }
 
@@ -62,10 +65,15 @@ export function sweepLines(views: readonly SweepView[]): string[] {
       ...(problem === null ? [] : [`! ${group}: ${problem}`]),
     ];
   });
+  const away = views.flatMap(({ group, name, page, hosts }) =>
+    hosts.length === 0 || page !== null
+      ? []
+      : [`${group}: ${name} on ${hosts.join(', ')}.  visiontrain fetch ${group}   brings home what is over`],
+  );
   const over = views
     .flatMap(({ group, page }) => (page === null ? [] : [`${group} is over: ${displayPath(page, process.cwd())}`]))
     .slice(-MOST_OVER);
-  return [...searches, ...over].map((line) => neutralise(line));
+  return [...searches, ...away.slice(-MOST_OVER), ...over].map((line) => neutralise(line));
 }
 
 const valuesText = (values: Readonly<Record<string, unknown>>): string =>

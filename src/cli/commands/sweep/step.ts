@@ -4,7 +4,7 @@ import { ConfigError, UsageError, VisiontrainError } from '../../../base/errors.
 import { claim, whileClaimed, withClaim } from '../../../base/process/claim.ts';
 import { ensureEnvironment } from '../../../engine/environment/ensure.ts';
 import { EXTRAS, ensureExtra } from '../../../engine/environment/extras.ts';
-import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
+import { canonicalCard, enqueue, plannedCard, queueEntries } from '../../../engine/queue/entries.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import {
   keepProgress,
@@ -44,18 +44,34 @@ export async function stepSearch(group: string, options: StepOptions, context: C
   const asked = readSweep(runs, group);
   const search = asked?.search ?? undefined;
   if (asked === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
-  const lock = join(sweepFolder(runs, group), SWEEP_FILES.lock);
-  const advance = async () => {
-    if (readProgress(runs, group)?.over === true) return;
-    const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
-    await new SearchStep({ group, asked, search, study }, options, context).go();
-  };
-  if (!options.byPerson) return withClaim(lock, { everyMs: LOCK_MS }, advance);
-  const taken = claim(lock);
-  if ('claim' in taken) await whileClaimed(taken.claim, advance, (held) => held.release());
+  const held = options.byPerson ? tryLock(runs, group) : await sweepLock(runs, group);
+  if (held === undefined) return;
+  await whileClaimed(
+    held,
+    async () => {
+      if (readProgress(runs, group)?.over === true) return;
+      const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
+      await new SearchStep({ group, asked, search, study }, options, context).go();
+    },
+    (lock) => lock.release(),
+  );
 }
 
-/** The Python with Optuna, which is installed now if it is missing. */
+const tryLock = (runs: string, group: string): Claim | undefined => {
+  const held = claim(join(sweepFolder(runs, group), SWEEP_FILES.lock));
+  return 'claim' in held ? held.claim : undefined;
+};
+
+/** Waits until nobody else changes a sweep. */
+export async function sweepLock(runs: string, group: string): Promise<Claim> {
+  for (;;) {
+    const held = tryLock(runs, group);
+    if (held !== undefined) return held;
+    await pause(LOCK_MS, undefined);
+  }
+}
+
+/** The Python of this machine with Optuna, which is installed now if it is not there. */
 export async function studyPython(context: Context): Promise<Study['python']> {
   const { env, places } = context;
   const stop = stopSignals();
@@ -93,20 +109,33 @@ class SearchStep {
     this.#trials = readProgress(context.places.runs, what.group)?.trials ?? [];
   }
 
+  /** Brings the search on. What keeps it from that is written down, for nobody may be there to be told. */
   async go(): Promise<void> {
+    try {
+      await this.#step();
+    } catch (error) {
+      if (error instanceof VisiontrainError) this.#keep({ over: false, problem: whyNot(error) });
+      throw error;
+    }
+  }
+
+  async #step(): Promise<void> {
     let told = await this.#outcomes();
     for (let unfit = 0; ; ) {
       this.#trials = await nextTrials(this.#what.study, told);
-      const open = this.#trials.find(({ state }) => state === 'open');
-      if (open === undefined) return this.#keep({ over: true, problem: null });
+      const open = this.#trials.filter(({ state }) => state === 'open');
+      if (open.length === 0) return this.#keep({ over: true, problem: null });
       told = await this.#outcomes();
       if (told.length > 0) continue;
-      const problem = await this.#start(open);
-      if (problem === undefined) return this.#keep({ over: false, problem: null });
-      unfit += 1;
-      if (typeof problem === 'string' || unfit === MOST_UNFIT)
-        return this.#keep({ over: false, problem: typeof problem === 'string' ? problem : whyNot(problem) });
-      told = [{ trial: open.number, state: 'failed' }];
+      let problem: string | null = null;
+      for (const trial of open) {
+        const wrong = await this.#start(trial, open);
+        if (wrong === undefined) continue;
+        problem = typeof wrong === 'string' ? wrong : whyNot(wrong);
+        if (typeof wrong !== 'string') told = [...told, { trial: trial.number, state: 'failed' }];
+      }
+      unfit += told.length;
+      if (told.length === 0 || unfit >= MOST_UNFIT) return this.#keep({ over: false, problem });
     }
   }
 
@@ -126,21 +155,31 @@ class SearchStep {
    * Puts the run of a trial into the queue. Undefined when that worked; a sentence when a person must act; an error
    * for settings that do not go together.
    */
-  async #start(open: SearchTrial): Promise<string | VisiontrainError | undefined> {
+  async #start(trial: SearchTrial, open: readonly SearchTrial[]): Promise<string | VisiontrainError | undefined> {
     const { runs } = this.#context.places;
-    const before = runOfTrial(runs, this.#what.group, open.number);
+    const { group, search } = this.#what;
+    const before = runOfTrial(runs, group, trial.number);
     try {
-      const run = before ?? (await makeTrial(this.#what, open, this.#context));
+      const run = before ?? (await makeTrial(this.#what, trial, this.#freeDevice(open), this.#context));
       const { state } = runCondition(run.dir);
       if (state === 'live' || queueEntries(runs).some((entry) => entry.run === run.name)) return undefined;
       if (state === 'stopped' && !this.#options.byPerson)
         return `${run.name} is stopped; visiontrain queue run goes on with it`;
-      enqueue(runs, run.name);
+      enqueue(runs, run.name, search.after);
       return undefined;
     } catch (error) {
       if (!(error instanceof VisiontrainError) || this.#options.throws === true) throw error;
       return error instanceof ConfigError || error instanceof UsageError ? error : whyNot(error);
     }
+  }
+
+  /** The first device of the search that no open run of it was planned for; undefined where run.yaml says it. */
+  #freeDevice(open: readonly SearchTrial[]): string | undefined {
+    const { runs } = this.#context.places;
+    const { group, search } = this.#what;
+    const made = open.flatMap(({ number }) => runOfTrial(runs, group, number) ?? []);
+    const taken = new Set(made.map(({ dir }) => plannedCard(dir)));
+    return search.devices?.find((device) => !taken.has(canonicalCard(device)));
   }
 
   #keep(state: { readonly over: boolean; readonly problem: string | null }): void {

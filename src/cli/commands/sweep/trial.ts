@@ -12,7 +12,7 @@ import { inspectRun } from '../../../engine/runs/inspect.ts';
 import { runNames } from '../../../engine/runs/list.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import type { SearchAsked, SearchTrial, SweepAsked } from '../../../engine/search/folder.ts';
-import { bestInEvents, searchMeasure } from '../../../engine/search/measure.ts';
+import { bestInEvents, searchMeasure, valuesInEvents } from '../../../engine/search/measure.ts';
 import type { TrialTold } from '../../../engine/search/study.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
@@ -23,14 +23,16 @@ import { makeRun } from '../shared/start-run.ts';
 /** Number of starts after which a run that always dies is given up. */
 const MOST_STARTS = 3;
 
-/**
- * The checked settings of a run of a search.
- * @throws ConfigError when they do not go together
- */
-export function trialSpec({ file, text, sets }: SearchAsked, values: SearchTrial['values'], { places }: Context) {
+/** The settings of a run of a search, checked. @throws ConfigError when they do not go together */
+export function trialSpec(
+  { file, text, sets }: SearchAsked,
+  { values, device }: { readonly values: SearchTrial['values']; readonly device?: string | undefined },
+  { places }: Context,
+) {
   const [named] = namedRuns([values]);
   const registry = loadRegistry({ configDir: places.config });
-  const overrides = [...sets, ...(named?.overrides ?? [])];
+  const there = device === undefined ? [] : [`resources.device=${device}`];
+  const overrides = [...sets, ...there, ...(named?.overrides ?? [])];
   return { loaded: loadSpec(file, { overrides, registry, kept: text }), registry, suffix: named?.suffix ?? '' };
 }
 
@@ -41,9 +43,10 @@ export function trialSpec({ file, text, sets }: SearchAsked, values: SearchTrial
 export async function makeTrial(
   { group, asked, search }: { readonly group: string; readonly asked: SweepAsked; readonly search: SearchAsked },
   { number, values }: SearchTrial,
+  device: string | undefined,
   context: Context,
 ): Promise<RunRef> {
-  const { loaded, registry, suffix } = trialSpec(search, values, context);
+  const { loaded, registry, suffix } = trialSpec(search, { values, device }, context);
   const { run } = await makeRun(
     { ...loaded, registry },
     {
@@ -74,7 +77,10 @@ export async function outcomeOf(
   if (state === 'failed' || (state === 'died' && startsOf(run.dir) >= MOST_STARTS)) return { trial, state: 'failed' };
   if (state !== 'finished') return undefined;
   const value = await measured(run, search, context);
-  return value === undefined ? { trial, state: 'failed' } : { trial, state: 'complete', value };
+  if (value === undefined) return { trial, state: 'failed' };
+  // A run that was too short for it to be asked on the way, or whose supervisor was killed, tells its values now.
+  const steps = search.prunes ? { steps: [...valuesInEvents(run.dir, searchMeasure(search.measure))] } : {};
+  return { trial, state: 'complete', value, ...steps };
 }
 
 async function measured({ dir }: RunRef, search: SearchAsked, context: Context): Promise<number | undefined> {

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statS
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256OfText } from '../../../../src/base/files/hash.ts';
+import { sweepNames } from '../../../../src/engine/search/folder.ts';
 import { cli } from '../../../helpers/cli.ts';
 import { FixtureHome, until } from '../../../helpers/fixture-run.ts';
 import { Desk, noBoxes, type SshBox } from '../../../helpers/sshd.ts';
@@ -98,6 +99,12 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
       waiting: [{ run: 'gpu1:fox-rank8' }],
     });
     await until(() => existsSync(there('runs/fox-rank8/exit.json')));
+    const [group = ''] = sweepNames(join(desk.dir, 'home/runs'));
+    expect((await go('queue')).stderr).toContain(`${group}: fox on gpu1.`);
+    expect((await go('fetch', 'gpu1:fox-rank4')).stderr).toContain(`1 of 2 runs of ${group} are here.`);
+    expect((await go('fetch', group)).stderr).toContain(`All runs of ${group} are here: `);
+    const table = readFileSync(join(desk.dir, 'home/runs/.sweeps', group, 'compare.txt'), 'utf8');
+    expect(table).toMatch(new RegExp(`^${group}: 2 runs`, 'u'));
     const entry = there('runs/.queue/000900.json');
     writeFileSync(entry, JSON.stringify({ run: 'fox-rank4', device: 'cpu', attempts: 9, held: true }));
     const all = await go('queue', '--all', '--json');

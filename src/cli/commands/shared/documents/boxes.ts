@@ -35,6 +35,10 @@ export const boxDocuments = {
     })
     .describe('hosts check and add.'),
   fetch: z.strictObject({
+    sweeps: z
+      .record(text, text.nullable())
+      .default({})
+      .describe('The comparison of each sweep that these runs are of; null while runs of it are elsewhere.'),
     fetched: z.array(
       z.strictObject({
         name: text.describe('Of the run here.'),

@@ -214,6 +214,7 @@ export const runDocuments = {
               .describe('How far Optuna is; null for a sweep that is no search.'),
             page: text.nullable().describe('The comparison as a page; null while runs are not over.'),
             table: text.nullable().describe('The same as text.'),
+            hosts: z.array(text).default([]).describe('Machines that its runs were sent to.'),
           }),
         )
         .default([])
