@@ -57,6 +57,12 @@ it('the public reports name tests that are there', () => {
   const rows = page.split('\n').filter((line) => line.startsWith('| ') && line.includes('#'));
   expect(rows).toHaveLength(30);
   expect(rows.filter((row) => row.search(HELD) < 0)).toEqual([]);
+  const faults = page
+    .slice(page.indexOf('# Faults'))
+    .split('\n')
+    .filter((line) => /^\| (?!Fault|---)/u.test(line));
+  expect(faults.length).toBeGreaterThan(25);
+  expect(faults.filter((row) => row.search(HELD) < 0)).toEqual([]);
   expect(lost(page)).toEqual([]);
   expect(lost('| a/b#1 | x | `test/node.test.ts`: no such name |')).toEqual(['no such name']);
 });

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,31 +101,6 @@ PartitionName=urgent Nodes=a,b MaxTime=60 PriorityTier=9 PreemptMode=OFF
     this.#daemons.push(spawn(program, [...args], { env: this.env, stdio: 'ignore' }));
   }
 
-  /** The node dies: its daemon and all that a job runs there are killed, and the controller is told so. */
-  loseNode(node: string, job: number): void {
-    const daemon = this.#daemons.find(({ spawnargs }) => spawnargs.at(-1) === node);
-    daemon?.kill('SIGKILL');
-    for (const pid of this.#processesOf(job)) kill(pid);
-    this.run('scontrol', 'update', `nodename=${node}`, 'state=down', 'reason=test');
-  }
-
-  /** The processes of a job: its step daemons, and all that have its number among their variables. */
-  #processesOf(job: number): number[] {
-    return readdirSync('/proc').flatMap((name) => {
-      if (!/^\d+$/u.test(name)) return [];
-      try {
-        const has = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
-        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-        const isOurs = has.includes(`SLURM_CONF=${this.env.SLURM_CONF}`);
-        const isOf = has.includes(`SLURM_JOB_ID=${job}`) || command.startsWith(`slurmstepd: [${job}.`);
-        return isOurs && isOf ? [Number(name)] : [];
-      } catch {
-        // It has ended.
-        return [];
-      }
-    });
-  }
-
   run(program: string, ...args: string[]): string {
     return execFileSync(program, args, { env: this.env, encoding: 'utf8' });
   }
@@ -140,14 +115,6 @@ PartitionName=urgent Nodes=a,b MaxTime=60 PriorityTier=9 PreemptMode=OFF
       daemon.kill('SIGKILL');
     }
     rmSync(this.dir, { recursive: true, force: true });
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
   }
 }
 

@@ -72,7 +72,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     );
     for (const [here, over] of both) expect(sha256OfText(here ?? '')).toBe(sha256OfText(over ?? ' '));
     expect(statSync(join(desk.dir, 'home/runs/fox/plan.json')).mode & 0o077).toBe(0);
-  });
+  }, 300_000);
 
   it('sends nothing twice, also when files have other names, and watches to the end', async () => {
     const { rename } = await import('node:fs/promises');
@@ -89,7 +89,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     // A second run of that name gets a folder of its own, and so does the first when it is fetched anew.
     const twice = await go('fetch', 'gpu1:again', '--json');
     expect(JSON.parse(twice.stdout).fetched[0]).toMatchObject({ name: 'again', files: 0 });
-  });
+  }, 300_000);
 
   it('waits in the queue over there, which goes on by itself', async () => {
     const sweep = ['--sweep', 'training.rank=4,8', '--set', 'dataset.path=plain', '--set', 'training.steps=2'];
@@ -117,7 +117,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
       2,
       expect.stringContaining('--after is for the queue of this machine'),
     ]);
-  });
+  }, 300_000);
 
   it('says in the words of the box what it refuses, and leaves what is only here', async () => {
     const taken = await go('run', 'run.yaml', '--on', 'gpu2');
@@ -131,5 +131,5 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     const local = ['--set', 'dataset.path=plain', '--set', 'hooks.on_finish=[{run: ["./done.sh"]}]'];
     expect((await go('run', 'run.yaml', '--on', 'gpu1', ...local)).stderr).toContain('./done.sh, which is only on');
     expect((await go('status', 'gpu1:nothing')).stderr).toContain('There is no run nothing');
-  });
+  }, 300_000);
 });
