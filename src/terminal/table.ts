@@ -1,4 +1,4 @@
-import { neutralise } from '../base/text.ts';
+import { neutralise, neutraliseAll } from '../base/text.ts';
 import { columns, padEnd, truncate, width, wrap } from './columns.ts';
 
 /**

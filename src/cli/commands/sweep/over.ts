@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
 import { statOf } from '../../../base/files/stat.ts';
-import { whileClaimed } from '../../../base/process/claim.ts';
 import { plural } from '../../../base/text.ts';
 import { originOf } from '../../../engine/boxes/bring.ts';
 import { noticeTargets } from '../../../engine/notices/targets.ts';
@@ -19,7 +18,7 @@ import type { Context } from '../../shell/context.ts';
 import { comparisonOf, comparisonPage, type Shown } from '../outcome/comparison.ts';
 import { showComparison } from '../outcome/show-compare.ts';
 import { writePage } from '../shared/write-page.ts';
-import { sweepLock } from './step.ts';
+import { withSweep } from './step.ts';
 
 /** How far a sweep is. */
 export interface SweepEnd {
@@ -38,18 +37,13 @@ export async function compareIfOver(group: string, context: Context): Promise<Sw
   const sweep = readSweep(runs, group);
   const open = { page: undefined, elsewhere: [] };
   if (sweep === undefined || (sweep.search !== null && readProgress(runs, group)?.over !== true)) return open;
-  const held = await sweepLock(runs, group);
-  return whileClaimed(
-    held,
-    async () => {
-      const found = findGroup(group, runs);
-      const here = found?.name === group ? found : { name: group, runs: [] };
-      const elsewhere = (sweep.members ?? []).filter((member) => !here.runs.some((one) => isWhole(one, member)));
-      if (elsewhere.length > 0 || (await isGoingOn(here, context))) return { ...open, elsewhere };
-      return { page: await compared(here, context), elsewhere: [] };
-    },
-    (lock) => lock.release(),
-  );
+  return withSweep(runs, group, async () => {
+    const found = findGroup(group, runs);
+    const here = found?.name === group ? found : { name: group, runs: [] };
+    const elsewhere = (sweep.members ?? []).filter((member) => !here.runs.some((one) => isWhole(one, member)));
+    if (elsewhere.length > 0 || (await isGoingOn(here, context))) return { ...open, elsewhere };
+    return { page: await compared(here, context), elsewhere: [] };
+  });
 }
 
 /** Whether a run came home from that machine, and is over. */

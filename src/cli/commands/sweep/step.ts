@@ -44,34 +44,23 @@ export async function stepSearch(group: string, options: StepOptions, context: C
   const asked = readSweep(runs, group);
   const search = asked?.search ?? undefined;
   if (asked === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
-  const held = options.byPerson ? tryLock(runs, group) : await sweepLock(runs, group);
-  if (held === undefined) return;
-  await whileClaimed(
-    held,
-    async () => {
-      if (readProgress(runs, group)?.over === true) return;
-      const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
-      await new SearchStep({ group, asked, search, study }, options, context).go();
-    },
-    (lock) => lock.release(),
-  );
+  const advance = async () => {
+    if (readProgress(runs, group)?.over === true) return;
+    const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
+    await new SearchStep({ group, asked, search, study }, options, context).go();
+  };
+  if (!options.byPerson) return withSweep(runs, group, advance);
+  const taken = claim(lockOf(runs, group));
+  if ('claim' in taken) await whileClaimed(taken.claim, advance, (held) => held.release());
 }
 
-const tryLock = (runs: string, group: string): Claim | undefined => {
-  const held = claim(join(sweepFolder(runs, group), SWEEP_FILES.lock));
-  return 'claim' in held ? held.claim : undefined;
-};
+const lockOf = (runs: string, group: string): string => join(sweepFolder(runs, group), SWEEP_FILES.lock);
 
-/** Waits until nobody else changes a sweep. */
-export async function sweepLock(runs: string, group: string): Promise<Claim> {
-  for (;;) {
-    const held = tryLock(runs, group);
-    if (held !== undefined) return held;
-    await pause(LOCK_MS, undefined);
-  }
-}
+/** Does something while nobody else changes a sweep, for which it waits. */
+export const withSweep = <T>(runs: string, group: string, job: () => Promise<T>): Promise<T> =>
+  withClaim(lockOf(runs, group), { everyMs: LOCK_MS }, job);
 
-/** The Python of this machine with Optuna, which is installed now if it is not there. */
+/** The Python with Optuna, which is installed now if it is missing. */
 export async function studyPython(context: Context): Promise<Study['python']> {
   const { env, places } = context;
   const stop = stopSignals();
