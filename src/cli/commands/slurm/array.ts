@@ -38,7 +38,7 @@ export async function submitArray(
     throw new UsageError('The jobs of an array have the same number of machines: sweep other keys.', {
       id: 'queue/sweep',
     });
-  const asked = readSlurmOptions(places.config, texts(options.slurm));
+  const slurm = readSlurmOptions(places.config, texts(options.slurm));
   const group = sweepGroup(places.runs);
   const isSweep = wanted.some(({ values }) => values !== undefined);
   if (isSweep) keepSweep(places.runs, group, { version: 1, name: first.loaded.spec.name, search: null });

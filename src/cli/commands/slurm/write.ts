@@ -35,17 +35,17 @@ export async function exportJob(kind: JobKind, file: string, options: Options, c
       nextSteps: ['Use letters, digits, dot, dash and underscore, 100 at most.'],
     });
   if (kind === 'skypilot') return writeSkyTask({ ...loaded, registry, name }, options, context);
-  const asked = readSlurmOptions(places.config, texts(options.slurm));
+  const slurm = readSlurmOptions(places.config, texts(options.slurm));
   // What cannot be written is said before a run is made for it.
   const to = text(options.to) === undefined ? undefined : freePlace(`${name}.slurm.sh`, options);
-  const about = unusedCards(loaded, asked);
+  const about = unusedCards(loaded, slurm);
   if (about !== undefined && !flags.json) out.wrapped(`! ${about}`);
   const input = { ...loaded, registry, hardware: hardwareOfJob(slurm) };
   const { run } = await makeRun(input, { ...agreed(options), name }, context);
   const { nodes } = loaded.spec.resources;
-  const path = to ?? writeScript(run, asked, nodes, context);
+  const path = to ?? writeScript(run, slurm, nodes, context);
   if (to !== undefined)
-    intoGivenPlace(to, '--to DIR', () => writeFileSync(to, scriptOf(run, asked, nodes, context), { flag: 'wx' }));
+    intoGivenPlace(to, '--to DIR', () => writeFileSync(to, scriptOf(run, slurm, nodes, context), { flag: 'wx' }));
   if (flags.json) out.json({ run: run.name, path });
   else {
     out.talk(`${run.name} is made, and its job is written. Submit it on a login node:  sbatch FILE`);

@@ -34,8 +34,8 @@ export function sweepViews(runs: string): SweepView[] {
     const [page = null, table = null] = [SWEEP_FILES.page, SWEEP_FILES.table]
       .map((name) => join(sweepFolder(runs, group), name))
       .map((path) => (existsSync(path) ? path : null));
-    const hosts = [...new Set(asked.members?.map(({ host }) => host))].sort();
-    return [{ group, name: asked.name, search: searchView(runs, group), page, table, hosts }];
+    const hosts = [...new Set(sweep.members?.map(({ host }) => host))].sort();
+    return [{ group, name: sweep.name, search: searchView(runs, group), page, table, hosts }];
   });
 }
 
