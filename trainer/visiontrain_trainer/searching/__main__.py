@@ -135,8 +135,8 @@ def report_late(study: Any, one: dict[str, Any]) -> None:
                     open_trial.report(value, step)
 
 
-def tell(study: Any, told: list[dict[str, Any]]) -> None:
-    """What runs came to. A trial that was told of before stays as it was."""
+def tell(study: Any, results: list[dict[str, Any]]) -> None:
+    """Write the results of runs into the study. A trial that has a result already stays as it is."""
     import optuna
 
     states = {"complete": optuna.trial.TrialState.COMPLETE, "failed": optuna.trial.TrialState.FAIL}
