@@ -1,4 +1,5 @@
 /** Hostile text that a stranger plants, and how it is found again in what was sent to a terminal. */
+import { question } from '../../src/terminal/graphics/answers.ts';
 
 /**
  * Sets a title, colours, clears, reorders and begins a new line. visiontrain itself sends none of these escape
@@ -14,7 +15,9 @@ const OURS = /\u001b\[(?:\?(?:25|7|1049|2004|2026)[hl]|(?!8;53)[\d;]*[mABCDEGHJK
 
 /** Characters that act on a terminal and do not come from visiontrain; '' when there are none. */
 export function foreign(sent: string): string {
-  return [...sent.replace(OURS, '').matchAll(/.{0,20}[\p{Cc}\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069].{0,20}/gu)]
+  // Screens that show images ask the terminal once whether it can.
+  const rest = [true, false].reduce((text, inside) => text.replace(question(inside), ''), sent).replace(OURS, '');
+  return [...rest.matchAll(/.{0,20}[\p{Cc}\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069].{0,20}/gu)]
     .map(([found]) => JSON.stringify(found))
     .join('\n');
 }
