@@ -116,20 +116,23 @@ export class HooksObserver implements Observer {
       this.#note(`${name} is slower than what it is run for: an event was left out.`);
     }
     this.#queues.set(name, queue);
-    if (!this.#work.has(name))
-      this.#work.set(
-        name,
-        this.#drain(name, queue).finally(() => this.#work.delete(name)),
-      );
+    if (!this.#work.has(name)) this.#work.set(name, this.#drain(name, queue));
   }
 
   async #drain(name: HookName, queue: RunEvent[]): Promise<void> {
-    for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
-      for (const hook of this.#input.hooks[name]) {
-        if (this.#end.signal.aborted) break;
-        await this.#run(name, hook, event);
+    // The work is noted before any of it is done, and forgotten in the same turn that finds the queue empty: an event
+    // that comes later begins new work.
+    await Promise.resolve();
+    try {
+      for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
+        for (const hook of this.#input.hooks[name]) {
+          if (this.#end.signal.aborted) break;
+          await this.#run(name, hook, event);
+        }
+        this.#handled(event);
       }
-      this.#handled(event);
+    } finally {
+      this.#work.delete(name);
     }
   }
 

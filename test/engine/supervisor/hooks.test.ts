@@ -5,6 +5,7 @@ import { places } from '../../../src/base/paths.ts';
 import type { RunEvent } from '../../../src/engine/events/schema.ts';
 import { readEvents } from '../../../src/engine/events/tail.ts';
 import { settleHooks } from '../../../src/engine/hooks/consent.ts';
+import { RUN_FILES } from '../../../src/engine/run-folder/layout.ts';
 import { readExit } from '../../../src/engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
@@ -86,8 +87,14 @@ describe('hooks of a run', () => {
     });
     await goes(run);
     expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 5 });
-    const notes = events(run).flatMap((event) => (event.type === 'note' ? [event.text] : []));
-    expect(notes.filter((text) => text.startsWith('The hook on_checkpoint ended with code 1'))).toHaveLength(2);
+    // A hook that ends after the trainer is told of in the supervisor's log: no event follows the last one.
+    const told = () => [
+      ...events(run).flatMap((event) => (event.type === 'note' ? [event.text] : [])),
+      ...readFileSync(join(run.dir, RUN_FILES.supervisorLog), 'utf8').split('\n'),
+    ];
+    await until(
+      () => told().filter((text) => text.startsWith('The hook on_checkpoint ended with code 1')).length === 2,
+    );
   });
 
   it('are not run before the person has said yes, whoever starts the run', async () => {

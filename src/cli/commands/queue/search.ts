@@ -125,7 +125,10 @@ function searchOf(files: readonly string[], options: Options, context: Context):
   };
 }
 
-/** Where its runs go on, and what they wait for. @throws UsageError */
+/**
+ * The cards that the runs of a search use, and the run that they wait for.
+ * @throws UsageError when a card is named twice
+ */
 function placeOf(options: Options, { places }: Context): Pick<SearchAsked, 'devices' | 'after'> {
   const typed = text(options.devices);
   const devices = typed?.split(',').map((device) => canonicalCard(device.trim()));

@@ -83,7 +83,10 @@ function writeSkyTask(job: Job, options: Options, { out, places, flags }: Contex
   return EXIT.ok;
 }
 
-/** A file in the folder of `--to`. @throws UsageError when it is there */
+/**
+ * Path of a new file in the folder of `--to`.
+ * @throws UsageError when the file is there
+ */
 function freePlace(file: string, options: Options): string {
   const folder = absolute(text(options.to) ?? '.', { cwd: process.cwd() });
   makeGivenFolder(folder, '--to DIR');
@@ -95,7 +98,10 @@ function freePlace(file: string, options: Options): string {
   });
 }
 
-/** Cards of each machine. @throws UsageError for `all`, since the machine is chosen by this number */
+/**
+ * How many cards each machine must have.
+ * @throws UsageError for `all`, because the machine is chosen by this number
+ */
 function cardsWanted({ resources: { devices } }: RunSpec): number {
   if (devices === 'all')
     throw new UsageError('How many cards should a machine have? resources.devices is all.', {

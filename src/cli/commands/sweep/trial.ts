@@ -23,7 +23,10 @@ import { makeRun } from '../shared/start-run.ts';
 /** Number of starts after which a run that always dies is given up. */
 const MOST_STARTS = 3;
 
-/** The settings of a run of a search, checked. @throws ConfigError when they do not go together */
+/**
+ * The checked settings of one run of a search.
+ * @throws ConfigError when they do not go together
+ */
 export function trialSpec(
   { file, text, sets }: SearchAsked,
   { values, device }: { readonly values: SearchTrial['values']; readonly device?: string | undefined },

@@ -68,7 +68,10 @@ function itemKinds(meta: Buffer): ReadonlyMap<number, 'exif' | 'xmp'> {
   return found;
 }
 
-/** Where the content of each item lies. @throws RangeError for a box that ends too early */
+/**
+ * Where the content of each item lies.
+ * @throws RangeError for a box that ends too early
+ */
 function itemPlaces(meta: Buffer): ReadonlyMap<number, readonly Extent[]> {
   const found = new Map<number, readonly Extent[]>();
   const iloc = boxesIn(meta, 0, meta.length).find(({ type }) => type === 'iloc');
