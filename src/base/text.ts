@@ -96,6 +96,9 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** The sentence for one thing, or the one for several. */
+export const inNumber = (count: number, one: string, many: string): string => (count === 1 ? one : many);
+
 /** The text itself, or its beginning and `…`: at most `limit` characters. */
 export function shorten(text: string, limit: number): string {
   return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;

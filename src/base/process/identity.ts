@@ -48,6 +48,12 @@ export function isAlive(identity: ProcessIdentity): boolean | 'elsewhere' {
   return startTime(identity.pid) === identity.start;
 }
 
+/**
+ * Whether a process belongs to this machine, maybe to another container of it. Containers have host names of their own,
+ * but share the boot, and with it the machine's cards.
+ */
+export const isOfThisMachine = (identity: ProcessIdentity): boolean => identity.boot === bootId();
+
 function startTime(pid: number): string | undefined {
   if (process.platform === 'linux') {
     try {

@@ -10,8 +10,9 @@ import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
+import { refuseForGiven } from './shared/fitting-build.ts';
 import { listEnvironments, removeEnvironments } from './shared/old-environments.ts';
-import { text } from './shared/options.ts';
+import { type Options, text } from './shared/options.ts';
 import { showSetupPlan } from './shared/setup-plan.ts';
 import { setupProgress } from './shared/setup-progress.ts';
 import { stopSignals } from './shared/steps/stop-signals.ts';
@@ -33,6 +34,7 @@ export const run: CommandRun = async (_args, options, context) => {
     return removeEnvironments(context, options.remove === true ? undefined : text(options.remove));
   const wheels = text(options.wheels);
   if (options.plan === true) return showSetupPlan(context, text(options.torch));
+  refuseForGiven(context.env, howMade(options));
   const started = Date.now();
   const offline = wheels === undefined ? context : { ...context, env: fromFolder(context.env, wheels) };
   const ready = await makeReady(offline, { force: options.force === true, torch: text(options.torch) });
@@ -49,6 +51,13 @@ export const run: CommandRun = async (_args, options, context) => {
   tellReady(ready, seconds, context);
   return EXIT.ok;
 };
+
+/** The options that say how the environment is made. */
+const howMade = ({ torch, wheels, force }: Options): string[] => [
+  ...(torch === undefined ? [] : ['--torch']),
+  ...(wheels === undefined ? [] : ['--wheels']),
+  ...(force === true ? ['--force'] : []),
+];
 
 function tellReady({ environment, made, box }: Ready, seconds: number, { out }: Context): void {
   const { python, python_version, torch, kind, proofs = [] } = environment;

@@ -1,9 +1,8 @@
 /** Makes small requests to servers: a JSON document, the first bytes of a file, or the facts about a file. */
 
-import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
 import { Fault, statusFault } from './fault.ts';
-import { checkHeaders } from './sniff.ts';
+import { checkHeaders, claimedSize } from './sniff.ts';
 import type { Address } from './sources.ts';
 
 const MOST = 64 << 20;
@@ -99,11 +98,8 @@ function read(head: Head, host: string): RemoteFileInfo {
   const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
   const length = head.status === 200 ? headers['content-length'] : undefined;
   const text = first['x-linked-size'] ?? total ?? length;
-  const bytes = text === undefined ? undefined : Number(text);
-  if (bytes !== undefined && !(isFileSize(bytes) && bytes > 0))
-    throw new Fault('page', `${host} says that the file has ${bytes} bytes, which none has`);
   return {
-    bytes,
+    bytes: text === undefined ? undefined : claimedSize(text, host),
     sha256: /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(first['x-linked-etag'] ?? '')?.[1],
     commit: /^[0-9a-f]{40}$/.exec(first['x-repo-commit'] ?? '')?.[0],
   };

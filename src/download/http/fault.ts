@@ -1,5 +1,6 @@
 /** Everything that can go wrong between us and a server, and what is done about each fault. */
 
+import { neutralise, shorten } from '../../base/text.ts';
 import type { Address } from './sources.ts';
 
 const faultKinds = [
@@ -44,6 +45,9 @@ export interface Failure {
   readonly fault: Fault;
 }
 
+/** Most characters of a fault's words, parts of which servers write: a header may have thousands. */
+const LONGEST = 300;
+
 export class Fault extends Error {
   readonly kind: FaultKind;
   readonly status: number | undefined;
@@ -51,7 +55,7 @@ export class Fault extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(kind: FaultKind, message: string, extra: { status?: number; retryAfter?: number; cause?: unknown } = {}) {
-    super(message, extra.cause === undefined ? undefined : { cause: extra.cause });
+    super(shorten(neutralise(message), LONGEST), extra.cause === undefined ? undefined : { cause: extra.cause });
     this.name = 'Fault';
     this.kind = kind;
     this.status = extra.status;
@@ -121,13 +125,19 @@ export function backOff(fault: Fault, failures: number, unit: number, random: ()
   return ceiling * (0.5 + random() / 2);
 }
 
-/** Reads Retry-After, in seconds or as an HTTP date; returns seconds, or undefined when it is absent or unreadable. */
+/** Longest wait in seconds that is told; a server may write any number of digits. Nobody waits a year. */
+const YEAR = 365 * 86_400;
+
+/**
+ * Reads Retry-After, in seconds or as an HTTP date; returns seconds, at most a year of them, or undefined when it is
+ * absent or unreadable.
+ */
 export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();
-  if (/^\d+$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) return Math.min(YEAR, Number(text));
   const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
+  return Number.isNaN(date) ? undefined : Math.min(YEAR, Math.max(0, (date - now) / 1000));
 }
 
 /**

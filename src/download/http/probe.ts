@@ -2,11 +2,10 @@
  * Finds out the size of a file when the registry does not say: it asks for one byte, and the answer holds the total.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isFileSize } from '../file/pieces.ts';
 import type { Client, Head } from './client.ts';
 import { type Failure, Fault, nextTry, statusFault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
-import { checkHeaders } from './sniff.ts';
+import { checkHeaders, claimedSize } from './sniff.ts';
 import type { Address } from './sources.ts';
 
 export interface ProbeInput {
@@ -49,8 +48,6 @@ async function askSize(address: Address, { client, signal }: ProbeInput): Promis
     },
   );
   if (size === undefined) throw new Fault('status', `${address.label} does not say how large the file is`);
-  if (!isFileSize(size))
-    throw new Fault('status', `${address.label} says that the file has ${size} bytes, which none has`);
   return size;
 }
 
@@ -60,5 +57,5 @@ function sizeIn(head: Head, host: string): number | undefined {
   checkHeaders(head.headers, host);
   const total = /\/(\d+)$/.exec(head.headers['content-range'] ?? '')?.[1];
   const text = head.status === 206 ? total : head.headers['content-length'];
-  return text === undefined ? undefined : Number(text);
+  return text === undefined ? undefined : claimedSize(text, host);
 }

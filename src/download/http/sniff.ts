@@ -1,5 +1,6 @@
 /** Looks at the first things a server sends, so that gigabytes of a wrong answer are not fetched. */
 import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
+import { isFileSize } from '../file/pieces.ts';
 import { Fault } from './fault.ts';
 
 /**
@@ -14,6 +15,16 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== '' && encoding.toLowerCase() !== 'identity')
     throw new Fault('encoded', `${host} sent the file compressed (${encoding}) although asked not to`);
+}
+
+/**
+ * Size of a file in bytes, above 0, as a header has it.
+ * @throws Fault for a text that is no such number
+ */
+export function claimedSize(text: string, host: string): number {
+  const bytes = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (isFileSize(bytes) && bytes > 0) return bytes;
+  throw new Fault('page', `${host} says that the file has "${text}" bytes, which none has`);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Findings about the captions of a data set. Pure. */
-import { plural } from '../../base/text.ts';
+import { inNumber, plural } from '../../base/text.ts';
 import { estimateTokens, looksLikeTags, says } from '../plan/captions.ts';
 import { tagTable } from '../plan/tag-table.ts';
 import type { CheckImage, DatasetFinding, FindingItem } from './finding.ts';
@@ -50,8 +50,8 @@ const bare = (images: readonly CheckImage[]) =>
         count === images.length
           ? 'No picture has a caption.'
           : `${count} of ${plural(images.length, 'picture')} without a caption, or with an empty one.`,
-      done: 'They are trained with dataset.default_caption, else with the trigger alone.',
-      change: 'visiontrain dataset caption writes them; captions.write in run.yaml does so before a run.',
+      done: `${inNumber(count, 'It is', 'They are')} trained with dataset.default_caption, else with the trigger alone.`,
+      change: `visiontrain dataset caption writes ${inNumber(count, 'it', 'them')}; captions.write in run.yaml does so before a run.`,
     }),
   );
 
@@ -73,7 +73,7 @@ function equal(images: readonly CheckImage[]): DatasetFinding[] {
         groups.size === 1
           ? `All ${captioned} captions are the same.`
           : `${plural(items.length, 'picture')} with the caption of another.`,
-      done: 'They are trained on so: what differs between them goes into the same words.',
+      done: `${inNumber(items.length, 'Both', 'They')} are trained on so: what differs between them goes into the same words.`,
       change: 'Write what is different into the captions, or leave them if the pictures differ in nothing.',
       items,
     },
@@ -91,8 +91,8 @@ const garbled = (images: readonly CheckImage[]) =>
       kind: 'garbled',
       level: 'warn',
       what: `${plural(count, 'caption')} with letters from another encoding.`,
-      done: 'They are trained on as they stand.',
-      change: 'Save the captions as UTF-8.',
+      done: inNumber(count, 'It is trained on as it stands.', 'They are trained on as they stand.'),
+      change: `Save the ${inNumber(count, 'caption', 'captions')} as UTF-8.`,
     }),
   );
 
@@ -106,7 +106,7 @@ const wideCommas = (images: readonly CheckImage[]) =>
       kind: 'wide-comma',
       level: 'warn',
       what: `${plural(count, 'caption')} with the commas of Chinese or Japanese.`,
-      done: 'They part no tags: all between two plain commas is one tag.',
+      done: 'Such commas part no tags: all between two plain commas is one tag.',
       change: 'Write plain commas.',
     }),
   );
@@ -128,9 +128,9 @@ function long(images: readonly CheckImage[], { tokens }: CaptionFacts): DatasetF
     (count) => ({
       kind: 'long-caption',
       level: cut > 0 ? 'warn' : 'info',
-      what: `${plural(count, 'caption')} longer than one chunk of ${CHUNK} tokens; the longest has ${about}${most}.`,
+      what: `${plural(count, 'caption')} longer than one chunk of ${CHUNK} tokens; ${inNumber(count, 'it', 'the longest')} has ${about}${most}.`,
       done: `${Math.min(3, Math.ceil(most / CHUNK))} chunks are read; what goes beyond 3 is not.`,
-      change: 'Shorten them, or set captions.limit: what a prompt cannot hold is of little use.',
+      change: `Shorten ${inNumber(count, 'it', 'them')}, or set captions.limit: what a prompt cannot hold is of little use.`,
     }),
   );
 }
@@ -152,7 +152,7 @@ function misspelt(images: readonly CheckImage[]): DatasetFinding[] {
       kind: 'misspelt',
       level: 'warn',
       what: `${plural(near.length, 'tag')} one letter away from a frequent one.`,
-      done: 'Each is trained on as a tag of its own.',
+      done: `${inNumber(near.length, 'It', 'Each')} is trained on as a tag of its own.`,
       change: `captions.replace: ["${first.tag} -> ${first.likely}"] in run.yaml, or mend the files.`,
       items,
     },
@@ -169,8 +169,12 @@ function trigger(images: readonly CheckImage[], { trigger: word, tokens }: Capti
       kind: 'no-trigger',
       level: 'info',
       what: `${plural(count, 'caption')} without the trigger ${wanted}.`,
-      done: 'It is put in front of them when they are trained on; files stay as they are.',
-      change: 'Nothing, unless the word is spelt otherwise in them.',
+      done: inNumber(
+        count,
+        'The trigger is put in front of it when it is trained on; the file stays as it is.',
+        'The trigger is put in front of them when they are trained on; files stay as they are.',
+      ),
+      change: `Nothing, unless the word is spelt otherwise in ${inNumber(count, 'it', 'them')}.`,
     }),
   );
   const words = wanted.split(/[\s,]+/u).filter((part) => part !== '');

@@ -1,5 +1,5 @@
 /** Findings about the pixels of a data set. Each limit has its source. Pure. */
-import { plural } from '../../base/text.ts';
+import { inNumber, plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding, FindingItem, FindingKind } from './finding.ts';
 import type { Look, Looks } from './looks.ts';
 import { type Near, nearDuplicates } from './near-duplicates.ts';
@@ -58,38 +58,44 @@ interface Seen {
   readonly look: Look;
 }
 
-type Words = Pick<DatasetFinding, 'level' | 'done' | 'change'> & { readonly of: (count: string) => string };
+type Words = Pick<DatasetFinding, 'level' | 'done'> & {
+  readonly of: (count: string) => string;
+  readonly change: (count: number) => string;
+};
 
 const WORDS: Readonly<Partial<Record<FindingKind, Words>>> = {
   damaged: {
     level: 'warn',
     of: (count) => `${count} with grey where data is missing.`,
     done: 'The grey is trained on.',
-    change: 'Get the whole file, or cut the grey part off.',
+    change: (count) =>
+      `Get the whole ${inNumber(count, 'file, or cut the grey part', 'files, or cut the grey parts')} off.`,
   },
   empty: {
     level: 'warn',
     of: (count) => `${count} with next to nothing to see.`,
     done: 'Trained on like the others.',
-    change: 'Take it out of the folder if it came in by mistake.',
+    change: (count) =>
+      inNumber(count, 'Take it out of the folder if it came in by mistake.', 'Take out what came in by mistake.'),
   },
   blurred: {
     level: 'info',
     of: (count) => `${count} without sharp edges.`,
     done: 'Trained on like the others, and teaches blur.',
-    change: 'Replace it by a sharper one, or write "blurry" into its caption; a soft style is meant to be so.',
+    change: (count) =>
+      `Replace ${inNumber(count, 'it by a sharper one, or write "blurry" into its caption', 'them by sharper ones, or write "blurry" into their captions')}; a soft style is meant to be so.`,
   },
   border: {
     level: 'warn',
     of: (count) => `${count} with a border of one colour.`,
     done: 'The border is trained on where the crop leaves it.',
-    change: 'Cut it off, or name it in the caption ("border", "letterboxed").',
+    change: () => 'Cut it off, or name it in the caption ("border", "letterboxed").',
   },
   compressed: {
     level: 'info',
     of: (count) => `${count} saved with strong JPEG compression.`,
     done: 'The blocks are trained on.',
-    change: 'Use the original where there is one, or write "jpeg artifacts" into the caption.',
+    change: () => 'Use the original where there is one, or write "jpeg artifacts" into the caption.',
   },
 };
 
@@ -104,8 +110,8 @@ function each(
   });
   const words = WORDS[kind];
   if (items.length === 0 || words === undefined) return [];
-  const { of, ...rest } = words;
-  return [{ kind, ...rest, what: of(plural(items.length, 'picture')), items }];
+  const { of, change, ...rest } = words;
+  return [{ kind, ...rest, what: of(plural(items.length, 'picture')), change: change(items.length), items }];
 }
 
 function copies(seen: readonly Seen[]): DatasetFinding[] {
@@ -140,8 +146,8 @@ function repeated(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[
       kind: 'near-duplicate',
       level: 'warn',
       what: `${plural(items.length, 'picture')} nearly the same as another (${plural(groups, 'group')}).`,
-      done: 'All are trained on, so that what they show counts more than the rest.',
-      change: 'Keep the best of each group, unless the small difference is what matters.',
+      done: `${inNumber(items.length, 'Both', 'All')} are trained on, so that what they show counts more than the rest.`,
+      change: `Keep the best ${groups === 1 ? 'one' : 'of each group'}, unless the small difference is what matters.`,
       items,
     },
   ];
@@ -165,8 +171,8 @@ function leaks(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[] {
       kind: 'leak',
       level: 'warn',
       what: `${plural(items.length, 'validation picture')} nearly the same as one that is trained on.`,
-      done: 'The loss is measured on them all the same, and looks better than it is.',
-      change: 'Put both on one side: take one of each pair out, or name other pictures in validation.path.',
+      done: `The loss is measured on ${inNumber(items.length, 'it', 'them')} all the same, and looks better than it is.`,
+      change: `Put both on one side: take one of ${inNumber(items.length, 'the two', 'each pair')} out, or name other pictures in validation.path.`,
       items,
     },
   ];

@@ -1,5 +1,5 @@
 /** Findings about the sizes of a data set's images, and the balance of its folders. Pure. */
-import { plural } from '../../base/text.ts';
+import { inNumber, plural } from '../../base/text.ts';
 import type { Crop, Crops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
 
@@ -42,8 +42,8 @@ export function sizeFindings(images: readonly CheckImage[], placed = UNPLACED): 
             kind: 'enlarged' as const,
             level: 'warn' as const,
             what: `${plural(enlarged.length, 'picture')} much smaller than the bucket.`,
-            done: 'They are enlarged, which teaches blur.',
-            change: 'Use larger files, or set dataset.no_upscale or a smaller dataset.resolution.',
+            done: `${inNumber(enlarged.length, 'It is', 'They are')} enlarged, which teaches blur.`,
+            change: `Use ${inNumber(enlarged.length, 'a larger file', 'larger files')}, or set dataset.no_upscale or a smaller dataset.resolution.`,
             items: enlarged.map((image) => ({
               path: image.path,
               detail: `is ${image.size.join('×')}, enlarged ${enlargement(image).toFixed(1)} times to ${image.bucket.join('×')}`,

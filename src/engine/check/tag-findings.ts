@@ -1,5 +1,5 @@
 /** Findings about tags, in captions and from a tagger: writing, characters, outfits. Pure. */
-import { plural } from '../../base/text.ts';
+import { inNumber, plural } from '../../base/text.ts';
 import { cleanTag, type ScoredTag } from '../captions/compose.ts';
 import { tagKey } from '../plan/caption-rules.ts';
 import { looksLikeTags, tagsOf } from '../plan/captions.ts';
@@ -110,7 +110,11 @@ function characters(images: readonly CheckImage[], tagged: Tagged): DatasetFindi
       kind: 'characters',
       level: items.length > 0 ? 'warn' : 'info',
       what: `${plural(counts.length, 'known character')} by tag: ${listed(counts)}.`,
-      done: 'Each is learned as often as it is shown. The base model may know them by these names.',
+      done: inNumber(
+        counts.length,
+        'It is learned as often as it is shown. The base model may know it by this name.',
+        'Each is learned as often as it is shown. The base model may know them by these names.',
+      ),
       change:
         counts.length > 1
           ? BALANCE

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
-import { identify } from '../../base/process/identity.ts';
+import { lastHolder } from '../../base/process/claim.ts';
+import { identify, isIdentity, isOfThisMachine } from '../../base/process/identity.ts';
 import { pause } from '../../base/sleep.ts';
 import { plannedCard } from '../queue/entries.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -48,7 +49,8 @@ export function stopWaiting(dir: string): boolean {
 
 /**
  * Names of the runs that use the card of a run: those that train on it, are judged on it, or have waited to be judged
- * since before `since`. The first to wait is the first to judge, so that two never start at the same time.
+ * since before `since`. The first to wait is the first to judge, so that two never start at the same time. Other
+ * machines that share the folder have cards of their own with the same names.
  */
 export async function cardHolders(dir: string, runs: string, since: number): Promise<readonly string[]> {
   const card = plannedCard(dir);
@@ -56,8 +58,8 @@ export async function cardHolders(dir: string, runs: string, since: number): Pro
   return all
     .filter((run) => plannedCard(run.dir) === card)
     .filter((run) => {
-      if (run.state === 'live') return true;
-      if (run.dir === dir) return false;
+      if (run.dir === dir) return run.state === 'live';
+      if (run.state === 'live') return isHere(lastHolder(join(run.dir, RUN_FILES.attempts))?.identity);
       return isAhead(run.dir, since);
     })
     .map(({ name }) => name);
@@ -67,11 +69,16 @@ export async function cardHolders(dir: string, runs: string, since: number): Pro
 function isAhead(dir: string, since: number): boolean {
   try {
     const waiting = readWaiting(dir);
-    return isJudging(dir, readJudgement(dir)) || (waiting !== undefined && waiting.since < since);
+    const judgement = readJudgement(dir);
+    if (isJudging(dir, judgement) && isHere(judgement?.process)) return true;
+    return waiting !== undefined && waiting.since < since && isHere(waiting.process);
   } catch {
     return false;
   }
 }
+
+/** Whether a process uses the cards of this machine. One that is not known is taken to. */
+const isHere = (process: unknown): boolean => !isIdentity(process) || isOfThisMachine(process);
 
 export interface WaitInput {
   readonly dir: string;

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { refuseForGiven, withTorch } from '../../../src/cli/commands/shared/fitting-build.ts';
 import { STAMP } from '../../../src/engine/environment/check.ts';
 import { environmentKey, requirementsFor } from '../../../src/engine/environment/requirements.ts';
 import { cli, startCli } from '../../helpers/cli.ts';
@@ -101,6 +102,23 @@ describe('visiontrain setup on a box with a card', () => {
     expect(existsSync(join(home, 'vt'))).toBe(false);
     const wrong = await cli(['setup', '--torch', 'cu118'], env);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('cu128    torch 2.10.0')]);
+  });
+});
+
+describe('options that say how an environment is made', () => {
+  it('are refused for a Python of the person, into which nothing is installed', async () => {
+    const env = { ...process.env, VISIONTRAIN_HOME: join(home, 'vt'), VISIONTRAIN_PYTHON: '/of/mine/python' };
+    const { code, stderr } = await cli(['setup', '--torch', 'foo'], env);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('--torch is for an environment that visiontrain makes'),
+    ]);
+    expect(stderr).toContain('Nothing is installed into /of/mine/python');
+    for (const option of ['--wheels', '--force'])
+      expect(() => refuseForGiven(env, [option])).toThrow(`${option} is for an environment`);
+    expect(() => withTorch(env, 'cpu')).toThrow('VISIONTRAIN_PYTHON names yours');
+    expect(withTorch(env, undefined)).toBe(env);
+    expect(withTorch({}, 'cpu')).toEqual({ VISIONTRAIN_TORCH: 'cpu' });
   });
 });
 

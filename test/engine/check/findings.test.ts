@@ -115,6 +115,17 @@ describe('sizes', () => {
     ]);
   });
 
+  it('speak of one picture, or of several', () => {
+    const small = (path: string) => image(path, { size: [400, 400] });
+    const told = (...images: CheckImage[]) => sizeFindings(images).map(({ what, done }) => `${what} ${done}`);
+    expect(told(small('a'))).toEqual(['1 picture much smaller than the bucket. It is enlarged, which teaches blur.']);
+    expect(told(small('a'), small('b'))).toEqual([
+      '2 pictures much smaller than the bucket. They are enlarged, which teaches blur.',
+    ]);
+    const looks = new Map([image('a'), image('b')].map(({ sha256 }) => [sha256, look()]));
+    expect(pixelFindings([image('a'), image('b')], looks)[0]?.done).toMatch(/^Both are trained on/);
+  });
+
   it('tell what of a mask the crop cuts away, and which sides where it was moved', () => {
     const wide = image('b', { size: [2000, 1000], bucket: [1024, 1024] });
     const told = (left: number, lost: number, focus: boolean) =>

@@ -40,8 +40,9 @@ function judging(dir: string, status: 'running' | 'done'): void {
   if (status === 'running') releases.push(holdJudging(dir, 'judge.json'));
 }
 
-function waitingSince(dir: string, since: number): void {
-  writeFileSync(join(dir, 'judge-waiting.json'), JSON.stringify({ process: identify(process.pid), since, behind: [] }));
+function waitingSince(dir: string, since: number, elsewhere = {}): void {
+  const waiting = { process: { ...identify(process.pid), ...elsewhere }, since, behind: [] };
+  writeFileSync(join(dir, 'judge-waiting.json'), JSON.stringify(waiting));
   releases.push(holdJudging(dir, 'judge-waiting.json'));
 }
 
@@ -75,6 +76,28 @@ describe('judging waits for its card', () => {
     expect(await cardHolders(b, runs, 200)).toEqual(['a']);
     writeFileSync(join(a, 'judge-waiting.json'), JSON.stringify({ process: null, since: 100, behind: [] }));
     expect(await cardHolders(b, runs, 200)).toEqual([]);
+  });
+
+  it('but not for a card of the same name in another machine that shares the folder', async () => {
+    const [a, b, c] = [makeRun('a'), makeRun('b'), makeRun('c')];
+    const attempt = (boot: string) => {
+      mkdirSync(join(a, 'attempts'), { recursive: true });
+      writeFileSync(
+        join(a, 'attempts', '1.json'),
+        JSON.stringify({ ...identify(process.pid), host: 'another-container', boot }),
+      );
+    };
+    attempt('another-boot');
+    expect(await cardHolders(b, runs, 200)).toEqual([]);
+    expect(await cardHolders(a, runs, 200)).toEqual(['a']);
+    // A container of this machine has a name of its own, but computes on the same card.
+    attempt(identify(process.pid)?.boot ?? '');
+    expect(await cardHolders(b, runs, 200)).toEqual(['a']);
+    rmSync(join(a, 'attempts'), { recursive: true });
+    waitingSince(c, 100, { host: 'another-machine', boot: 'another-boot' });
+    expect(await cardHolders(b, runs, 200)).toEqual([]);
+    waitingSince(c, 100);
+    expect(await cardHolders(b, runs, 200)).toEqual(['c']);
   });
 
   it('and leaves nothing behind when it is ended', async () => {

@@ -1,3 +1,4 @@
+import { UsageError } from '../../../base/errors.ts';
 import { formatBytes } from '../../../base/text.ts';
 import { boxBuild } from '../../../engine/environment/box.ts';
 import { buildFacts } from '../../../engine/environment/builds.ts';
@@ -7,9 +8,29 @@ import { thisSystem } from '../../../engine/hardware/system.ts';
 import type { Plan } from '../../../engine/plan/schema.ts';
 import type { Context } from '../../shell/context.ts';
 
-/** The environment of the supervisor, with the build that was named for this run. */
-export const withTorch = (env: NodeJS.ProcessEnv, torch: string | undefined): NodeJS.ProcessEnv =>
-  torch === undefined ? env : { ...env, VISIONTRAIN_TORCH: torch };
+/**
+ * The environment of the supervisor, with the build that was named for this run.
+ * @throws UsageError when a Python of the person's own has its build already
+ */
+export function withTorch(env: NodeJS.ProcessEnv, torch: string | undefined): NodeJS.ProcessEnv {
+  if (torch === undefined) return env;
+  refuseForGiven(env, ['--torch']);
+  return { ...env, VISIONTRAIN_TORCH: torch };
+}
+
+/**
+ * Refuses options that say how an environment is made when VISIONTRAIN_PYTHON names one, which is never changed.
+ * @throws UsageError
+ */
+export function refuseForGiven(env: NodeJS.ProcessEnv, given: readonly string[]): void {
+  const [option] = given;
+  if (!env.VISIONTRAIN_PYTHON || option === undefined) return;
+  throw new UsageError(`${option} is for an environment that visiontrain makes, but VISIONTRAIN_PYTHON names yours.`, {
+    id: 'command/wrong',
+    details: [`Nothing is installed into ${env.VISIONTRAIN_PYTHON}: it is used as it is.`],
+    nextSteps: [`Leave ${option} out, or let visiontrain make one:  unset VISIONTRAIN_PYTHON`],
+  });
+}
 
 /**
  * Checks, before anything is made or fetched, whether a build of PyTorch fits the run's device, and returns notes
