@@ -127,20 +127,23 @@ sys.exit(__main__.main([sys.argv[1]]))
         load_file(path)
 
 
-def test_a_full_disk_fails_the_save_and_not_the_file_before(
+def test_a_disk_that_fills_up_in_the_middle_fails_the_save_and_not_the_file_before(
     train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    write, written = files.write_atomic, []
+    pieces, begun = files.pieces, []
 
-    def full(path: Path, content: Any) -> None:
-        written.append(path)
-        if len(written) > 1:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(path, content)
+    def filling(*content: Any) -> Any:
+        begun.append(1)
+        for number, piece in enumerate(pieces(*content)):
+            if len(begun) > 1 and number == 5:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            yield piece
 
-    monkeypatch.setattr(files, "write_atomic", full)
-    with pytest.raises(MachineError, match="step00000002.safetensors: cannot be written"):
+    monkeypatch.setattr(files, "pieces", filling)
+    with pytest.raises(MachineError, match="step00000002.safetensors: cannot be written") as caught:
         train_here(plan_for(output={"save_every": 1}))
+    assert caught.value.id == "disk/write-failed" and "No space left" in caught.value.reason
+    # What was written of the second is gone, under every name.
     (left,) = (tmp_path / "run" / "output").iterdir()
     assert left.name == "tiny-step00000001.safetensors" and load_file(left)
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import prepare_run
-from tests.run.test_exact import _kill_and_go_on
+from tests.run.test_exact import _kill_and_go_on, _stop_after
 from visiontrain_trainer.base.errors import TrainingError
 from visiontrain_trainer.contract.plan import Ema as EmaPlan
 from visiontrain_trainer.run.export import Request, export
@@ -135,4 +135,17 @@ def test_a_run_with_an_average(plan: Any, train_here: Any, tmp_path: Path) -> No
     cut = prepare_run(tmp_path / "cut", plan("both"))
     _kill_and_go_on(cut, [8])
     again = _hashes(cut / "output")
+    assert {name: again[name] for name in made} == made
+
+    # Stopped between two saves: a file of both weights there, which exports give as well, and then the same files.
+    stopped = prepare_run(tmp_path / "stopped", plan("both"))
+    assert _stop_after(stopped, plan("both"), 3) == 75
+    # A stop removes none of the files before it.
+    at_stop = {name: made for name, made in _hashes(stopped / "output").items() if "step00000003" in name}
+    assert set(at_stop) == {f"tiny-step00000003{kind}.safetensors" for kind in ("", "-raw")}
+    for weights in (None, "raw"):
+        export(stopped, _request(tmp_path / "of stop", 3, weights))
+    assert _hashes(tmp_path / "of stop") == at_stop
+    assert train_here(plan("both"), "stopped").code == 0
+    again = _hashes(stopped / "output")
     assert {name: again[name] for name in made} == made
