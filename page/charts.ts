@@ -177,8 +177,8 @@ function rateChart(place: HTMLElement, { rate }: Data): uPlot {
   );
 }
 
-/** Colours that runs are told apart by; the style has as many. */
-const RUN_COLOURS = 6;
+/** Colours of runs, as many as the style has. A run behind them has a dotted curve. */
+const RUN_COLOURS = 8;
 
 /** The smoothed loss of each run, and its validation dashed in the same colour. */
 function runsChart(place: HTMLElement, { runs = [] }: Data): uPlot {
@@ -197,7 +197,7 @@ function runsChart(place: HTMLElement, { runs = [] }: Data): uPlot {
     const stroke = colour(`--run-${i % RUN_COLOURS}`);
     const line = { stroke, value, spanGaps: true };
     return [
-      { ...line, label: name, width: 2, points: { show: false } },
+      { ...line, label: name, width: 2, points: { show: false }, ...(i < RUN_COLOURS ? {} : { dash: [2, 3] }) },
       { ...line, label: `${name}, validation`, width: 1.5, dash: [6, 4], points: { show: true, size: 6 } },
     ];
   });

@@ -10,6 +10,9 @@ import { embeddedJson, pageDocument } from './document.ts';
 import type { PageImage } from './images.ts';
 import { lossDigits, valueText } from './words.ts';
 
+/** Colours of runs, as many as the page's style and its chart have. */
+const RUN_COLOURS = 8;
+
 export interface ComparePageInput {
   readonly reports: readonly RunReport[];
   readonly compared: RunsCompared;
@@ -102,7 +105,12 @@ function Results({ compared: { runs } }: { readonly compared: RunsCompared }) {
             {runs.map(({ name, verdict, step, steps, loss, validation, best, seconds }, i) => (
               <tr key={name}>
                 <th scope="row">
-                  <span className="swatch" data-run={i} aria-hidden="true" />
+                  <span
+                    className="swatch"
+                    data-run={i % RUN_COLOURS}
+                    data-again={i < RUN_COLOURS ? undefined : ''}
+                    aria-hidden="true"
+                  />
                   {name}
                 </th>
                 <td>{verdict}</td>

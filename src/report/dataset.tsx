@@ -47,20 +47,26 @@ export function Dataset({ report: { dataset } }: { readonly report: RunReport })
             </tbody>
           </table>
         </div>
-        <div>
-          <h3>Most frequent in captions</h3>
-          <ul className="tags">
-            {tags.map(({ tag, images: count }) => (
-              <li key={tag} data-share={Math.ceil((count / most) * 4)}>
-                {tag}
-                <small>{count}</small>
-              </li>
-            ))}
-          </ul>
-        </div>
+        {tags.length > 0 && (
+          <div>
+            <h3>Most frequent in captions</h3>
+            <ul className="tags">
+              {tags.map(({ tag, images: count }) => (
+                <li key={tag} data-share={Math.ceil((count / most) * 4)}>
+                  {tag}
+                  <small>{count}</small>
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
       </div>
       <details>
-        <summary>{`Captions of the first ${plural(captions.length, 'picture')}`}</summary>
+        <summary>
+          {captions.length === 1
+            ? 'Caption of the first picture'
+            : `Captions of the first ${plural(captions.length, 'picture')}`}
+        </summary>
         <dl className="captions">
           {captions.map(({ path, caption }) => (
             <div key={path}>

@@ -5,11 +5,15 @@ import type { AddressInfo } from 'node:net';
 
 export type Step = 'whoami' | 'create' | 'info' | 'preupload' | 'batch' | 'put' | 'commit';
 /**
- * An answer in place of the right one: a status, a status with headers, the line is cut in the middle, a page of a
+ * An answer in place of the right one: a status, a status with headers or words, the line is cut in the middle, a page of a
  * portal in place of JSON, JSON of another shape, or the right answer, late.
  */
 export type HubFault =
   | number
+  | { readonly status: number; readonly error: string }
+  /** In the batch alone: an answer of 200 that refuses each file, or one that wants each file in parts. */
+  | { readonly refuse: number }
+  | 'parts'
   | readonly [number, Readonly<Record<string, string>>]
   | 'drop'
   | 'page'
@@ -22,6 +26,8 @@ export class PublishHub {
   readonly repos = new Map<string, { private: boolean; files: Map<string, Buffer> }>();
   /** Large files by their SHA-256. */
   readonly large = new Map<string, Buffer>();
+  /** Parts of large files that are not complete, by SHA-256 and number. */
+  readonly #parts = new Map<string, Buffer[]>();
   readonly asked: Step[] = [];
   /** Authorization headers by step. */
   readonly logins: (readonly [Step, string | undefined])[] = [];
@@ -68,7 +74,11 @@ export class PublishHub {
       return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in to the Wi-Fi</html>');
     if (fault === 'shape') return json(response, { odd: [null] });
     if (fault === 'late') await new Promise((end) => setTimeout(end, 1500));
-    if (fault !== undefined && fault !== 'late') {
+    const told = typeof fault === 'object' && 'error' in fault ? fault : undefined;
+    if (told !== undefined) return json(response, { error: told.error }, told.status);
+    if (step === 'batch' && (fault === 'parts' || (typeof fault === 'object' && 'refuse' in fault)))
+      return this.batch(response, path, body, fault);
+    if (typeof fault === 'number' || Array.isArray(fault)) {
       const [status, headers] = typeof fault === 'number' ? [fault, {}] : fault;
       return json(response, { error: `no: ${status}` }, status, headers);
     }
@@ -109,22 +119,33 @@ export class PublishHub {
     json(response, { files: files.map(({ path }) => ({ path, uploadMode: uploadMode(path) })) });
   }
 
-  batch(response: ServerResponse, _path: string, body: Buffer): void {
+  batch(response: ServerResponse, _path: string, body: Buffer, how?: HubFault): void {
     const { objects } = JSON.parse(body.toString()) as { objects: { oid: string; size: number }[] };
-    json(response, {
-      transfer: 'basic',
-      objects: objects.map(({ oid, size }) => ({
-        oid,
-        size,
-        ...(this.large.has(oid) ? {} : { actions: { upload: { href: `${this.store}/store/${oid}` } } }),
-      })),
-    });
+    const answer = ({ oid, size }: { oid: string; size: number }) => {
+      if (typeof how === 'object' && 'refuse' in how) return { error: { code: how.refuse, message: 'no room for it' } };
+      if (this.large.has(oid)) return {};
+      if (how !== 'parts') return { actions: { upload: { href: `${this.store}/store/${oid}` } } };
+      const chunk = Math.ceil(size / 3);
+      const parts = [1, 2, 3].map((part) => [String(part).padStart(5, '0'), `${this.store}/store/${oid}/${part}`]);
+      const header = { chunk_size: String(chunk), ...Object.fromEntries(parts) };
+      return { actions: { upload: { href: `${this.store}/store/${oid}/complete`, header } } };
+    };
+    json(response, { transfer: 'basic', objects: objects.map((each) => ({ ...each, ...answer(each) })) });
   }
 
   put(response: ServerResponse, path: string, body: Buffer): unknown {
-    const oid = path.replace('/store/', '');
-    if (createHash('sha256').update(body).digest('hex') !== oid) return json(response, { error: 'other bytes' }, 400);
-    this.large.set(oid, body);
+    const [oid = '', part] = path.replace('/store/', '').split('/');
+    if (part !== undefined && part !== 'complete') {
+      const parts = this.#parts.get(oid) ?? [];
+      parts[Number(part) - 1] = body;
+      this.#parts.set(oid, parts);
+      return response.writeHead(200, { etag: `"part-${part}"` }).end();
+    }
+    const told = part === undefined ? [] : (JSON.parse(body.toString()).parts as { etag: string }[]);
+    if (told.some(({ etag }, i) => etag !== `"part-${i + 1}"`)) return json(response, { error: 'other parts' }, 400);
+    const whole = part === undefined ? body : Buffer.concat(this.#parts.get(oid) ?? []);
+    if (createHash('sha256').update(whole).digest('hex') !== oid) return json(response, { error: 'other bytes' }, 400);
+    this.large.set(oid, whole);
     return json(response, {});
   }
 

@@ -38,8 +38,8 @@ export const sharingErrors = {
     cure: 'Log in with `hf auth login`, or set HF_TOKEN to a token that may write.',
   },
   'publish/refused': {
-    what: 'The hub lets this token not write there.',
-    cause: 'The token may only read, or the place belongs to somebody else.',
+    what: 'The hub does not let this token write this there.',
+    cause: 'The token may only read, the place belongs to somebody else, or the hub objects to a name or to the card.',
     cure: 'Make a token that may write, or name a place of yours with `--repo OWNER/NAME`.',
   },
   'publish/repo': {

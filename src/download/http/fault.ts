@@ -141,6 +141,21 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
 }
 
 /**
+ * Seconds that a server asks us to wait: its Retry-After, or at 429 the seconds until its limit starts anew, which
+ * Hugging Face's hub writes into `RateLimit` as in `"api";r=0;t=55`. Undefined when it does not say.
+ */
+export function askedWait(
+  status: number,
+  header: (name: string) => string | null | undefined,
+  now = Date.now(),
+): number | undefined {
+  const asked = parseRetryAfter(header('retry-after') ?? undefined, now);
+  if (asked !== undefined || status !== 429) return asked;
+  const seconds = /;\s*t=(\d{1,6})\b/u.exec(header('ratelimit') ?? '')?.[1];
+  return seconds === undefined ? undefined : Number(seconds);
+}
+
+/**
  * The fault for a status. `signed` means that the answer came from a signed address on another host, after a redirect.
  */
 export function statusFault(
@@ -149,7 +164,7 @@ export function statusFault(
   { host, signed, now }: { host: string; signed: boolean; now?: number },
 ): Fault {
   const words = `${host} answered ${status}`;
-  const retryAfter = parseRetryAfter(headers['retry-after'], now);
+  const retryAfter = askedWait(status, (name) => headers[name], now);
   const extra = { status, ...(retryAfter === undefined ? {} : { retryAfter }) };
   if (status === 408 || status === 425 || status === 429 || status >= 500) return new Fault('busy', words, extra);
   if (signed && [400, 401, 403, 404, 410].includes(status))

@@ -5,6 +5,7 @@
 import { type Dispatcher, fetch as plainFetch } from 'undici';
 import { pause } from '../../base/sleep.ts';
 import type { Connections } from './agent.ts';
+import { askedWait } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 
 export interface SteadyFetch {
@@ -46,7 +47,8 @@ export function steadyFetch(how: SteadyFetch): typeof fetch {
       }
       const seconds = Math.min(
         how.settings.longestWait,
-        askedWait(answer) ?? how.settings.backOffUnit * 2 ** (tries - 1),
+        (answer && askedWait(answer.status, (name) => answer.headers.get(name))) ??
+          how.settings.backOffUnit * 2 ** (tries - 1),
       );
       await answer?.body?.cancel();
       how.onWait(why, seconds);
@@ -69,10 +71,4 @@ async function once(url: URL, init: RequestInit, { connections, signal }: Steady
     const inner = (error as { cause?: NodeJS.ErrnoException }).cause;
     return { answer: undefined, why: `${url.host} cannot be reached${inner?.code ? ` (${inner.code})` : ''}` };
   }
-}
-
-/** Seconds that the server asks us to wait (Retry-After); undefined when it does not say. */
-function askedWait(answer: Answer | undefined): number | undefined {
-  const seconds = Number(answer?.headers.get('retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 }

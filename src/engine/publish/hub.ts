@@ -6,6 +6,7 @@ import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { commitIter, createRepo, HubApiError, modelInfo, whoAmI } from '@huggingface/hub';
 import { DownloadError, UsageError, VisiontrainError } from '../../base/errors.ts';
+import { pause } from '../../base/sleep.ts';
 import { embeddingFile } from '../report/usage.ts';
 import { coverPath, modelCard } from './card.ts';
 import type { Material } from './material.ts';
@@ -18,6 +19,8 @@ export interface HubTarget {
   readonly hub: string;
   /** A fetch that adds the token, and tries again. */
   readonly fetch: typeof fetch;
+  /** Most tries to make the repository, and the seconds before the second of them. */
+  readonly patience: { readonly tries: number; readonly backOffUnit: number };
   readonly signal: AbortSignal;
   /** Called with the path of a file and the share of it that was sent. */
   readonly onProgress: (path: string, share: number) => void;
@@ -44,8 +47,10 @@ const PLACEHOLDER = 'hf_sent_by_fetch';
 export async function publishToHub(material: Material, target: HubTarget): Promise<Published> {
   const common = { hubUrl: target.hub, fetch: target.fetch, accessToken: PLACEHOLDER };
   const repo = target.repo ?? `${await withHubErrors(target, '', () => owner(common))}/${material.name}`;
-  await withHubErrors(target, repo, () => makeRepo(repo, target, common));
-  const is_private = await withHubErrors(target, repo, () => privacyOf(repo, target, common));
+  const is_private = await withHubErrors(target, repo, async () => {
+    const found = (await makeRepo(repo, target, common)) ?? (await modelInfo({ ...common, name: repo }));
+    return privacyOf(repo, target, found);
+  });
   const files = await filesOf(material, repo);
   const commit = await withHubErrors(target, repo, () => send(repo, { material, files, target, common }));
   return { repo, url: `${target.hub}/${repo}`, commit, is_private, files: files.map(({ path }) => path) };
@@ -58,12 +63,40 @@ async function owner(common: Common): Promise<string> {
   return me.name;
 }
 
-/** Makes the repository, private unless the person said otherwise. An existing one keeps its visibility. */
-async function makeRepo(repo: string, { isPublic }: HubTarget, common: Common): Promise<void> {
+interface Found {
+  readonly private: boolean;
+}
+
+/**
+ * Makes the repository, private unless the person said otherwise.
+ * @returns the one that is there already, which keeps its visibility; undefined for a new one
+ */
+async function makeRepo(repo: string, target: HubTarget, common: Common): Promise<Found | undefined> {
+  const { isPublic, patience, signal } = target;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await createRepo({ ...common, repo: { type: 'model', name: repo }, visibility: isPublic ? 'public' : 'private' });
+      return undefined;
+    } catch (error) {
+      const status = error instanceof HubApiError ? error.statusCode : undefined;
+      // The hub answers 409 for a repository that is there, and while it makes another one of the same person. A token
+      // for one repository alone gets 403, since it may make none.
+      if (status !== 409 && status !== 403) throw error;
+      const found = await findRepo(repo, common);
+      if (found !== undefined) return found;
+      if (status === 403 || tries >= patience.tries) throw error;
+      await pause(patience.backOffUnit * 1000 * 2 ** (tries - 1), signal);
+    }
+  }
+}
+
+/** The repository; undefined when there is none, or none for this token. */
+async function findRepo(repo: string, common: Common): Promise<Found | undefined> {
   try {
-    await createRepo({ ...common, repo: { type: 'model', name: repo }, visibility: isPublic ? 'public' : 'private' });
+    return await modelInfo({ ...common, name: repo });
   } catch (error) {
-    if (!(error instanceof HubApiError) || error.statusCode !== 409) throw error;
+    if (error instanceof HubApiError && [401, 403, 404].includes(error.statusCode)) return undefined;
+    throw error;
   }
 }
 
@@ -71,8 +104,7 @@ async function makeRepo(repo: string, { isPublic }: HubTarget, common: Common): 
  * Whether the repository is private.
  * @throws UsageError when it is public and the person did not ask for that
  */
-async function privacyOf(repo: string, { isPublic, hub }: HubTarget, common: Common): Promise<boolean> {
-  const found = await modelInfo({ ...common, name: repo });
+function privacyOf(repo: string, { isPublic, hub }: HubTarget, found: Found): boolean {
   if (!found.private && !isPublic)
     throw new UsageError(`${repo} is there already, and everybody can see it. Nothing was sent.`, {
       id: 'publish/public',
@@ -149,11 +181,21 @@ async function withHubErrors<T>({ hub, signal }: HubTarget, repo: string, act: (
   }
 }
 
-function refused({ statusCode, data }: HubApiError, hub: string, repo: string): VisiontrainError {
-  const { error: reason, message } = (data ?? {}) as { error?: unknown; message?: unknown };
-  const words = [reason, message].find((text) => typeof text === 'string' && text !== '' && !text.includes('<'));
-  const details = words === undefined ? [] : [`The hub says: ${String(words).slice(0, 300)}`];
-  const { host } = new URL(hub);
+/** Statuses of a server that may answer otherwise later. All others below 500 are about what was sent. */
+const LATER: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Statuses of a store of large files for an address that is no longer good. */
+const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
+
+function refused(error: HubApiError, hub: string, repo: string): VisiontrainError {
+  const { statusCode, url } = error;
+  const { host, origin } = new URL(hub);
+  const details = wordsOf(error);
+  if (EXPIRED.has(statusCode) && !url.startsWith(`${origin}/`))
+    return new DownloadError(`${host} gave an address for the upload that was no longer good (${statusCode}).`, {
+      id: 'publish/unreachable',
+      details,
+      nextSteps: ['The same command asks for a new one; what the hub has is not sent again.'],
+    });
   switch (statusCode) {
     case 401:
       return new UsageError(`${host} does not know this token.`, {
@@ -187,10 +229,25 @@ function refused({ statusCode, data }: HubApiError, hub: string, repo: string): 
         nextSteps: ['Make the LoRA smaller:  visiontrain lora resize FILE --rank 16 -o SMALLER'],
       });
     default:
+      if (statusCode < 500 && !LATER.has(statusCode))
+        return new UsageError(`${host} does not take what was sent: it answered ${statusCode}.`, {
+          id: 'publish/refused',
+          details,
+          nextSteps: ['See what would be sent:  add --dry-run', 'Or name another place:  --repo OWNER/NAME'],
+        });
       return new DownloadError(`${host} answered ${statusCode} until the patience was over.`, {
         id: 'publish/unreachable',
         details,
         nextSteps: ['Later, the same command goes on: what the hub has is not sent again.'],
       });
   }
+}
+
+/** What the hub says itself, on one line at most. */
+function wordsOf({ data, message: told }: HubApiError): string[] {
+  const { error: reason, message } = (data ?? {}) as { error?: unknown; message?: unknown };
+  // What is wrong with one large file stands in the error alone.
+  const said = [reason, message, ...(data === undefined ? [told] : [])];
+  const words = said.find((text) => typeof text === 'string' && text !== '' && !text.includes('<'));
+  return words === undefined ? [] : [`The hub says: ${String(words).slice(0, 300)}`];
 }

@@ -133,12 +133,45 @@ describe('publish hub', () => {
     expect(hub.repos.get('ann/fox')?.files.get('fox.safetensors')?.equals(lora)).toBe(true);
   });
 
+  it('takes a repository that the token may write though it may make none, and waits for one that is being made', async () => {
+    hub.faults.set('create', [403]);
+    hub.repos.set('ann/fox', { private: true, files: new Map() });
+    expect((await publish()).code).toBe(0);
+    expect(hub.asked.slice(0, 4)).toEqual(['whoami', 'create', 'info', 'preupload']);
+    hub.repos.clear();
+    hub.asked.length = 0;
+    const busy = { status: 409, error: 'Cannot create repo: another conflicting operation is in progress' };
+    hub.faults.set('create', [busy, busy]);
+    expect((await publish()).code).toBe(0);
+    expect(hub.asked.filter((step) => step === 'create')).toHaveLength(3);
+    expect(hub.repos.get('ann/fox')?.private).toBe(true);
+  });
+
+  it('sends a large file in parts where the hub wants that, each part again when its line is cut', async () => {
+    hub.faults.set('batch', [[429, { ratelimit: '"api";r=0;t=0' }], 'parts']);
+    hub.faults.set('put', ['drop', 503]);
+    const { code, stderr } = await publish();
+    expect([code, stderr]).toEqual([0, expect.stringContaining('answered 429: again in 0 s')]);
+    expect(hub.asked.filter((step) => step === 'put').length).toBeGreaterThanOrEqual(5);
+    expect(hub.repos.get('ann/fox')?.files.get('fox.safetensors')?.equals(lora)).toBe(true);
+  });
+
   const told: readonly (readonly [string, Step, HubFault, number, RegExp])[] = [
     ['401', 'whoami', 401, 2, /does not know this token[\s\S]*HF_TOKEN/],
     ['403', 'create', 403, 2, /may not write to ann\/fox[\s\S]*no: 403[\s\S]*--repo/],
     ['404', 'create', 404, 2, /has no place ann\/fox/],
     ['409', 'commit', 409, 2, /changed by somebody else/],
     ['413', 'put', 413, 2, /no file of this size[\s\S]*lora resize/],
+    ['413 of one file', 'batch', { refuse: 413 }, 2, /no file of this size[\s\S]*no room for it/],
+    [
+      '400',
+      'commit',
+      { status: 400, error: 'Invalid metadata' },
+      2,
+      /does not take what was sent[\s\S]*Invalid metadata/,
+    ],
+    ['402', 'batch', 402, 2, /does not take what was sent: it answered 402/],
+    ['403 of a store', 'put', 403, 4, /no longer good[\s\S]*asks for a new one/],
   ];
   it.each(told)('says what %s means and what to type', async (_what, step, fault, code, words) => {
     hub.faults.set(step, [fault]);

@@ -60,7 +60,7 @@ async function toHub(material: Material, options: Options, context: Context): Pr
   try {
     const { publishToHub } = await import('../../../engine/publish/hub.ts');
     const published = await publishToHub(material, {
-      ...{ repo, hub, isPublic: options.public === true, signal: leave.signal },
+      ...{ repo, hub, isPublic: options.public === true, patience: settings, signal: leave.signal },
       fetch: steadyFetch({
         ...{ connections, settings, token, server: hub, signal: leave.signal },
         onWait: (why, seconds) => {
