@@ -84,6 +84,8 @@ const ownLines = (text: string): string =>
 
 /** Turns lines and runs of white space into single spaces, because a prompt has no lines. */
 export function oneLine(text: string): string {
+  // Trimmed at first, because a text that is trimmed at last keeps the longer one in memory as long as itself.
+  const inner = text.trim();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are to be replaced
-  return text.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/gu, ' ').trim();
+  return inner.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/gu, ' ').trim();
 }

@@ -11,6 +11,7 @@ import { statOf } from '../../base/files/stat.ts';
 import { byCodePoint, formatBytes } from '../../base/text.ts';
 import { damageCheck } from './headers/damage.ts';
 import type { Format } from './headers/header-result.ts';
+import { HashTable } from './known/hash-table.ts';
 import { KnownFiles } from './known/known-files.ts';
 import { openProblem } from './open.ts';
 import { imageFolders } from './scan.ts';
@@ -54,38 +55,64 @@ const MOST_BYTES = 2 ** 31;
 const AT_ONCE = 4;
 
 /**
- * Hashes all images of a scan.
+ * Hashes all images of a scan. They become the hashed images themselves, since a second object for each of a million
+ * would take 80 MB.
  * @throws {UsageError} when no image is left
  */
-export async function hashImages(scan: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<HashedScan> {
-  const known = new KnownFiles({ cacheDir, root: scan.root, kind: 'hashes', version: VERSION });
-  const facts: (Found | string)[] = [];
+export async function hashImages(scan: Scan, options: HashOptions): Promise<HashedScan> {
+  return withFacts(scan, await factsOf(scan, options));
+}
+
+/** The facts about the images of a scan, by their number. Most are sound, and of those only the hash is kept. */
+class Facts {
+  /** SHA-256; the empty text of an image that cannot be read or is not sound. */
+  readonly sha256: string[];
+  readonly problems = new Map<number, string>();
+  readonly sizes = new Map<number, readonly [number, number]>();
+
+  constructor(count: number) {
+    this.sha256 = new Array<string>(count).fill('');
+  }
+
+  set(i: number, found: Found | string): void {
+    const problem = typeof found === 'string' ? found : found.problem;
+    if (problem !== null) this.problems.set(i, problem);
+    else if (typeof found !== 'string') {
+      this.sha256[i] = found.sha256;
+      if (found.size !== null) this.sizes.set(i, found.size);
+    }
+  }
+}
+
+async function factsOf({ root, images }: Scan, { cacheDir, signal, onProgress }: HashOptions): Promise<Facts> {
+  const known = new KnownFiles({ cacheDir, root, kind: 'hashes', version: VERSION });
+  const facts = new Facts(images.length);
   const unknown: number[] = [];
   let isWhole = false;
   try {
-    for (const [i, { path }] of scan.images.entries()) {
-      const remembered = recall(known, scan.root, path);
-      facts.push(remembered ?? 'is gone');
+    for (const [i, { path }] of images.entries()) {
+      const remembered = recall(known, root, path);
       if (remembered === undefined) unknown.push(i);
+      else facts.set(i, remembered);
       if (i % SLICE === 0) {
         signal?.throwIfAborted();
         await new Promise(setImmediate);
       }
     }
-    let done = scan.images.length - unknown.length;
+    let done = images.length - unknown.length;
     const look = async (i: number) => {
       signal?.throwIfAborted();
-      const image = scan.images[i];
-      if (image !== undefined) facts[i] = await examine(known, scan.root, image);
+      const image = images[i];
+      if (image !== undefined) facts.set(i, await examine(known, root, image));
       done += 1;
-      onProgress?.(done, scan.images.length);
+      onProgress?.(done, images.length);
     };
     await pMap(unknown, look, { concurrency: AT_ONCE });
     isWhole = true;
   } finally {
     known.end(isWhole);
   }
-  return withFacts(scan, facts);
+  return facts;
 }
 
 /** The remembered facts about an image, found by its stat alone. */
@@ -105,22 +132,20 @@ const SHA256_DIGITS = 64;
 /** Images that are looked up between two turns of the event loop, so that a screen stays alive. */
 const SLICE = 500;
 
-function withFacts(scan: Scan, facts: readonly (Found | string)[]): HashedScan {
+function withFacts(scan: Scan, { sha256, problems, sizes }: Facts): HashedScan {
   const leftOut: LeftOut[] = [...scan.leftOut];
-  const sound: HashedImage[] = [];
+  const keptOf = oneOfEach(scan.images, sha256);
+  const images: HashedImage[] = [];
   for (const [i, image] of scan.images.entries()) {
     const { path } = image;
-    const known = facts[i] ?? 'is gone';
-    const problem = typeof known === 'string' ? known : known.problem;
-    if (problem !== null) leftOut.push({ path, reason: 'unreadable', problem });
-    else if (typeof known !== 'string') sound.push({ ...image, size: known.size ?? image.size, sha256: known.sha256 });
-  }
-  const kept = oneOfEach(sound);
-  const images = sound.filter((image) => kept.get(image.sha256) === image);
-  for (const image of sound) {
-    const same = kept.get(image.sha256);
-    if (same !== undefined && same !== image)
-      leftOut.push({ path: image.path, reason: 'duplicate', problem: `is the same picture as ${same.path}` });
+    const problem = problems.get(i);
+    const kept = keptOf(i);
+    if (problem !== undefined) leftOut.push({ path, reason: 'unreadable', problem });
+    else if (kept === i) {
+      const size = sizes.get(i);
+      images.push(Object.assign(image, { sha256: sha256[i] ?? '' }, size === undefined ? {} : { size }));
+    } else
+      leftOut.push({ path, reason: 'duplicate', problem: `is the same picture as ${scan.images[kept]?.path ?? ''}` });
   }
   leftOut.sort((a, b) => byCodePoint(a.path, b.path));
   // A folder whose images all belong to sources of their own starts with none.
@@ -129,14 +154,32 @@ function withFacts(scan: Scan, facts: readonly (Found | string)[]): HashedScan {
   return { ...scan, images, leftOut, folders: imageFolders(images) };
 }
 
-/** The images that are kept, by SHA-256: among identical ones the first that has a caption, else the first. */
-function oneOfEach(images: readonly HashedImage[]): ReadonlyMap<string, HashedImage> {
-  const kept = new Map<string, HashedImage>();
-  for (const image of images) {
-    const before = kept.get(image.sha256);
-    if (before === undefined || (before.caption === null && image.caption !== null)) kept.set(image.sha256, image);
+/**
+ * Finds the image that is kept of those with equal bytes: the first that has a caption, else the first.
+ * @param sha256 for each image; empty for one that takes no part
+ * @returns the number of the kept image, for the number of an image
+ */
+function oneOfEach(images: readonly ImageFile[], sha256: readonly string[]): (index: number) => number {
+  const table = new HashTable(images.length);
+  /** For each image the first with its bytes, and for such a first one the image that is kept. */
+  const first = new Uint32Array(images.length);
+  const kept = new Uint32Array(images.length);
+  for (const [i, digits] of sha256.entries()) {
+    if (digits === '') continue;
+    const hash = Number.parseInt(digits.slice(0, 8), 16);
+    const before = firstEqual(table.withHash(hash), digits, sha256);
+    first[i] = before ?? i;
+    if (before === undefined) {
+      table.add(i, hash);
+      kept[i] = i;
+    } else if (images[kept[before] ?? 0]?.caption === null && images[i]?.caption !== null) kept[before] = i;
   }
-  return kept;
+  return (index) => kept[first[index] ?? 0] ?? 0;
+}
+
+function firstEqual(candidates: Iterable<number>, digits: string, sha256: readonly string[]): number | undefined {
+  for (const index of candidates) if (sha256[index] === digits) return index;
+  return undefined;
 }
 
 /**

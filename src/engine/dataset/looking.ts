@@ -11,6 +11,7 @@ import { readHeader } from './headers/image-header.ts';
 import { KnownFiles } from './known/known-files.ts';
 import type { Fact } from './known/record.ts';
 import { openProblem } from './open.ts';
+import type { LeftOut } from './types.ts';
 import { windowReader } from './window.ts';
 
 /** Must be raised when a reader of headers or captions finds something else in the same bytes. */
@@ -105,6 +106,23 @@ export class Sizes {
 
 /** Most different sizes that are shared; where every image has a size of its own, sharing saves nothing. */
 const MOST_SIZES = 100_000;
+
+/** Least side of an image in pixels; a smaller one is an icon, from which nothing can be learned. */
+const LEAST_SIDE = 16;
+/** Most pixels of an image. Pillow refuses more as a decompression bomb. */
+const MOST_PIXELS = 178_956_970;
+/** Greatest ratio of the long side to the short one. A crop of a longer image shows next to nothing. */
+const MOST_RATIO = 50;
+
+/** Why an image of that size is left out, as a reason and in words; undefined when it is used. */
+export function unfitSize(width: number, height: number): [LeftOut['reason'], string] | undefined {
+  const size = `${width}×${height} pixels`;
+  if (Math.min(width, height) < LEAST_SIDE) return ['too_small', `is only ${size}`];
+  if (width * height > MOST_PIXELS) return ['too_large', `is ${size}, more than is safe to open`];
+  if (Math.max(width, height) > MOST_RATIO * Math.min(width, height))
+    return ['too_long', `is ${size}, over ${MOST_RATIO} times as long as wide: cut out what matters`];
+  return undefined;
+}
 
 /**
  * The stat of a plain file, links followed; undefined for anything else, which is then opened to find out what is

@@ -15,7 +15,10 @@ export interface Pair {
 }
 
 export interface Pairs {
-  readonly pairs: readonly Pair[];
+  /** The images with their captions, once. Each is made when it is asked for, because a folder may hold a million. */
+  readonly pairs: Iterable<Pair>;
+  /** Repeats that the folder's name asks for, which all of its images have. */
+  readonly repeats: number;
   /** Extensions of files that are neither image nor caption, each with whether such a file counts as a caption. */
   readonly rest: readonly { readonly extension: string; readonly isCaption: boolean }[];
   /** Caption files that belong to no image, each with the image that it is likely meant for. */
@@ -58,17 +61,23 @@ export function pairFolder(folder: Folder, captionExtension: string): Pairs {
     ...[...jsons.values()].filter((name) => !usedJson.has(name)),
   );
   const repeats = folderRepeats(folder.path);
-  const at = (name: string | undefined) => (name === undefined ? undefined : prefix + name);
   return {
-    pairs: images.map((name) => ({
-      path: prefix + name,
-      repeats,
-      caption: at(found.get(name)),
-      json: at(json.get(name)),
-    })),
+    pairs: eachPair(images, found, json, { prefix, repeats }),
+    repeats,
     rest: restKinds(rest, images, wanted),
     lost: lost.map(({ path, likely }) => ({ path: prefix + path, likely: prefix + likely })),
   };
+}
+
+function* eachPair(
+  images: readonly string[],
+  captions: ReadonlyMap<string, string>,
+  jsons: ReadonlyMap<string, string>,
+  { prefix, repeats }: { readonly prefix: string; readonly repeats: number },
+): Generator<Pair> {
+  const at = (name: string | undefined) => (name === undefined ? undefined : prefix + name);
+  for (const name of images)
+    yield { path: prefix + name, repeats, caption: at(captions.get(name)), json: at(jsons.get(name)) };
 }
 
 /**

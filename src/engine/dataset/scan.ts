@@ -8,7 +8,7 @@ import type { CaptionFrom } from '../../spec/sections/choices.ts';
 import { leaveAside } from './aside.ts';
 import { readTables } from './caption-tables.ts';
 import { Elsewhere } from './elsewhere.ts';
-import { Looking, Sizes } from './looking.ts';
+import { Looking, Sizes, unfitSize } from './looking.ts';
 import { type Pair, pairFolder } from './pairs.ts';
 import { convertible, noFolder, noImages } from './scan-errors.ts';
 import { folderWords, named, outsideNotes } from './scan-notes.ts';
@@ -43,12 +43,6 @@ export interface ScanOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Least side of an image in pixels; a smaller one is an icon, from which nothing can be learned. */
-const LEAST_SIDE = 16;
-/** Most pixels of an image. Pillow refuses more as a decompression bomb. */
-const MOST_PIXELS = 178_956_970;
-/** Greatest ratio of the long side to the short one. A crop of a longer image shows next to nothing. */
-const MOST_RATIO = 50;
 /** Files that are read between two turns of the event loop, so that a screen stays alive. */
 const SLICE = 500;
 
@@ -59,15 +53,7 @@ const SLICE = 500;
 export async function scanDataset(root: string, options: ScanOptions): Promise<Scan> {
   const { captionExtension, signal } = options;
   const full = resolve(root);
-  const walk = openFolder(full, options);
-  const beyond = () => (options.without ?? []).flatMap((path) => foldersOf(path));
-  const aside = leaveAside(
-    { ...walk, beyond },
-    options.include ?? [],
-    captionExtension.toLowerCase(),
-    options.masksAreUsed,
-  );
-  const tables = await readTables(full, aside.folders);
+  const { left, tables, notes } = await listFolders(full, options);
   const looking = new Looking(full, options.cacheDir ?? null);
   const elsewhere = new Elsewhere(full, options);
   const found = {
@@ -76,18 +62,18 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
     elsewhere,
     captionLines: options.captionLines ?? false,
   };
-  for (const { path, problem } of walk.closed) found.notes.push(`${path} ${problem}`);
-  found.notes.push(...outsideNotes(walk.outside), ...aside.notes, ...tables.notes);
+  found.notes.push(...notes);
   let isWhole = false;
   try {
-    for (const folder of aside.folders) {
-      const pairs = folderPairs(withoutTables(folder, tables.read), captionExtension, found);
-      for (const [i, pair] of pairs.entries()) {
+    for (let folder = left.pop(); folder !== undefined; folder = left.pop()) {
+      let i = 0;
+      for (const pair of folderPairs(withoutTables(folder, tables.read), captionExtension, found)) {
         if (i % SLICE === 0) {
           signal?.throwIfAborted();
           await new Promise(setImmediate);
         }
         inspect(pair, folder, found);
+        i += 1;
       }
     }
     isWhole = true;
@@ -96,6 +82,26 @@ export async function scanDataset(root: string, options: ScanOptions): Promise<S
     elsewhere.end(isWhole);
   }
   return finish(root, found, options.mayBeEmpty);
+}
+
+/**
+ * Lists the folders whose images are wanted, and reads their tables of captions.
+ * @returns the folders as `left`, the first one last: the scan takes them away one by one, because the names of all
+ * files need as much memory as all that it finds
+ */
+async function listFolders(full: string, options: ScanOptions) {
+  const walk = openFolder(full, options);
+  const beyond = () => (options.without ?? []).flatMap((path) => foldersOf(path));
+  const aside = leaveAside(
+    { ...walk, beyond },
+    options.include ?? [],
+    options.captionExtension.toLowerCase(),
+    options.masksAreUsed,
+  );
+  const tables = await readTables(full, aside.folders);
+  const closed = walk.closed.map(({ path, problem }) => `${path} ${problem}`);
+  const notes = [...closed, ...outsideNotes(walk.outside), ...aside.notes, ...tables.notes];
+  return { left: aside.folders.toReversed(), tables, notes };
 }
 
 function finish(
@@ -179,15 +185,15 @@ function withoutTables(folder: Folder, read: ReadonlySet<string>): Folder {
 }
 
 /** The wanted images of a folder. Everything else in it is counted or named. */
-function folderPairs(folder: Folder, captionExtension: string, found: Found): readonly Pair[] {
-  const { pairs, rest, lost } = pairFolder(folder, captionExtension);
+function folderPairs(folder: Folder, captionExtension: string, found: Found): Iterable<Pair> {
+  const { pairs, repeats, rest, lost } = pairFolder(folder, captionExtension);
   for (const { extension, isCaption } of rest) {
     const counts = isCaption ? found.otherCaptions : found.others;
     counts[extension] = (counts[extension] ?? 0) + 1;
   }
   for (const { path, likely } of lost)
     found.notes.push(`${path} belongs to no image and is not read: is it the caption of ${likely}?`);
-  if (pairs[0]?.repeats !== 0) return pairs;
+  if (repeats !== 0) return pairs;
   for (const { path } of pairs)
     found.leftOut.push({ path, reason: 'zero_repeats', problem: 'is in a folder that asks for 0 repeats' });
   return [];
@@ -209,16 +215,6 @@ function inspect(pair: Pair, folder: Folder, found: Found): void {
   }
   const size = found.sizes.of(width, height);
   found.images.push({ path, size, format, caption: captionOf(pair, folder, found), repeats });
-}
-
-/** Why an image of that size is left out, as a reason and in words; undefined when it is used. */
-function unfitSize(width: number, height: number): [LeftOut['reason'], string] | undefined {
-  const size = `${width}×${height} pixels`;
-  if (Math.min(width, height) < LEAST_SIDE) return ['too_small', `is only ${size}`];
-  if (width * height > MOST_PIXELS) return ['too_large', `is ${size}, more than is safe to open`];
-  if (Math.max(width, height) > MOST_RATIO * Math.min(width, height))
-    return ['too_long', `is ${size}, over ${MOST_RATIO} times as long as wide: cut out what matters`];
-  return undefined;
 }
 
 /**

@@ -5,6 +5,7 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { openOurs } from '../../../base/files/regular-file.ts';
+import { HashTable } from './hash-table.ts';
 import { MOST_FACT_TEXT, RECORD, recordHash, recordText } from './record.ts';
 
 /** Bytes at the end of the file: mark, version, number of records, CRC-32 of all before. */
@@ -29,9 +30,8 @@ export class RecordFile {
   /** Bytes of all records. */
   readonly #end: number;
   readonly #offsets: Float64Array;
-  readonly #hashes: Uint32Array;
-  /** Hash table by paths, with open addressing. 0 is a free slot; otherwise the value is the record's index plus 1. */
-  readonly #slots: Uint32Array;
+  /** The records by the hash of their path. */
+  readonly #table: HashTable;
   readonly #window = Buffer.allocUnsafe(WINDOW);
   #from = 0;
   #filled = 0;
@@ -46,8 +46,7 @@ export class RecordFile {
     if (this.count * RECORD > this.#end || !trailer.equals(trailerOf(version, this.count, trailer.readUInt32LE(16))))
       throw new RangeError('another file, or another version');
     this.#offsets = new Float64Array(this.count);
-    this.#hashes = new Uint32Array(this.count);
-    this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * this.count + 2)));
+    this.#table = new HashTable(this.count);
     this.#index(trailer.readUInt32LE(16));
   }
 
@@ -77,28 +76,15 @@ export class RecordFile {
       const record = this.#record(at);
       crc = crc32(record, crc);
       this.#offsets[i] = at;
-      this.#hashes[i] = recordHash(record);
-      this.#insert(i);
+      this.#table.add(i, recordHash(record));
       at += record.length;
     }
     if (at !== this.#end || crc !== expected) throw new RangeError('damaged');
   }
 
-  #insert(index: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = (this.#hashes[index] ?? 0) & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = index + 1;
-  }
-
   /** The numbers of the records whose path has this hash. */
-  *withHash(hash: number): Generator<number> {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const index = (this.#slots[slot] ?? 0) - 1;
-      if (index < 0) return;
-      if (this.#hashes[index] === hash) yield index;
-    }
+  withHash(hash: number): Iterable<number> {
+    return this.#table.withHash(hash);
   }
 
   /** A record with its text; the buffer is valid until the next call. */
