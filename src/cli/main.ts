@@ -3,6 +3,8 @@ import { checkPlaces } from '../base/files/private-folder.ts';
 import { displayPath, places } from '../base/paths.ts';
 import { typedEnvironment } from '../base/typed-env.ts';
 import { readSettings } from '../engine/settings/settings.ts';
+import type { Capabilities } from '../terminal/capabilities.ts';
+import { processTerminal } from '../terminal/terminal.ts';
 import { text } from './commands/shared/options.ts';
 import { commands } from './commands/table.ts';
 import type { CommandAction } from './parse/program.ts';
@@ -34,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     const workspace = settings.find(({ name }) => name === 'workspace');
     if (workspace?.from === 'folder' && !flags.json)
       say(`The runs are in ${workspace.value}, as ${displayPath(workspace.source, cwd)} here says.`);
-    const context: Context = { out, env, places: places(env, workspace?.value), flags };
+    const context = contextOf({ out, env, places: places(env, workspace?.value), flags });
     checkPlaces(context.places);
     const elsewhere = entry.far === true ? await carriedOutThere(args[0], argv, context) : undefined;
     process.exitCode = elsewhere ?? (await run(args, options, context));
@@ -44,6 +46,18 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = reportError(error, out, { json: flags.json, debug: flags.debug, own });
   }
+}
+
+/** The argument of every command. The terminal is looked at once, and only for commands that use it. */
+function contextOf(given: Omit<Context, 'terminal'>): Context {
+  let found: Capabilities | undefined;
+  return {
+    ...given,
+    get terminal() {
+      found ??= processTerminal(given.env, given.flags);
+      return found;
+    },
+  };
 }
 
 /**

@@ -1,9 +1,11 @@
-/** Style and script of the page, which the build puts into dist/, and a policy that allows nothing else. */
-
+/** First bytes of every page; its style and script, which the build puts into dist/; a policy that allows nothing else. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { policyHash } from '../base/files/hash.ts';
 import { packageRoot } from '../base/package-root.ts';
+
+/** Beginning of our own pages. A file with it may be replaced by a newer page, other files may not. */
+export const PAGE_MARK = '<!doctype html><html lang="en" data-visiontrain="report">';
 
 export interface PageAssets {
   readonly style: string;

@@ -4,6 +4,7 @@
  */
 import type { ComparedRun } from '../engine/report/compare.ts';
 import type { KeyEffect } from '../engine/report/sweep.ts';
+import { NumberTable } from './document.tsx';
 import { JudgedCells, JudgedHead, rowName } from './judge-table.tsx';
 import { lossDigits, valueText } from './words.ts';
 
@@ -48,32 +49,19 @@ export function SweptValues({ effects }: { readonly effects: readonly KeyEffect[
     <section id="swept" aria-labelledby="swept-title">
       <h2 id="swept-title">What was swept</h2>
       <p className="quiet">The mean of the best validation loss over all runs with a value, the lowest first.</p>
-      <div className="scroll">
-        <table>
-          <thead>
-            <tr>
-              {['Setting', 'Value', 'Runs', 'Mean validation', 'Lowest'].map((head, i) => (
-                <th scope="col" key={head} className={i < 2 ? undefined : 'number'}>
-                  {head}
-                </th>
-              ))}
+      <NumberTable heads={['Setting', 'Value', 'Runs', 'Mean validation', 'Lowest']}>
+        {effects.flatMap(({ key, values }) =>
+          values.map(({ value, runs, mean, lowest }) => (
+            <tr key={`${key} ${JSON.stringify(value)}`}>
+              <th scope="row">{key}</th>
+              <td>{valueText(value)}</td>
+              <td className="number">{runs}</td>
+              <td className="number">{mean === null ? '–' : lossDigits(mean)}</td>
+              <td className="number">{lowest === null ? '–' : lossDigits(lowest)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {effects.flatMap(({ key, values }) =>
-              values.map(({ value, runs, mean, lowest }) => (
-                <tr key={`${key} ${JSON.stringify(value)}`}>
-                  <th scope="row">{key}</th>
-                  <td>{valueText(value)}</td>
-                  <td className="number">{runs}</td>
-                  <td className="number">{mean === null ? '–' : lossDigits(mean)}</td>
-                  <td className="number">{lowest === null ? '–' : lossDigits(lowest)}</td>
-                </tr>
-              )),
-            )}
-          </tbody>
-        </table>
-      </div>
+          )),
+        )}
+      </NumberTable>
     </section>
   );
 }

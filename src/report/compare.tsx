@@ -1,12 +1,11 @@
 /** Several runs on one page: differing settings, curves over each other, samples of the same prompts side by side. */
 import { renderToStaticMarkup } from 'react-dom/server';
-import { packageVersion } from '../base/package-root.ts';
 import { formatDuration } from '../base/text.ts';
 import type { Difference, RunsCompared } from '../engine/report/compare.ts';
 import type { KeyEffect } from '../engine/report/sweep.ts';
 import type { RunReport } from '../engine/report/types.ts';
 import { ComparedJudgements, SweptValues } from './compare-tables.tsx';
-import { embeddedJson, pageDocument } from './document.ts';
+import { CurvesData, NumberTable, PageFooter, PageHeader, pageDocument } from './document.tsx';
 import type { PageImage } from './images.ts';
 import { lossDigits, valueText } from './words.ts';
 
@@ -31,26 +30,19 @@ export function renderComparePage(input: ComparePageInput): string {
   });
 }
 
+const LINKS = [
+  ['results', 'Results'],
+  ['differences', 'Differences'],
+  ['curves', 'Curves'],
+  ['samples', 'Samples'],
+] as const;
+
 function ComparePage(input: ComparePageInput) {
   const { reports, compared } = input;
   const curves = reports.map(({ name, loss, validation }) => ({ name, loss, validation }));
   return (
     <>
-      <a className="skip" href="#main">
-        Skip to the comparison
-      </a>
-      <header className="top">
-        <h1>{`${reports.length} runs compared`}</h1>
-        <nav aria-label="Parts of the comparison">
-          <a href="#results">Results</a>
-          <a href="#differences">Differences</a>
-          <a href="#curves">Curves</a>
-          <a href="#samples">Samples</a>
-        </nav>
-        <button type="button" className="theme" data-theme-switch="" aria-label="Light or dark">
-          <span aria-hidden="true">◐</span>
-        </button>
-      </header>
+      <PageHeader title={`${reports.length} runs compared`} what="comparison" links={LINKS} />
       <main id="main">
         <Results compared={compared} />
         <ComparedJudgements runs={compared.runs} />
@@ -72,14 +64,9 @@ function ComparePage(input: ComparePageInput) {
           />
         </section>
         <SideBySide {...input} />
-        <script
-          type="application/json"
-          id="curves-data"
-          // biome-ignore lint/security/noDangerouslySetInnerHtml: every `<` is escaped
-          dangerouslySetInnerHTML={{ __html: embeddedJson({ runs: curves }) }}
-        />
+        <CurvesData value={{ runs: curves }} />
       </main>
-      <footer>{`Made by visiontrain ${packageVersion()}. This page holds all it shows and asks nothing of the network.`}</footer>
+      <PageFooter />
     </>
   );
 }
@@ -90,40 +77,27 @@ function Results({ compared: { runs } }: { readonly compared: RunsCompared }) {
   return (
     <section id="results" aria-labelledby="results-title">
       <h2 id="results-title">Results</h2>
-      <div className="scroll">
-        <table>
-          <thead>
-            <tr>
-              {['Run', 'Verdict', 'Steps', 'Loss', 'Validation', 'Best validation', 'Time'].map((head, i) => (
-                <th scope="col" key={head} className={i < 2 ? undefined : 'number'}>
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {runs.map(({ name, verdict, step, steps, loss, validation, best, seconds }, i) => (
-              <tr key={name}>
-                <th scope="row">
-                  <span
-                    className="swatch"
-                    data-run={i % RUN_COLOURS}
-                    data-again={i < RUN_COLOURS ? undefined : ''}
-                    aria-hidden="true"
-                  />
-                  {name}
-                </th>
-                <td>{verdict}</td>
-                <td className="number">{`${step} of ${steps}`}</td>
-                <td className="number">{loss === null ? '–' : lossDigits(loss)}</td>
-                <td className="number">{point(validation)}</td>
-                <td className="number">{point(best)}</td>
-                <td className="number">{seconds === null ? '–' : formatDuration(seconds)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <NumberTable heads={['Run', 'Verdict', 'Steps', 'Loss', 'Validation', 'Best validation', 'Time']}>
+        {runs.map(({ name, verdict, step, steps, loss, validation, best, seconds }, i) => (
+          <tr key={name}>
+            <th scope="row">
+              <span
+                className="swatch"
+                data-run={i % RUN_COLOURS}
+                data-again={i < RUN_COLOURS ? undefined : ''}
+                aria-hidden="true"
+              />
+              {name}
+            </th>
+            <td>{verdict}</td>
+            <td className="number">{`${step} of ${steps}`}</td>
+            <td className="number">{loss === null ? '–' : lossDigits(loss)}</td>
+            <td className="number">{point(validation)}</td>
+            <td className="number">{point(best)}</td>
+            <td className="number">{seconds === null ? '–' : formatDuration(seconds)}</td>
+          </tr>
+        ))}
+      </NumberTable>
     </section>
   );
 }

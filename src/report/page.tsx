@@ -1,12 +1,10 @@
 /** The report as one HTML page that needs no network. React escapes every text of the run. */
 import { renderToStaticMarkup } from 'react-dom/server';
-import { packageVersion } from '../base/package-root.ts';
-import { formatWhen } from '../base/when.ts';
 import type { RunReport } from '../engine/report/types.ts';
 import { ContactSheet } from './contact-sheet.tsx';
 import { Curves, ImageLosses } from './curves.tsx';
 import { Dataset } from './dataset.tsx';
-import { embeddedJson, pageDocument } from './document.ts';
+import { CurvesData, PageFooter, PageHeader, pageDocument } from './document.tsx';
 import { Files, MachineFacts, Notes, Settings } from './facts.tsx';
 import type { PageImage } from './images.ts';
 import { JudgeTable } from './judge-table.tsx';
@@ -50,22 +48,7 @@ function Body({ report, images, sheet, live, now }: PageInput) {
   const { loss, learning_rate: rate, validation, best_step: best } = report;
   return (
     <>
-      <a className="skip" href="#main">
-        Skip to the report
-      </a>
-      <header className="top">
-        <h1>{report.name}</h1>
-        <nav aria-label="Parts of the report">
-          {LINKS.map(([id, text]) => (
-            <a key={id} href={`#${id}`}>
-              {text}
-            </a>
-          ))}
-        </nav>
-        <button type="button" className="theme" data-theme-switch="" aria-label="Light or dark">
-          <span aria-hidden="true">◐</span>
-        </button>
-      </header>
+      <PageHeader title={report.name} what="report" links={LINKS} />
       <main id="main">
         <VerdictBanner report={report} live={live} />
         <Samples report={report} images={images} />
@@ -79,16 +62,9 @@ function Body({ report, images, sheet, live, now }: PageInput) {
         <MachineFacts report={report} />
         <Files report={report} />
         <Notes report={report} />
-        <script
-          type="application/json"
-          id="curves-data"
-          // biome-ignore lint/security/noDangerouslySetInnerHtml: numbers only, and every `<` is escaped
-          dangerouslySetInnerHTML={{ __html: embeddedJson({ loss, rate, validation, best }) }}
-        />
+        <CurvesData value={{ loss, rate, validation, best }} />
       </main>
-      <footer>
-        {`Made by visiontrain ${packageVersion()}${now === null ? '' : `, ${formatWhen(now.getTime() / 1000, now)}`}. This page holds all it shows and asks nothing of the network.`}
-      </footer>
+      <PageFooter now={now} />
     </>
   );
 }

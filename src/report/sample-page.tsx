@@ -1,8 +1,7 @@
 /** The page of samples from `visiontrain sample`: the grid, and the settings of each sample. */
 import { renderToStaticMarkup } from 'react-dom/server';
-import { packageVersion } from '../base/package-root.ts';
 import type { SampleList } from '../engine/sample/schema.ts';
-import { pageDocument } from './document.ts';
+import { PageFooter, PageHeader, pageDocument } from './document.tsx';
 import { ImageShrinker, type PageImage } from './images.ts';
 
 type Sample = SampleList['samples'][number];
@@ -28,15 +27,7 @@ interface PageInput {
 function SamplePage({ list, images }: PageInput) {
   return (
     <>
-      <a className="skip" href="#main">
-        Skip to the samples
-      </a>
-      <header className="top">
-        <h1>{titleOf(list)}</h1>
-        <button type="button" className="theme" data-theme-switch="" aria-label="Light or dark">
-          <span aria-hidden="true">◐</span>
-        </button>
-      </header>
+      <PageHeader title={titleOf(list)} what="samples" />
       <main id="main">
         <section id="samples" aria-labelledby="samples-title">
           <h2 id="samples-title">Samples</h2>
@@ -47,7 +38,7 @@ function SamplePage({ list, images }: PageInput) {
         </section>
         <Settings list={list} />
       </main>
-      <footer>{`Made by visiontrain ${packageVersion()}. This page holds all it shows and asks nothing of the network.`}</footer>
+      <PageFooter />
     </>
   );
 }

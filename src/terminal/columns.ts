@@ -30,14 +30,7 @@ export function truncate(text: string, cells: number, mark = '…'): string {
   if (width(text) <= cells) return text;
   const room = cells - width(mark);
   if (room < 0) return '';
-  let kept = '';
-  let used = 0;
-  for (const { segment } of graphemes(text)) {
-    used += width(segment);
-    if (used > room) break;
-    kept += segment;
-  }
-  return kept + mark;
+  return fitting(graphemes(text), room).join('') + mark;
 }
 
 /** Cuts like `truncate` but keeps the end of the text, which is the more useful part of a path. */
@@ -45,14 +38,20 @@ export function truncateStart(text: string, cells: number, mark = '…'): string
   if (width(text) <= cells) return text;
   const room = cells - width(mark);
   if (room < 0) return '';
-  let kept = '';
+  const kept = fitting([...graphemes(text)].reverse(), room);
+  return mark + kept.reverse().join('');
+}
+
+/** The first signs, as many as fit into `room` cells. */
+function fitting(signs: ReturnType<typeof graphemes>, room: number): string[] {
+  const kept: string[] = [];
   let used = 0;
-  for (const { segment } of [...graphemes(text)].reverse()) {
+  for (const { segment } of signs) {
     used += width(segment);
     if (used > room) break;
-    kept = segment + kept;
+    kept.push(segment);
   }
-  return mark + kept;
+  return kept;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The terminal: its capabilities, decided once, and the only owner of stdin. Inquirer asks (`ask`) and Ink shows
+ * The terminal of this process: its capabilities, and the only owner of stdin. Inquirer asks (`ask`) and Ink shows
  * (`show` of screen.tsx), never both at once. Both need stdin to be handed over as it is done here: otherwise a prompt
  * after an Ink screen would let the process exit, and Ink after a prompt would get no keys.
  */
@@ -8,16 +8,16 @@ import { type Capabilities, capabilities } from './capabilities.ts';
 
 export type { Capabilities } from './capabilities.ts';
 
-let cached: Capabilities | undefined;
-
-/** This process's terminal. `columns` and `rows` are read anew at each access. */
-export function terminal(
+/**
+ * Decides what the terminal of this process can do. Commands get it in their `Context`. `columns` and `rows` are read
+ * anew at each access.
+ */
+export function processTerminal(
   env: NodeJS.ProcessEnv,
   flags: { readonly noInput?: boolean; readonly plain?: boolean } = {},
 ): Capabilities {
-  cached ??= capabilities({ env, stdin: process.stdin, stdout: process.stdout, ...flags });
   return {
-    ...cached,
+    ...capabilities({ env, stdin: process.stdin, stdout: process.stdout, ...flags }),
     get columns() {
       return process.stdout.columns || 80;
     },

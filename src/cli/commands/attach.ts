@@ -1,7 +1,6 @@
 import { EXIT } from '../../base/errors.ts';
 import { isJudging, readJudgement } from '../../engine/judge/judgement.ts';
 import { findRun } from '../../engine/runs/find.ts';
-import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { watchJudgement } from './judge/show.ts';
 import { watchRun } from './shared/watch.ts';
@@ -10,7 +9,7 @@ import { watchRun } from './shared/watch.ts';
 export const run: CommandRun = async ([query = ''], options, context) => {
   const found = findRun(query, context.places.runs);
   const judgement = readJudgement(found.dir);
-  const can = terminal(context.env, context.flags);
+  const can = context.terminal;
   if (judgement !== undefined && isJudging(found.dir, judgement) && can.draw && !context.flags.json) {
     await watchJudgement(found, judgement, context);
     return EXIT.ok;

@@ -14,7 +14,6 @@ import { progressBars } from '../../terminal/bars.ts';
 import { padEnd, wrap } from '../../terminal/columns.ts';
 import { type Style, styleFor } from '../../terminal/style.ts';
 import { styled } from '../../terminal/styled.ts';
-import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { text } from './shared/options.ts';
 import { stopSignals } from './shared/steps/stop-signals.ts';
@@ -54,8 +53,7 @@ export const run: CommandRun = async (_args, options, context) => {
   }
 };
 
-function terminalFinding({ env, flags }: Context): HealthFinding {
-  const can = terminal(env, flags);
+function terminalFinding({ terminal: can }: Context): HealthFinding {
   const colours = ['no colours', '16 colours', '256 colours', '24-bit colours'][can.colour] ?? '';
   const what = [
     `${can.columns}x${can.rows}`,
@@ -78,8 +76,8 @@ const TITLE = 14;
 const WIDEST = 96;
 
 /** Prints one line for each finding, with its cure below. */
-function page(findings: readonly HealthFinding[], { out, env, flags }: Context): void {
-  const style = styleFor(terminal(env, flags));
+function page(findings: readonly HealthFinding[], { out, terminal }: Context): void {
+  const style = styleFor(terminal);
   const cells = Math.min(out.width ?? WIDEST, WIDEST) - 1;
   const marks: Readonly<Record<Verdict, () => ReturnType<Style['good']>>> = {
     good: () => style.good(style.glyph.tick),

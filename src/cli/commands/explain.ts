@@ -9,12 +9,10 @@ import { truncate, wrap } from '../../terminal/columns.ts';
 import { spell } from '../../terminal/signs.ts';
 import { type Style, styleFor } from '../../terminal/style.ts';
 import { type Line, styled } from '../../terminal/styled.ts';
-import { terminal } from '../../terminal/terminal.ts';
 import type { CommandRun } from '../shell/context.ts';
 
 /** `explain [TERM]`: shows one entry of the glossary, a key of run.yaml, an error by its id, or the list of all terms. */
-export const run: CommandRun = async (args, _options, { out, env, flags }) => {
-  const can = terminal(env, flags);
+export const run: CommandRun = async (args, _options, { out, flags, terminal: can }) => {
   const style = styleFor(can);
   const wanted = args.join(' ').trim();
   if (wanted === '') {

@@ -3,7 +3,7 @@ import { packageVersion } from '../../base/package-root.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { isBrought } from '../../engine/brought/unpackers.ts';
 import { styleFor } from '../../terminal/style.ts';
-import { requirePerson, terminal } from '../../terminal/terminal.ts';
+import { requirePerson } from '../../terminal/terminal.ts';
 import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
@@ -11,7 +11,7 @@ import { text } from './shared/options.ts';
 
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
 export const run: CommandRun = async (args, options, context) => {
-  const { out, env, flags, places } = context;
+  const { out, env, flags, places, terminal: can } = context;
   const from = text(options.from);
   if (from !== undefined && options.preset !== undefined)
     throw new UsageError('--from and --preset both say where to start: give one of them.', {
@@ -23,7 +23,6 @@ export const run: CommandRun = async (args, options, context) => {
     const code = importFrom({ from, folder: args[0] }, options, context);
     if (code !== undefined) return code;
   }
-  const can = terminal(env, flags);
   if (!flags.yes) {
     requirePerson(can, [
       'Start from a file:            visiontrain run run.yaml',

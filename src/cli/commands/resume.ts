@@ -9,7 +9,7 @@ import { loadRegistry } from '../../registry/catalogue/load.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { helperNode, helpRun, nodesOf, withNode } from './nodes/help.ts';
 import { moveDataset } from './shared/move-dataset.ts';
-import { text, toldOf } from './shared/options.ts';
+import { text, withNotifyOption } from './shared/options.ts';
 import { tellChanges } from './shared/resume-changes.ts';
 import { settleRun } from './shared/settle-run.ts';
 import { withoutQueue } from './shared/start-run.ts';
@@ -17,8 +17,8 @@ import { ownSignals, watchRun } from './shared/watch.ts';
 
 /** Starts a run again in its folder. The trainer continues from its newest good checkpoint. */
 export const run: CommandRun = async ([query = ''], options, given) => {
-  const told = toldOf(options, given);
-  const context = { ...told, env: withNode(told.env, options) };
+  const chosen = withNotifyOption(options, given);
+  const context = { ...chosen, env: withNode(chosen.env, options) };
   const { out, places, env, flags } = context;
   const ref = findRun(query, places.runs);
   const movable = ref.state !== 'finished' && ref.state !== 'live';

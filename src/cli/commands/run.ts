@@ -7,14 +7,14 @@ import { loadRegistry } from '../../registry/catalogue/load.ts';
 import { RUN_NAME } from '../../spec/schema.ts';
 import type { CommandRun } from '../shell/context.ts';
 import { helperNode, helpRun, withNode } from './nodes/help.ts';
-import { type Options, text, texts, toldOf } from './shared/options.ts';
+import { type Options, text, texts, withNotifyOption } from './shared/options.ts';
 import { presetOption, tellPreset } from './shared/preset-option.ts';
 import { showPlan, startFromSpec } from './shared/start-run.ts';
 
 /** Checks run.yaml, fetches what is missing, trains and shows the run. */
 export const run: CommandRun = async ([file = ''], options, given) => {
-  const told = toldOf(options, given);
-  const context = { ...told, env: withNode(told.env, options) };
+  const chosen = withNotifyOption(options, given);
+  const context = { ...chosen, env: withNode(chosen.env, options) };
   const onSlurm = options.on === 'slurm';
   if (options.on !== undefined && !onSlurm) return (await import('./boxes/on.ts')).run([file], options, context);
   const name = runName(options);

@@ -21,7 +21,7 @@ export interface PhasesProps {
 
 /** The phases before training (environment, base model, images), each with its progress, and the future ones. */
 export function Phases({ state, now, size, style }: PhasesProps) {
-  const away = style.dim('Ctrl-C or a lost line is no harm: it goes on in the background.');
+  const away = style.dim('If you press Ctrl-C, or the connection drops, it goes on in the background.');
   const lines = phaseLines(state, now, style, size.columns);
   return (
     <>

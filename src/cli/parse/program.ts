@@ -28,7 +28,7 @@ interface Program {
 
 /**
  * Parses words and runs the command that they name.
- * @throws UsageError about what is wrong with the words; errors of the command pass
+ * @throws UsageError about a wrong command line; errors of the command pass
  */
 export async function parseWords(words: readonly string[], program: Program & { readonly out: Output }): Promise<void> {
   const [first = '', second] = words;
@@ -53,7 +53,7 @@ export function buildProgram({ entries, action, out, list = false }: Program): C
     program.configureOutput({
       writeOut: out.verbatim,
       writeErr: (text) => text.replace(/\n$/, '').split('\n').forEach(out.talk),
-      // What is wrong is told as all errors are.
+      // A wrong command line is reported in the form of all other errors.
       outputError: () => undefined,
       // commander's own functions make the streams of the process, which `out` makes only when they are needed.
       getOutHelpWidth: () => out.width ?? 80,

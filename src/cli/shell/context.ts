@@ -1,5 +1,6 @@
 import type { ExitCode } from '../../base/errors.ts';
 import type { Places } from '../../base/paths.ts';
+import type { Capabilities } from '../../terminal/capabilities.ts';
 import type { Output } from './output.ts';
 
 /** The argument of every command. There is no other global state. */
@@ -8,6 +9,8 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   readonly places: Places;
   readonly flags: GlobalFlags;
+  /** What the terminal can show, and whether a person can answer at it. */
+  readonly terminal: Capabilities;
 }
 
 export interface GlobalFlags {

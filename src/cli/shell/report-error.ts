@@ -1,6 +1,6 @@
 import { sep } from 'node:path';
 import { ConfigError, EnvironmentError, EXIT, type Problem, VisiontrainError } from '../../base/errors.ts';
-import { diskProblem } from '../../base/files/fs-errors.ts';
+import { diskCure, diskProblem } from '../../base/files/fs-errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
 import { programProblem } from '../../base/program-files.ts';
 import { columns, width } from '../../terminal/columns.ts';
@@ -50,26 +50,15 @@ function stack(error: unknown, out: Output): void {
   for (const line of String((error as Error)?.stack ?? error).split('\n')) out.talk(line);
 }
 
-const ELSEWHERE = 'Make room on it, or name a place on another disk.';
-
-/** Advice for a problem with a disk, by error code. `diskProblem` words the problem itself. */
-const CURES: Readonly<Record<string, string>> = {
-  EACCES: 'Take the right to it, or name another place.',
-  EPERM: 'Take the right to it, or name another place.',
-  EROFS: 'Name a place on a disk that can be written.',
-  ENOSPC: ELSEWHERE,
-  EDQUOT: ELSEWHERE,
-};
-
 /**
  * The error for a failure of the file system that a person can mend; undefined for any other error, which is a bug.
  */
 export function systemError(error: unknown, own: readonly string[]): EnvironmentError | undefined {
-  const { code = '', path } = error as NodeJS.ErrnoException;
+  const { path } = error as NodeJS.ErrnoException;
   const problem = diskProblem(error);
   if (problem === undefined || path === undefined) return undefined;
   const isOurs = own.some((folder) => path === folder || path.startsWith(`${folder}${sep}`));
-  const cure = CURES[code];
+  const cure = diskCure(error);
   const moved = 'Set VISIONTRAIN_HOME to a folder of yours with room.';
   return new EnvironmentError(`${path}: ${problem}.`, {
     id: 'file/system',

@@ -18,10 +18,10 @@ const sent = z.string().startsWith('/');
 const memberSchema = z.object({ group: z.string().refine(isSweepName), values: z.record(z.string(), z.unknown()) });
 export type SweepMember = z.output<typeof memberSchema>;
 
-/** Variable that tells `queue add` which sweep of another machine its run belongs to. */
+/** Variable that names, for `queue add`, the sweep of another machine that its run belongs to. */
 const MEMBER = 'VISIONTRAIN_SWEEP';
 
-/** The sweep of another machine that a command was started for; undefined where it was typed here. */
+/** The sweep of another machine that this command was started for; undefined when a person typed it here. */
 export function sweepAsked(env: NodeJS.ProcessEnv): SweepMember | undefined {
   const text = env[MEMBER];
   return text === undefined ? undefined : memberSchema.parse(JSON.parse(text));

@@ -59,9 +59,9 @@ export function judgeModels(input: Input): JudgeModels {
 }
 
 function modelFor(task: Task, input: Input): JudgeModel | null {
-  const asked = input.wanted[task];
-  if (asked === NO_MODEL[task]) return null;
-  return asked === undefined ? modelHere(task, input) : namedModel(task, asked, input);
+  const name = input.wanted[task];
+  if (name === NO_MODEL[task]) return null;
+  return name === undefined ? modelHere(task, input) : namedModel(task, name, input);
 }
 
 /** A model of the registry that is complete on this disk: nothing is fetched that nobody requested. */

@@ -30,9 +30,9 @@ export interface Asked {
  * Completes a request.
  * @throws UsageError when there is nothing to judge, or a named step has no checkpoint
  */
-export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
-  const { checkpoints, trigger } = asked;
-  const steps = asked.steps ?? checkpoints;
+export function judgeRequest(plan: Plan, wanted: Asked): JudgeRequest {
+  const { checkpoints, trigger } = wanted;
+  const steps = wanted.steps ?? checkpoints;
   const gone = steps.filter((step) => !checkpoints.includes(step));
   if (steps.length === 0 || gone.length > 0)
     throw new UsageError(
@@ -48,14 +48,14 @@ export function judgeRequest(plan: Plan, asked: Asked): JudgeRequest {
   const first = plan.samples.seed;
   return {
     steps: [...steps].sort((a, b) => a - b),
-    strengths: [...(asked.strengths ?? [1])],
+    strengths: [...(wanted.strengths ?? [1])],
     prompts: withHeldOut(
       promptsOf(plan, trigger).map((prompt) => pictured(prompt, plan)),
       heldOut(plan, trigger),
     ),
-    seeds: Array.from({ length: asked.seeds ?? SEEDS }, (_, i) => first + i),
-    likeness: asked.likeness ?? null,
-    fit: asked.fit ?? null,
+    seeds: Array.from({ length: wanted.seeds ?? SEEDS }, (_, i) => first + i),
+    likeness: wanted.likeness ?? null,
+    fit: wanted.fit ?? null,
   };
 }
 

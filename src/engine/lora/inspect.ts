@@ -108,7 +108,7 @@ function formatCounts({ tensors }: SafetensorsHeader): Record<string, number> {
   return counts;
 }
 
-/** Tensors that a reader would take other bytes for. */
+/** Tensors whose shape and byte range disagree: a reader of such a file takes one tensor's bytes for another's. */
 function headerProblems(header: SafetensorsHeader): LoraProblem[] {
   const [lying, overlapping] = [lyingTensors(header), overlappingTensors(header)];
   return [

@@ -29,11 +29,11 @@ const searchSchema = z.object({
   /** Whether a run that is worse than half of the earlier ones is ended early. */
   prunes: z.boolean(),
   seed: z.number().int(),
-  /** Devices on which a run each may go on at the same time; undefined for one run after another, as run.yaml says. */
+  /** Devices that train one run each at the same time; undefined for one run after another on the device of run.yaml. */
   devices: z.array(z.string()).optional(),
-  /** The run that must be finished before the first. */
+  /** The run that must be finished before the first run of the search starts. */
   after: z.string().optional(),
-  /** Which questions the person has answered with yes. */
+  /** Questions that the person has answered with yes. */
   consents: z.object({ acceptLicense: z.boolean(), sendPictures: z.boolean(), allowHooks: z.boolean() }),
 });
 
@@ -42,7 +42,7 @@ const sweepSchema = z.object({
   /** Prefix of the names of its runs. */
   name: z.string(),
   search: searchSchema.nullable(),
-  /** Its runs on other machines, by the names that they have there; undefined for runs of this machine. */
+  /** Its runs on other machines, by their names there; undefined when all runs are on this machine. */
   members: z.array(z.object({ host: z.string(), run: z.string() })).optional(),
 });
 

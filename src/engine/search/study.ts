@@ -22,24 +22,24 @@ export interface Study {
 }
 
 /** The result of a trial. */
-export interface TrialTold {
+export interface TrialResult {
   readonly trial: number;
   readonly state: 'complete' | 'failed';
   readonly value?: number;
-  /** Values on the way, as [step, value]: runs that are ended early are compared with them. */
+  /** Values during the run, as [step, value], with which later runs are compared to end hopeless ones early. */
   readonly steps?: readonly (readonly [number, number])[];
 }
 
 /** Number of runs with random settings, before Optuna has enough results. */
 const startup = (count: number): number => Math.min(10, Math.max(3, Math.floor(count / 3)));
 
-/** How many runs of a search may be open at once. */
+/** Number of runs of a search that may be open at once. */
 export const openAtOnce = ({ devices }: SearchAsked): number => devices?.length ?? 1;
 
-/** Writes down what is told, and returns all trials: as many are open as may be, unless the count is reached. */
-export async function nextTrials(study: Study, told: readonly TrialTold[]): Promise<readonly SearchTrial[]> {
+/** Stores the results, and returns all trials: `openAtOnce` of them are open, unless the count is reached. */
+export async function nextTrials(study: Study, results: readonly TrialResult[]): Promise<readonly SearchTrial[]> {
   const { axes, count } = study.search;
-  const question = { action: 'next', axes, count, told, open: openAtOnce(study.search) };
+  const question = { action: 'next', axes, count, results, open: openAtOnce(study.search) };
   return (await ask<{ trials: SearchTrial[] }>(study, question)).trials;
 }
 

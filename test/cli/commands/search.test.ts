@@ -22,6 +22,7 @@ import { sweepOfRun } from '../../../src/engine/runs/groups.ts';
 import { runNames } from '../../../src/engine/runs/list.ts';
 import { runCondition } from '../../../src/engine/runs/summary.ts';
 import { readProgress, sweepNames } from '../../../src/engine/search/folder.ts';
+import { capabilities } from '../../../src/terminal/capabilities.ts';
 import { cli } from '../../helpers/cli.ts';
 import { FixtureHome, until } from '../../helpers/fixture-run.ts';
 import { png } from '../../helpers/png.ts';
@@ -205,7 +206,9 @@ describe('a search', () => {
     ],
   ])('asked for as %j is refused', async (options, why) => {
     const flags = { json: false, plain: true, noInput: true, yes: false, debug: false };
-    const context = { out: processOutput({ env: {}, plain: true }), env: home.env, places: places(home.env), flags };
+    const terminal = capabilities({ env: {}, stdin: {}, stdout: {}, ...flags });
+    const out = processOutput({ env: {}, plain: true });
+    const context = { out, env: home.env, places: places(home.env), flags, terminal };
     const given = { sweep: ['training.rank=4..8'], ...options };
     await expect(addSearch([join(home.dir, 'run.yaml')], given, context)).rejects.toThrow(why);
     expect(sweepNames(home.runs).length).toBeLessThan(4);

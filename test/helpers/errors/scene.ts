@@ -17,6 +17,7 @@ import { trainerOutcome } from '../../../src/engine/supervisor/outcome.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import type { Registry } from '../../../src/registry/catalogue/schema.ts';
 import type { RunSpec } from '../../../src/spec/schema.ts';
+import { capabilities } from '../../../src/terminal/capabilities.ts';
 import { FixtureHome, fixturePlan } from '../fixture-run.ts';
 
 const nothing = (): void => {};
@@ -75,7 +76,8 @@ export class Scene {
 
   context(env: NodeJS.ProcessEnv = {}): Context {
     const flags = { json: false, plain: true, noInput: true, yes: false, debug: false };
-    return { out: silent, env: { ...this.env, ...env }, places: this.places, flags };
+    const terminal = capabilities({ env: {}, stdin: {}, stdout: {}, ...flags });
+    return { out: silent, env: { ...this.env, ...env }, places: this.places, flags, terminal };
   }
 
   /** Runs a command in this process, as it is typed. */

@@ -20,7 +20,7 @@ AXES: list[dict[str, Any]] = [
 
 
 def question(path: Path, **more: Any) -> dict[str, Any]:
-    common = {"storage": str(path), "seed": 7, "startup": 4, "higher": False, "axes": AXES, "count": 30, "told": []}
+    common = {"storage": str(path), "seed": 7, "startup": 4, "higher": False, "axes": AXES, "count": 30, "results": []}
     return {**common, **more}
 
 
@@ -28,17 +28,17 @@ def loss(values: dict[str, Any]) -> float:
     return (math.log10(values["training.learning_rate"]) + 4) ** 2 + abs(math.log2(values["training.rank"] / 16))
 
 
-def run(path: Path, trials: int, told: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-    told = told or []
+def run(path: Path, trials: int, results: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    results = results or []
     found: list[dict[str, Any]] = []
     for _ in range(trials):
-        found = next_trials(question(path, told=told))["trials"]
-        told = [
+        found = next_trials(question(path, results=results))["trials"]
+        results = [
             {"trial": t["number"], "state": "complete", "value": loss(t["values"])}
             for t in found
             if t["state"] == "open"
         ]
-    return next_trials(question(path, told=told, count=trials))["trials"]
+    return next_trials(question(path, results=results, count=trials))["trials"]
 
 
 def test_what_is_chosen_depends_on_the_seed_and_the_values_alone_and_gets_better(tmp_path: Path) -> None:
@@ -63,10 +63,10 @@ def test_a_process_that_was_killed_costs_nothing(tmp_path: Path) -> None:
     assert next_trials(question(path))["trials"][-1] == open_trial
     with path.open("ab") as file:
         file.write(b'{"op_code": 5, "worker')
-    told = [{"trial": open_trial["number"], "state": "complete", "value": loss(open_trial["values"])}]
+    results = [{"trial": open_trial["number"], "state": "complete", "value": loss(open_trial["values"])}]
     # A new process sends results again that the study holds already.
-    next_trials(question(path, told=told))
-    again = next_trials(question(path, told=told))["trials"]
+    next_trials(question(path, results=results))
+    again = next_trials(question(path, results=results))["trials"]
     assert [t["values"] for t in again[:5]] == [t["values"] for t in whole[:5]]
     assert again[-1]["state"] == "open"
 
@@ -74,41 +74,41 @@ def test_a_process_that_was_killed_costs_nothing(tmp_path: Path) -> None:
 def test_a_failed_run_counts_and_is_not_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "study"
     (first,) = next_trials(question(path))["trials"]
-    told = [{"trial": first["number"], "state": "failed"}]
-    second = next_trials(question(path, told=told))["trials"]
+    results = [{"trial": first["number"], "state": "failed"}]
+    second = next_trials(question(path, results=results))["trials"]
     assert [t["state"] for t in second] == ["failed", "open"]
-    told = [{"trial": second[1]["number"], "state": "complete", "value": float("nan")}]
-    third = next_trials(question(path, told=told))["trials"]
+    results = [{"trial": second[1]["number"], "state": "complete", "value": float("nan")}]
+    third = next_trials(question(path, results=results))["trials"]
     assert [t["state"] for t in third] == ["failed", "failed", "open"]
 
 
 def test_a_run_is_ended_when_half_of_those_before_it_were_better_at_that_step(tmp_path: Path) -> None:
     path = tmp_path / "study"
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for i in range(4):
-        trial = next_trials(question(path, told=told))["trials"][-1]
+        trial = next_trials(question(path, results=results))["trials"][-1]
         for step in (5, 10):
             answer = report(question(path, trial=trial["number"], step=step, value=1 + i / step))
             assert answer == {"prune": False}, "nothing is ended before there are runs to compare with"
-        told = [{"trial": trial["number"], "state": "complete", "value": 1 + i / 10}]
-    good = next_trials(question(path, told=told))["trials"][-1]["number"]
+        results = [{"trial": trial["number"], "state": "complete", "value": 1 + i / 10}]
+    good = next_trials(question(path, results=results))["trials"][-1]["number"]
     assert report(question(path, trial=good, step=5, value=1.1)) == {"prune": False}
-    told = [{"trial": good, "state": "complete", "value": 1.0}]
-    bad = next_trials(question(path, told=told))["trials"][-1]["number"]
+    results = [{"trial": good, "state": "complete", "value": 1.0}]
+    bad = next_trials(question(path, results=results))["trials"][-1]["number"]
     assert report(question(path, trial=bad, step=5, value=2.0)) == {"prune": True}
     assert report(question(path, trial=bad, step=10, value=0.1)) == {"prune": True}, "it stays ended"
     assert next_trials(question(path))["trials"][bad]["state"] == "pruned"
 
 
-def test_values_that_nobody_told_on_the_way_are_known_once_the_run_is_over(tmp_path: Path) -> None:
+def test_values_not_reported_while_a_run_trains_are_known_once_it_is_over(tmp_path: Path) -> None:
     path = tmp_path / "study"
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for i in range(4):
-        trial = next_trials(question(path, told=told))["trials"][-1]["number"]
+        trial = next_trials(question(path, results=results))["trials"][-1]["number"]
         report(question(path, trial=trial, step=5, value=1.0 + i))
         steps = [[5, 1.0 + i], [10, 0.5 + i]]
-        told = [{"trial": trial, "state": "complete", "value": 0.5 + i, "steps": steps}]
-    bad = next_trials(question(path, told=told))["trials"][-1]["number"]
+        results = [{"trial": trial, "state": "complete", "value": 0.5 + i, "steps": steps}]
+    bad = next_trials(question(path, results=results))["trials"][-1]["number"]
     assert report(question(path, trial=bad, step=5, value=2.4)) == {"prune": False}
     assert report(question(path, trial=bad, step=10, value=2.3)) == {"prune": True}, "the others had 0.5 to 3.5 there"
 
@@ -119,8 +119,9 @@ def test_several_runs_are_open_at_once_and_differ(tmp_path: Path) -> None:
     assert [t["state"] for t in first] == ["open"] * 3
     assert len({t["values"]["training.learning_rate"] for t in first}) == 3
     assert next_trials(question(path, open=3))["trials"] == first
-    told = [{"trial": 1, "state": "complete", "value": 1.0}]
-    after = next_trials(question(path, open=3, told=told, count=4))["trials"]
+    results = [{"trial": 1, "state": "complete", "value": 1.0}]
+    after = next_trials(question(path, open=3, results=results, count=4))["trials"]
     assert [t["state"] for t in after] == ["open", "complete", "open", "open"]
-    told = [{"trial": trial, "state": "complete", "value": 1.0} for trial in (0, 2, 3)]
-    assert [t["state"] for t in next_trials(question(path, open=3, told=told, count=4))["trials"]] == ["complete"] * 4
+    results = [{"trial": trial, "state": "complete", "value": 1.0} for trial in (0, 2, 3)]
+    over = next_trials(question(path, open=3, results=results, count=4))["trials"]
+    assert [t["state"] for t in over] == ["complete"] * 4

@@ -123,7 +123,7 @@ def whole_trials(study: Any, axes: list[dict[str, Any]]) -> list[Any]:
 
 
 def report_late(study: Any, one: dict[str, Any]) -> None:
-    """Writes down the values on the way of a trial that is over, where they were not told before."""
+    """Stores the values during a finished trial that were not reported while it ran."""
     import optuna
 
     for trial in study.get_trials(deepcopy=False):
@@ -156,12 +156,12 @@ def tell(study: Any, results: list[dict[str, Any]]) -> None:
 
 
 def next_trials(question: dict[str, Any]) -> dict[str, Any]:
-    """Writes down what is told, and asks for trials until as many are open as may be, or the count is reached."""
+    """Stores the results of trials, and asks for new ones until as many are open as may be, or the count is reached."""
     import optuna
 
     axes = question["axes"]
     study = study_of(question, 0)
-    tell(study, question["told"])
+    tell(study, question["results"])
     trials = whole_trials(study, axes)
 
     def is_open(trial: Any) -> bool:

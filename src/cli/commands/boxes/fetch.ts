@@ -12,8 +12,8 @@ import { settleSweep } from '../sweep/settle.ts';
 import { connect, shareBar } from './connect.ts';
 
 /**
- * Brings runs home from boxes, by the names of runs or of a sweep. Of a run that goes on, what is done so far: samples and
- * LoRA files. A sweep whose last run has come is compared.
+ * Copies runs home from boxes, by the names of runs or of a sweep. For a live run it copies what is finished: samples
+ * and LoRA files. A sweep is compared once its last run is here.
  */
 export const run: CommandRun = async (words, options, context) => {
   const all: Brought[] = [];
@@ -44,13 +44,16 @@ export const run: CommandRun = async (words, options, context) => {
   return EXIT.ok;
 };
 
-/** The runs of a sweep on other machines; any other word is itself. */
+/** The runs of a sweep on other machines, as `host:run`; for any other word, the word alone. */
 function membersOf(word: string, { places }: Context): readonly string[] {
   const members = isSweepName(word) ? readSweep(places.runs, word)?.members : undefined;
   return members?.map(({ host, run: name }) => `${host}:${name}`) ?? [word];
 }
 
-/** Compares the sweeps whose last runs have come, and says which lack some. Their pages by name, null where runs are missing. */
+/**
+ * Compares the sweeps of these runs whose runs are all here, and says of the others how many are missing. Returns the
+ * page of each sweep by its name; null where runs are missing.
+ */
 export async function settled(
   brought: readonly Pick<Brought, 'dir'>[],
   context: Context,
@@ -72,7 +75,7 @@ export async function settled(
   return pages;
 }
 
-/** Brings one run home and says where it is. */
+/** Copies one run home and says where it is. */
 export async function fetchRun(
   far: Far,
   name: string,

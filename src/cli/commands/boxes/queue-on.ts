@@ -23,7 +23,7 @@ export interface FarWanted {
   readonly name: string;
   /** Further texts for `--set` after the typed ones: the values of a sweep. */
   readonly overrides: readonly string[];
-  /** What tells it from the other runs of its sweep; undefined for a run of none. */
+  /** The settings in which it differs from the other runs of its sweep; undefined for a run outside of sweeps. */
   readonly values?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -79,7 +79,7 @@ export async function queueOn(
       const { waiting } = farOutcome(stdout, least.far.line.box.name, queueSchema);
       least.load += 1;
       queued.push({ run: waiting.at(-1)?.run ?? name, host: least.far.line.box.name });
-      // What is queued belongs to the sweep, also where the line breaks before the last is.
+      // Stored after each run, so that the runs already queued belong to the sweep if the connection drops.
       keep(queued);
     }
     const started = await Promise.all(busy.map(({ far }) => startQueue(far)));
@@ -93,10 +93,10 @@ export async function queueOn(
   return EXIT.ok;
 }
 
-/** What the names of a sweep's runs begin with. */
+/** The start that the names of all runs of a sweep share. */
 const nameOf = ([first]: readonly FarWanted[], group: string): string => first?.loaded.spec.name ?? group;
 
-/** Starts what can be started over there: nobody else would. Returns the names as `host:run`. */
+/** Starts the queue on the box, which nobody else would do. Returns the names of the started runs as `host:run`. */
 async function startQueue(far: Far): Promise<string[]> {
   const { stdout } = await runThere(far.line, farCommand(far, ['queue', 'run', '--json']), { limit: LIMIT });
   const { name } = far.line.box;

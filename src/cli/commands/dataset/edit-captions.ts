@@ -12,16 +12,14 @@ import { shellWord, typedPath } from '../../../base/typed-path.ts';
 import { type CaptionLine, canStand, editText, readEdits } from '../../../engine/captions/edits/edit-list.ts';
 import { currentVersion, keepEdit, readHistory, takeBack } from '../../../engine/captions/edits/history.ts';
 import { captionsDir } from '../../../engine/captions/store.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import type { Options } from '../shared/options.ts';
 import { type CaptionedImage, captionsIn } from './captions-in.ts';
 
 export const edit: CommandRun = async ([folder = '.', file], options, context) => {
-  const { env, flags, places } = context;
+  const { env, flags, places, terminal: can } = context;
   const { root, images: all } = await captionsIn(folder, options, context);
   const images = file === undefined ? all : [oneOf(all, folder, file)];
-  const can = terminal(env, flags);
   if (can.ask && can.draw && options.editor !== true && !flags.json) {
     const { editOnScreen } = await import('./caption-screen.ts');
     const shown = { root, images, all, isPreview: options.preview === true };

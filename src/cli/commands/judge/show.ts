@@ -4,13 +4,12 @@ import { isJudging, isOtherMeasure, readJudgement } from '../../../engine/judge/
 import type { Judgement } from '../../../engine/judge/schema.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { wrap } from '../../../terminal/columns.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import { judgeTable, rowsWanted } from '../../dashboard/judge/judge-table.ts';
 import type { Context } from '../../shell/context.ts';
 
 /** Shows a judgement on a screen, if there is one, until the person leaves, and then prints it. */
 export async function watchJudgement({ dir, name }: RunRef, judgement: Judgement, context: Context): Promise<void> {
-  const can = terminal(context.env, context.flags);
+  const can = context.terminal;
   if (can.draw && !context.flags.json) {
     const { judgeDashboard } = await import('../../dashboard/judge/judge-dashboard.tsx');
     await judgeDashboard({ runDir: dir, name, can, judgement });

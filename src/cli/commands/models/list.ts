@@ -8,12 +8,11 @@ import { locateModel } from '../../../registry/catalogue/locate.ts';
 import type { AnyEntry } from '../../../registry/catalogue/schema.ts';
 import { styleFor } from '../../../terminal/style.ts';
 import { table, tableOrRecords } from '../../../terminal/table.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { shownLicense } from './shown.ts';
 
 export const run: CommandRun = async (_args, _options, context) => {
-  const { out, places, flags, env } = context;
+  const { out, places, flags, terminal } = context;
   const registry = loadRegistry({ configDir: places.config });
   const partials = listAllPartials(places);
   const entries: readonly AnyEntry[] = [...registry.models, ...registry.assets];
@@ -26,7 +25,7 @@ export const run: CommandRun = async (_args, _options, context) => {
     return [facts.id, facts.what, facts.bytes === null ? '' : formatBytes(facts.bytes), facts.state, facts.title];
   });
   // When the table is too wide, the full name is left out first, since the id says enough, and then the purpose.
-  const { unicode } = terminal(env, flags);
+  const { unicode } = terminal;
   const { ellipsis } = styleFor({ colour: 0, unicode }).glyph;
   const room = { width: out.width, expendable: ['WHAT', 'FOR'], ellipsis };
   for (const line of table(['ID', 'FOR', 'SIZE', 'HERE', 'WHAT'], rows, room)) out.data(line);

@@ -8,7 +8,6 @@ import { smooth } from '../../../terminal/chart.ts';
 import { overlay } from '../../../terminal/overlay.ts';
 import { type Style, styleFor } from '../../../terminal/style.ts';
 import { table } from '../../../terminal/table.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import type { Context } from '../../shell/context.ts';
 
 /** The letters that name the runs, which limits their number. */
@@ -29,8 +28,8 @@ export interface ShownComparison {
 }
 
 export function showComparison(shown: ShownComparison, context: Context): void {
-  const { out, env, flags } = context;
-  const style = styleFor(terminal(env, flags));
+  const { out, terminal } = context;
+  const style = styleFor(terminal);
   const { group, reports, compared, effects } = shown;
   if (group !== null) {
     out.data(`${group}: ${plural(reports.length, 'run')}, the best first`);

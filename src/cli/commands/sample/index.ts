@@ -8,7 +8,6 @@ import { SAMPLE_FILES, type SampleList } from '../../../engine/sample/schema.ts'
 import { drawSamples } from '../../../engine/sample/worker.ts';
 import { renderSamplePage } from '../../../report/sample-page.tsx';
 import { renderImage } from '../../../terminal/images.ts';
-import { terminal } from '../../../terminal/terminal.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
 import { stopSignals } from '../shared/steps/stop-signals.ts';
@@ -73,8 +72,7 @@ async function draw(request: SampleRequest, to: string, context: Context): Promi
 /** Rows of a terminal that are left free below the sheet. */
 const BELOW = 6;
 
-function show(list: SampleList, to: string, { out, env, flags }: Context): void {
-  const can = terminal(env, { plain: flags.plain });
+function show(list: SampleList, to: string, { out, terminal: can }: Context): void {
   const room = { columns: Math.min(can.columns, 160) - 1, rows: Math.max(8, can.rows - BELOW) };
   const alone = list.samples.length === 1 ? list.samples[0]?.file : undefined;
   const drawn = out.width === undefined ? undefined : renderImage(join(to, alone ?? list.sheet), { ...can, ...room });

@@ -58,15 +58,15 @@ export async function moveDataset({ dir, name }: RunRef, folder: string, registr
 /** A line for each image of the plan that is missing in the folder or differs there. */
 async function otherImages({ data }: Plan, root: string): Promise<string[]> {
   const wrong: string[] = [];
-  const told = new Map<string, string>();
+  const hashes = new Map<string, string>();
   for (const { path, sha256, generated } of data.images) {
     // Images that the base model draws are in no data set.
     if (generated !== null) continue;
     const file = resolve(root, path);
     if (statOf(file)?.isFile() !== true) wrong.push(`${path} is not there`);
     else {
-      const found = told.get(path) ?? (await sha256OfFile(file));
-      told.set(path, found);
+      const found = hashes.get(path) ?? (await sha256OfFile(file));
+      hashes.set(path, found);
       if (found !== sha256) wrong.push(`${path} is another picture`);
     }
   }

@@ -38,5 +38,5 @@ export function tokenOption(options: Options, env: NodeJS.ProcessEnv): string | 
 }
 
 /** The context with `--no-notify` applied: neither the run nor the watching process sends notices. */
-export const toldOf = (options: Options, context: Context): Context =>
+export const withNotifyOption = (options: Options, context: Context): Context =>
   options.notify === false ? { ...context, env: silentEnvironment(context.env) } : context;

@@ -101,12 +101,12 @@ async function plannedFiles(
     const list = join(dir, 'list.txt');
     writeFileSync(list, `${requirements.join('\n')}\n`);
     const apart = torchApart(build);
-    const asked = [
+    const queries = [
       pipInstaller(env).resolveList(python, list),
       ...(apart === undefined ? [] : [pipInstaller(env).resolve(python, apart.requirement, {})]),
     ];
     const files: WheelFile[] = [];
-    for (const [n, tool] of asked.entries()) {
+    for (const [n, tool] of queries.entries()) {
       const { code, stdout } = await runTool(tool, { log: join(dir, 'log'), signal });
       if (code === 0) files.push(...reportedFiles(stdout));
       else if (n === 0) return undefined;

@@ -11,7 +11,7 @@ import { inspectRun } from '../../../engine/runs/inspect.ts';
 import { judgeHere, wantsJudging } from '../../../engine/runs/judge-after.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import { styleFor } from '../../../terminal/style.ts';
-import { type Capabilities, terminal } from '../../../terminal/terminal.ts';
+import type { Capabilities } from '../../../terminal/terminal.ts';
 import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
@@ -32,8 +32,7 @@ export interface WatchOptions {
  * person who leaves changes nothing for the run, and gets exit code 130.
  */
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
-  const { out, env, flags } = context;
-  const can = terminal(env, flags);
+  const { out, flags, terminal: can } = context;
   const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
   const left = onScreen
     ? await watchScreen(run, context, { ...options, can })

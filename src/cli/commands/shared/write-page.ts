@@ -3,7 +3,7 @@ import { UsageError } from '../../../base/errors.ts';
 import { writeFileAtomic } from '../../../base/files/atomic.ts';
 import { intoGivenPlace } from '../../../base/files/given-place.ts';
 import { readGiven } from '../../../base/files/regular-file.ts';
-import { PAGE_MARK } from '../../../report/document.ts';
+import { PAGE_MARK } from '../../../report/assets.ts';
 
 /** Most bytes of a file that could be an older page. */
 const MOST_BYTES = 64 << 20;

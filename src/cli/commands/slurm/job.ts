@@ -71,13 +71,13 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   }
 };
 
-/** The last job of an array compares the runs of its sweep. */
+/** Compares the runs of the sweep when this job was the last of its array. */
 async function settleOwn({ dir }: RunRef, context: Context): Promise<void> {
   const group = sweepOfRun(dir)?.group;
   if (group !== undefined && isSweepName(group)) await settleSweep(group, context);
 }
 
-/** Where the nodes of a job meet, and how those beside the first begin. Nothing for a run of one machine. */
+/** Where the nodes of a job meet, and how the nodes after the first begin; both empty for a run on one machine. */
 function meetingOfJob(nodes: number, job: string, env: NodeJS.ProcessEnv) {
   if (nodes === 1) return { env: {}, begin: () => undefined };
   const given = Number(env.SLURM_JOB_NUM_NODES ?? 1);

@@ -1,4 +1,4 @@
-/** What is to be done between the runs of sweeps: searches go on, and what is over is compared. */
+/** The work between the runs of sweeps: searches get their next run, and finished sweeps are compared. */
 import { VisiontrainError } from '../../../base/errors.ts';
 import { neutralise } from '../../../base/text.ts';
 import { sweepNames } from '../../../engine/search/folder.ts';
@@ -15,7 +15,7 @@ export async function settleSweeps(byPerson: boolean, context: Context): Promise
     });
 }
 
-/** Compares the runs of one sweep where its last one is over. What keeps it from that is told, and stops nothing. */
+/** Compares the runs of one sweep if all of them are over. An error is printed, and does not stop the caller. */
 export function settleSweep(group: string, context: Context): Promise<SweepEnd | undefined> {
   return unlessWrong(group, context, () => compareIfOver(group, context));
 }

@@ -16,7 +16,7 @@ import {
   type SweepAsked,
   sweepFolder,
 } from '../../../engine/search/folder.ts';
-import { nextTrials, type Study, type TrialTold } from '../../../engine/search/study.ts';
+import { nextTrials, type Study, type TrialResult } from '../../../engine/search/study.ts';
 import type { Context } from '../../shell/context.ts';
 import { setupProgress } from '../shared/setup-progress.ts';
 import { stepProgress } from '../shared/steps/step-progress.ts';
@@ -41,13 +41,13 @@ export interface StepOptions {
  */
 export async function stepSearch(group: string, options: StepOptions, context: Context): Promise<void> {
   const { runs } = context.places;
-  const asked = readSweep(runs, group);
-  const search = asked?.search ?? undefined;
-  if (asked === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
+  const sweep = readSweep(runs, group);
+  const search = sweep?.search ?? undefined;
+  if (sweep === undefined || search === undefined || readProgress(runs, group)?.over === true) return;
   const advance = async () => {
     if (readProgress(runs, group)?.over === true) return;
     const study = { folder: sweepFolder(runs, group), search, python: await studyPython(context) };
-    await new SearchStep({ group, asked, search, study }, options, context).go();
+    await new SearchStep({ group, sweep, search, study }, options, context).go();
   };
   if (!options.byPerson) return withSweep(runs, group, advance);
   const taken = claim(lockOf(runs, group));
@@ -80,7 +80,7 @@ export async function studyPython(context: Context): Promise<Study['python']> {
 
 interface Stepped {
   readonly group: string;
-  readonly asked: SweepAsked;
+  readonly sweep: SweepAsked;
   readonly search: SearchAsked;
   readonly study: Study;
 }
@@ -98,7 +98,7 @@ class SearchStep {
     this.#trials = readProgress(context.places.runs, what.group)?.trials ?? [];
   }
 
-  /** Brings the search on. What keeps it from that is written down, for nobody may be there to be told. */
+  /** Advances the search. An error is stored with it, since nobody may be watching. */
   async go(): Promise<void> {
     try {
       await this.#step();
@@ -109,35 +109,35 @@ class SearchStep {
   }
 
   async #step(): Promise<void> {
-    let told = await this.#outcomes();
+    let results = await this.#outcomes();
     for (let unfit = 0; ; ) {
-      this.#trials = await nextTrials(this.#what.study, told);
+      this.#trials = await nextTrials(this.#what.study, results);
       const open = this.#trials.filter(({ state }) => state === 'open');
       if (open.length === 0) return this.#keep({ over: true, problem: null });
-      told = await this.#outcomes();
-      if (told.length > 0) continue;
+      results = await this.#outcomes();
+      if (results.length > 0) continue;
       let problem: string | null = null;
       for (const trial of open) {
         const wrong = await this.#start(trial, open);
         if (wrong === undefined) continue;
         problem = typeof wrong === 'string' ? wrong : whyNot(wrong);
-        if (typeof wrong !== 'string') told = [...told, { trial: trial.number, state: 'failed' }];
+        if (typeof wrong !== 'string') results = [...results, { trial: trial.number, state: 'failed' }];
       }
-      unfit += told.length;
-      if (told.length === 0 || unfit >= MOST_UNFIT) return this.#keep({ over: false, problem });
+      unfit += results.length;
+      if (results.length === 0 || unfit >= MOST_UNFIT) return this.#keep({ over: false, problem });
     }
   }
 
   /** The results of the runs of open trials. */
-  async #outcomes(): Promise<readonly TrialTold[]> {
+  async #outcomes(): Promise<readonly TrialResult[]> {
     const { group, search } = this.#what;
-    const told: TrialTold[] = [];
+    const results: TrialResult[] = [];
     for (const { number: trial } of this.#trials.filter(({ state }) => state === 'open')) {
       const run = runOfTrial(this.#context.places.runs, group, trial);
       const outcome = run === undefined ? undefined : await outcomeOf({ search, trial, run }, this.#context);
-      if (outcome !== undefined) told.push(outcome);
+      if (outcome !== undefined) results.push(outcome);
     }
-    return told;
+    return results;
   }
 
   /**

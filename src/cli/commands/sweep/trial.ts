@@ -13,7 +13,7 @@ import { runNames } from '../../../engine/runs/list.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
 import type { SearchAsked, SearchTrial, SweepAsked } from '../../../engine/search/folder.ts';
 import { bestInEvents, searchMeasure, valuesInEvents } from '../../../engine/search/measure.ts';
-import type { TrialTold } from '../../../engine/search/study.ts';
+import type { TrialResult } from '../../../engine/search/study.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
 import { judgeFlags } from '../judge/asked.ts';
@@ -44,7 +44,7 @@ export function trialSpec(
  * @throws VisiontrainError when it cannot be made
  */
 export async function makeTrial(
-  { group, asked, search }: { readonly group: string; readonly asked: SweepAsked; readonly search: SearchAsked },
+  { group, sweep, search }: { readonly group: string; readonly sweep: SweepAsked; readonly search: SearchAsked },
   { number, values }: SearchTrial,
   device: string | undefined,
   context: Context,
@@ -53,7 +53,7 @@ export async function makeTrial(
   const { run } = await makeRun(
     { ...loaded, registry },
     {
-      name: `${asked.name}-${number + 1}-${suffix}`.slice(0, 100),
+      name: `${sweep.name}-${number + 1}-${suffix}`.slice(0, 100),
       ...search.consents,
       facts: { sweep: { group, values, trial: number } },
     },
@@ -75,13 +75,13 @@ export function runOfTrial(runs: string, group: string, trial: number): RunRef |
 export async function outcomeOf(
   { search, trial, run }: { readonly search: SearchAsked; readonly trial: number; readonly run: RunRef },
   context: Context,
-): Promise<TrialTold | undefined> {
+): Promise<TrialResult | undefined> {
   const { state } = runCondition(run.dir);
   if (state === 'failed' || (state === 'died' && startsOf(run.dir) >= MOST_STARTS)) return { trial, state: 'failed' };
   if (state !== 'finished') return undefined;
   const value = await measured(run, search, context);
   if (value === undefined) return { trial, state: 'failed' };
-  // A run that was too short for it to be asked on the way, or whose supervisor was killed, tells its values now.
+  // A short run, or one whose supervisor was killed, may have reported no values while it ran, so all are sent now.
   const steps = search.prunes ? { steps: [...valuesInEvents(run.dir, searchMeasure(search.measure))] } : {};
   return { trial, state: 'complete', value, ...steps };
 }

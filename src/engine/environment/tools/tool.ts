@@ -30,8 +30,8 @@ export interface ToolResult {
 }
 
 /**
- * Starts a program once a line has come on stdin, and not at all when stdin ends before it. A process that is killed
- * before it could write down what it started so leaves nothing at work.
+ * Starts a program once a line has come on stdin, and not at all when stdin ends first. So a process that is killed
+ * before it could record the program leaves none running.
  */
 const AFTER_A_LINE = ['/bin/sh', '-c', 'read -r _ && exec "$@"', 'sh'] as const;
 const TAIL = 40;
