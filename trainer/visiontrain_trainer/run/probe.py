@@ -175,7 +175,7 @@ def _key(session: Session, passes: list[list[ImageUse]]) -> str:
         }
         for section in _WITHOUT_EFFECT
     }
-    batch = [len(passes[0]), *passes[0][0].sample.bucket, plan.data.max_tokens, plan.data.masks is not None]
+    batch = [len(passes[0]), *passes[0][0].image.bucket, plan.data.max_tokens, plan.data.masks is not None]
     card = torch.cuda.get_device_properties(device.torch).total_memory if device.is_cuda else 0
     text = json.dumps([settings, batch, card, session.facts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
