@@ -1,5 +1,6 @@
 /** Looks at the first things a server sends, so that gigabytes of a wrong answer are not fetched. */
 import { SAFETENSORS_HEADER_MOST } from '../../base/files/safetensors-limit.ts';
+import { shorten } from '../../base/text.ts';
 import { isFileSize } from '../file/pieces.ts';
 import { Fault } from './fault.ts';
 
@@ -14,7 +15,7 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
   if (/^multipart\//i.test(type)) throw new Fault('range', `${host} sent several ranges at once`);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== '' && encoding.toLowerCase() !== 'identity')
-    throw new Fault('encoded', `${host} sent the file compressed (${encoding}) although asked not to`);
+    throw new Fault('encoded', `${host} sent the file compressed (${shorten(encoding, 40)}) although asked not to`);
 }
 
 /**
@@ -24,7 +25,7 @@ export function checkHeaders(headers: Readonly<Record<string, string | undefined
 export function claimedSize(text: string, host: string): number {
   const bytes = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (isFileSize(bytes) && bytes > 0) return bytes;
-  throw new Fault('page', `${host} says that the file has "${text}" bytes, which none has`);
+  throw new Fault('page', `${host} says that the file has "${shorten(text, 40)}" bytes, which none has`);
 }
 
 /**
