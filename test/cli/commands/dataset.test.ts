@@ -40,7 +40,7 @@ describe('dataset check', () => {
       '',
       '  ! 1 picture much smaller than the bucket.',
       '      10_fox/a.png is 40×30, enlarged 29.9 times to 1152×896',
-      '    They are enlarged, which teaches blur. Use larger files, or set dataset.no_upscale or a smaller dataset.resolution.',
+      '    It is enlarged, which teaches blur. Use a larger file, or set dataset.no_upscale or a smaller dataset.resolution.',
       '  The pixels of 1 were not looked at: there is no Python environment yet: visiontrain setup makes it.',
       '  Nothing in this folder is changed, moved or written.',
       '',
