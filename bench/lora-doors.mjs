@@ -14,20 +14,12 @@ import { baseOfLoras } from '../src/engine/sample/ground.ts';
 import { loadRegistry } from '../src/registry/catalogue/load.ts';
 import { checkInitLora } from '../src/registry/checkpoints/lora.ts';
 import { checkMergedLora, factsOfLora } from '../src/registry/checkpoints/lora-uses.ts';
+import { draws } from './lib/random.mjs';
 
 const [count, seed] = [Number(process.argv[2] ?? 3000), Number(process.argv[3] ?? 1)];
 const dir = mkdtempSync(join(tmpdir(), 'vt-doors-'));
 
-// mulberry32: the same files for the same seed.
-let state = seed;
-function chance() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
-const below = (n) => Math.floor(chance() * n);
-const oneOf = (list) => list[below(list.length)];
+const { chance, below, oneOf } = draws(seed);
 
 const TO_K = 'down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k';
 const L = `lora_unet_${TO_K}`;

@@ -12,6 +12,7 @@ import { VisiontrainError } from '../src/base/errors.ts';
 import { scanDataset } from '../src/engine/dataset/scan.ts';
 import { loadSpec } from '../src/engine/prepare/load.ts';
 import { loadRegistry } from '../src/registry/catalogue/load.ts';
+import { draws } from './lib/random.mjs';
 
 const [count, seed] = [Number(process.argv[2] ?? 3000), Number(process.argv[3] ?? 1)];
 const SLOW_MS = 2000;
@@ -19,16 +20,7 @@ const dir = mkdtempSync(join(tmpdir(), 'vt-text-fuzz-'));
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
 const registry = loadRegistry({ configDir: dir });
 
-// mulberry32: the same files for the same seed.
-let state = seed;
-function chance() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
-const below = (n) => Math.floor(chance() * n);
-const oneOf = (list) => list[below(list.length)];
+const { chance, below, oneOf } = draws(seed);
 
 const VALUES = [
   ...[

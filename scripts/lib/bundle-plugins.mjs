@@ -83,7 +83,7 @@ export const lateLibraries = {
 /** Modules of Node whose exports are plain functions, so that an object that inherits from them can take their place. */
 const inheritable = ['fs', 'path', 'url', 'util'];
 
-/** Those of them that Node does not load when it starts, and that most commands do not use. */
+/** Modules of Node that it does not load when it starts, and that most commands do not use. */
 const late = ['child_process', 'crypto', 'fs/promises', 'http', 'https', 'net', 'os', 'readline', 'tls', 'tty', 'zlib'];
 
 /**
