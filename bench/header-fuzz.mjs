@@ -18,6 +18,7 @@ import { createClient } from '../src/download/http/client.ts';
 import { Fault } from '../src/download/http/fault.ts';
 import { downloadSettings } from '../src/download/http/settings.ts';
 import { addresses } from '../src/download/http/sources.ts';
+import { draws } from './lib/random.mjs';
 
 const only = process.argv.indexOf('--only');
 const [count = 1000, seed = 1] = process.argv.slice(2, only === -1 ? undefined : only).map(Number);
@@ -63,18 +64,8 @@ const fileOf = (size) => {
 const [SMALL, MIDDLE, LARGE] = [fileOf(3000), fileOf(70_000), fileOf((2 << 20) + 77)];
 const FILES = [SMALL, SMALL, SMALL, MIDDLE, LARGE];
 
-// mulberry32: the same answers for the same seed and number.
-function draws(number) {
-  let state = (seed * 1_000_003 + number * 7919) | 0;
-  const chance = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (n) => Math.floor(chance() * n);
-  return { chance, below, oneOf: (list) => list[below(list.length)] };
-}
+/** The same draws for the same seed and number of an answer. */
+const drawsOf = (number) => draws((seed * 1_000_003 + number * 7919) | 0);
 
 const NUMBERS = ['0', '1', '-1', '+5', '1e3', '0x10', '9007199254740993', '18446744073709551616', '9'.repeat(400)];
 const ODD = ['', ' ', '"', '\\', '\u0080\u009b31m', '\u00ff\u00fe', 'x'.repeat(3000), 'a, b', '%00', '\t', '../../x'];
@@ -530,7 +521,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
   });
 
 async function one(number) {
-  const tools = draws(number);
+  const tools = drawsOf(number);
   const door = number % 4 === 3 ? small : download;
   const [result, took] = await bounded((signal) => door(tools, number, signal));
   if (took > slowest[0]) slowest = [took, number];
