@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EXIT } from '../../base/errors.ts';
+import { type ComparedLoras, compareLoras } from '../../engine/lora/compare-loras.ts';
 import type { Plan } from '../../engine/plan/schema.ts';
 import { loadSpec } from '../../engine/prepare/load.ts';
 import { prepareRun } from '../../engine/prepare/prepare.ts';
@@ -24,7 +25,7 @@ import { watchRun } from './shared/watch.ts';
 export const run: CommandRun = async ([query = ''], _options, context) => {
   const { out, places, env, flags } = context;
   const original = findRun(query, places.runs);
-  finishedFiles(original, 'there are no bytes to compare with');
+  const [{ path: lora }] = finishedFiles(original, 'there are no bytes to compare with');
   const registry = loadRegistry({ configDir: places.config });
   const loaded = await withFolders(loadSpec(join(original.dir, RUN_FILES.spec), { registry }), context);
   const planned = readPlan(original.dir);
@@ -45,10 +46,13 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
     flags: { ...flags, plain: true, json: false },
   });
   if (code !== EXIT.ok && readExit(again.dir)?.status !== 'finished') return code;
-  const comparison = compareRuns(original.dir, again.dir);
+  const runs = compareRuns(original.dir, again.dir);
+  const made = readExit(again.dir)?.outputs[0];
+  const files = made && (await compareLoras(join(original.dir, lora), join(again.dir, made.path)));
+  const comparison = { ...runs, same_weights: files?.sameWeights ?? false, metadata: files?.metadata ?? [] };
   if (flags.json) out.json({ run: original.name, verify: again.name, ...comparison });
   else for (const line of verdict(original.name, again.name, comparison)) out.data(line);
-  return comparison.same ? EXIT.ok : EXIT.training;
+  return comparison.same_weights ? EXIT.ok : EXIT.training;
 };
 
 /**
@@ -64,8 +68,18 @@ function quiet({ out }: { out: Parameters<CommandRun>[2]['out'] }): Parameters<C
   return { ...out, data: out.talk };
 }
 
-function verdict(original: string, again: string, { same, sha256, parted, differences, mixed }: Comparison): string[] {
+type Verdict = Comparison & { readonly same_weights: boolean } & Pick<ComparedLoras, 'metadata'>;
+
+function verdict(original: string, again: string, found: Verdict): string[] {
+  const { same, same_weights, metadata, sha256, parted, differences, mixed } = found;
   if (same) return [`${original} and ${again} are the same to the byte: SHA-256 ${sha256[0]}`];
+  const hashes = [`  ${original}  SHA-256 ${sha256[0]}`, `  ${again}  SHA-256 ${sha256[1]}`];
+  if (same_weights)
+    return [
+      `${original} and ${again} have the same weights to the bit.`,
+      `Their files differ in the metadata that another version of visiontrain wrote: ${metadata.join(', ') || 'its order'}.`,
+      ...hashes,
+    ];
   const where =
     parted === null
       ? 'every step agrees, so the files differ in what was written beside the weights'
@@ -81,11 +95,5 @@ function verdict(original: string, again: string, { same, sha256, parted, differ
     mixed.length === 0
       ? []
       : [`${original} was resumed where these differed, so its bytes were not promised: ${mixed.join(', ')}.`];
-  return [
-    `${original} and ${again} differ: ${where}.`,
-    `  ${original}  SHA-256 ${sha256[0]}`,
-    `  ${again}  SHA-256 ${sha256[1]}`,
-    ...resumed,
-    ...likely,
-  ];
+  return [`${original} and ${again} differ: ${where}.`, ...hashes, ...resumed, ...likely];
 }

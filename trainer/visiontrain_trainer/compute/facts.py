@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,13 @@ _LIBRARIES = (
 )
 
 
+#: Lines of /proc/cpuinfo that tell models of one name apart: x86 first, then ARM.
+_CPU_NUMBERS = ("cpu family", "model", "stepping", "cpu implementer", "cpu part", "cpu variant")
+
+#: How the names of instructions begin that compute with floating point, on x86 and ARM.
+_ARITHMETIC = ("sse", "ssse", "avx", "amx", "fma", "f16c", "fp", "asimd", "sve", "sme", "bf16", "i8mm")
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -35,7 +43,7 @@ def encoder_identity(device: Device, dtype: torch.dtype, *libraries: str) -> str
     place = (
         torch.cuda.get_device_name(device.torch)
         if device.is_cuda
-        else f"{platform.machine()}/{torch.get_num_threads()}"
+        else f"{platform.machine()}/{cpu_model()}/{torch.get_num_threads()}"
     )
     capability = torch.backends.cpu.get_cpu_capability()
     versions = "|".join(f"{name} {_version(name)}" for name in libraries)
@@ -78,13 +86,39 @@ def active_facts(resources: Resources, device: Device, processes: Processes) -> 
     return facts
 
 
-def cpu_model() -> str:
-    """Name of the processor, by which some libraries choose their kernels. On Linux it comes from /proc/cpuinfo."""
+def cpu_model(proc: Path = Path("/proc/cpuinfo"), caches: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> str:
+    """All of the processor by which libraries choose their kernels and blocks, and so how sums are rounded.
+
+    Virtual machines call processors of several generations by one name, so on Linux the model's numbers, the sizes of
+    its caches and a digest of its arithmetic instructions stand behind the name:
+    `Intel(R) Xeon(R) Processor (6/207/2, caches 48K 2048K 307200K, instructions 1f0c2a3b)`.
+    """
+    found: dict[str, str] = {}
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+        for line in proc.read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            found.setdefault(key.strip().lower(), value.strip())
+    name = found.get("model name") or platform.processor() or platform.machine()
+    numbers = [v for k in _CPU_NUMBERS if (v := found.get(k))]
+    sizes = _cache_sizes(caches)
+    flags = (found.get("flags") or found.get("features") or "").split()
+    arithmetic = " ".join(sorted(flag for flag in flags if flag.startswith(_ARITHMETIC)))
+    rest = [
+        *(["/".join(numbers)] if numbers else []),
+        *([f"caches {sizes}"] if sizes else []),
+        *([f"instructions {hashlib.sha256(arithmetic.encode()).hexdigest()[:8]}"] if arithmetic else []),
+    ]
+    return f"{name} ({', '.join(rest)})" if rest else name
+
+
+def _cache_sizes(folder: Path) -> str:
+    """Sizes of the caches of data of one core, smallest first; empty where the system tells none."""
+    sizes = []
+    for index in sorted(folder.glob("index*")):
+        with contextlib.suppress(OSError):
+            if (index / "type").read_text().strip() != "Instruction":
+                sizes.append((index / "size").read_text().strip())
+    return " ".join(sizes)
 
 
 def attention_kernel(resources: Resources, device: Device) -> str:

@@ -152,6 +152,10 @@ export const runDocuments = {
       .nullable(),
     differences: z.array(z.strictObject({ fact: text, values: z.tuple([z.unknown(), z.unknown()]) })),
     mixed: z.array(text),
+    same_weights: z.boolean().describe('Whether the tensors are equal, whatever the files say about themselves.'),
+    metadata: z
+      .array(text)
+      .describe("Keys of the files' metadata that differ: another version of the program wrote them."),
   }),
   judge: judgementSchema.describe('judge, and judge.json of a run folder.'),
   export: z.union([
