@@ -19,6 +19,12 @@ export function renderSamplePage(list: SampleList, dir: string): string {
 
 const titleOf = ({ run, loras }: SampleList): string => `Samples of ${run ?? loras.map(({ name }) => name).join(', ')}`;
 
+/** Whether the samples of each row began with the same noise. */
+function sameNoise({ samples, grid }: SampleList): boolean {
+  const noises = new Map(samples.map(({ file, seed, size }) => [file, `${seed} ${size.join(' ')}`]));
+  return grid.every((row) => new Set(row.map((file) => noises.get(file))).size === 1);
+}
+
 interface PageInput {
   readonly list: SampleList;
   readonly images: ReadonlyMap<string, PageImage>;
@@ -32,7 +38,7 @@ function SamplePage({ list, images }: PageInput) {
         <section id="samples" aria-labelledby="samples-title">
           <h2 id="samples-title">Samples</h2>
           <p className="quiet">
-            {`On ${list.base.name}, ${list.sampler}, ${list.spacing}. In one row the noise is the same.`}
+            {`On ${list.base.name}, ${list.sampler}, ${list.spacing}.${sameNoise(list) ? ' In one row the noise is the same.' : ''}`}
           </p>
           <Grid list={list} images={images} />
         </section>
@@ -50,7 +56,6 @@ function Grid({ list, images }: PageInput) {
       <table className="shots">
         <thead>
           <tr>
-            <th scope="col" aria-label="Row" />
             {list.columns.map((label, i) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: two columns may have equal titles
               <th scope="col" key={i}>
@@ -59,18 +64,22 @@ function Grid({ list, images }: PageInput) {
             ))}
           </tr>
         </thead>
-        <tbody>
-          {list.grid.map((row, i) => (
-            <tr key={row.join()}>
-              <th scope="row">{list.rows[i]}</th>
+        {list.grid.map((row, i) => (
+          <tbody key={row.join()}>
+            <tr>
+              <th scope="rowgroup" colSpan={row.length}>
+                {list.rows[i]}
+              </th>
+            </tr>
+            <tr>
               {row.map((file) => (
                 <td key={file}>
                   <Shot sample={byFile.get(file)} image={images.get(file)} loras={list.loras} />
                 </td>
               ))}
             </tr>
-          ))}
-        </tbody>
+          </tbody>
+        ))}
       </table>
     </div>
   );

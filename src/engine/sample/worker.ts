@@ -57,6 +57,8 @@ const PROGRAM = {
 } as const;
 /** Bytes of a PNG file up to the end of its size. */
 const PNG_HEAD = 24;
+/** Names of files that were being written when a process was killed. */
+const LEFTOVER = /^\.(?:[0-9a-f]{12}|[^/]+\.png\.\d+)\.tmp$/u;
 /** Most bytes of a list. */
 const MOST_BYTES = 1 << 26;
 
@@ -87,6 +89,7 @@ export async function drawSamples(work: SampleWork): Promise<SampleList> {
       };
       await draw(work, missing, onSample);
     }
+    for (const name of readdirSync(to)) if (LEFTOVER.test(name)) rmSync(join(to, name), { force: true });
   } catch (error) {
     throw explainWriteError(error, to, 'Choose another place:  -o FOLDER');
   }
@@ -154,7 +157,7 @@ function settleFolder(to: string, key: string): boolean {
       id: 'file/exists',
       nextSteps: ['Choose a folder:  -o FOLDER'],
     });
-  if (existsSync(to) && readdirSync(to).length > 0) {
+  if (existsSync(to) && readdirSync(to).some((name) => !LEFTOVER.test(name))) {
     const text = readOurs(join(to, SAMPLE_FILES.list), MOST_BYTES)?.toString('utf8');
     if (keyIn(text) === key) return true;
     throw new UsageError(`${to} is not empty, and holds no samples of this command.`, {

@@ -15,6 +15,7 @@ from typing import Any
 
 from visiontrain_trainer.base.errors import MachineError, TrainerError, is_out_of_memory
 from visiontrain_trainer.base.libraries import cannot_import
+from visiontrain_trainer.base.owner import end_with_owner
 
 #: Least seconds between two lines of progress.
 _EVERY = 0.5
@@ -83,6 +84,7 @@ def run_program(arguments: list[str], module: str, what: str, work: Callable[[Pa
 
 def run_job(work: Callable[[Report], None], what: str) -> int:
     """Do a job and tell its end. `what` names the work in sentences, as in "Captioning". Gives the exit code."""
+    end_with_owner()
     report = Report()
     try:
         work(report)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from visiontrain_trainer.base.errors import TrainerError, is_out_of_memory
 from visiontrain_trainer.base.libraries import cannot_import
+from visiontrain_trainer.base.owner import end_with_owner
 from visiontrain_trainer.contract.plan import Resources
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ def say(type: str, **payload: Any) -> None:
 
 def run_and_tell(work: Callable[[], None], explained: Callable[[Exception], TrainerError]) -> int:
     """Do the work, then print `done`, or the error as `explained` words it. Returns the exit code."""
+    end_with_owner()
     try:
         work()
     except Exception as error:

@@ -55,10 +55,12 @@ export async function runProgram(input: ProgramInput, onLine: (value: unknown) =
   const out = openOurs(log, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
   const child = spawn(python, ['-m', program.module, ...argv], {
     cwd: join(packageRoot(), 'trainer'),
-    env,
+    // The program ends when its stdin does, which the kernel closes when this process is killed.
+    env: { ...env, VISIONTRAIN_OWNED: '1' },
     detached: true,
-    stdio: ['ignore', 'pipe', out],
+    stdio: ['pipe', 'pipe', out],
   });
+  child.stdin?.on('error', () => undefined);
   closeSync(out);
   const abort = () => {
     if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
