@@ -146,7 +146,7 @@ describe('a run of version 1', { timeout: 600_000 }, () => {
     const verdict = JSON.parse(stdout);
     expect([code, verdict.verify]).toEqual([verdict.same_weights ? 0 : 5, 'older-verify']);
     // Today's files say more about themselves than those of that version did.
-    expect([verdict.same, verdict.metadata]).toEqual([false, ['visiontrain.settings']]);
+    expect(verdict).toMatchObject({ same: false, metadata: expect.arrayContaining(['visiontrain.settings']) });
     // Another processor may round otherwise.
     const made = join(place.dir, 'home/runs/older-verify', WHOLE);
     expect(distance(join(fixture, WHOLE), made)).toBeLessThan(verdict.same_weights ? 1e-12 : 0.2);
