@@ -149,7 +149,7 @@ describe('a run of version 1', { timeout: 600_000 }, () => {
     expect(verdict).toMatchObject({ same: false, metadata: expect.arrayContaining(['visiontrain.settings']) });
     // Another processor may round otherwise.
     const made = join(place.dir, 'home/runs/older-verify', WHOLE);
-    expect(distance(join(fixture, WHOLE), made)).toBeLessThan(verdict.same_weights ? 1e-12 : 0.2);
+    expect(distance(join(fixture, WHOLE), made)).toBeLessThan(verdict.same_weights ? 1e-12 : 0.05);
     const { differences, ...compared } = await json('compare', 'older', 'older-verify');
     expect(JSON.stringify(compared)).toContain('older-verify');
     expect(JSON.stringify(differences ?? [])).not.toContain('data.');
@@ -167,7 +167,7 @@ describe('a run of version 1', { timeout: 600_000 }, () => {
     if (sha256(all) !== whole) {
       // Another processor may round otherwise, which is then said.
       expect(compared.differences.map(({ fact }: { fact: string }) => fact)).toContain('cpu');
-      expect(distance(join(fixture, WHOLE), join(dir, WHOLE))).toBeLessThan(0.2);
+      expect(distance(join(fixture, WHOLE), join(dir, WHOLE))).toBeLessThan(0.05);
     }
     const plan = JSON.parse(readFileSync(join(dir, 'plan.json'), 'utf8'));
     expect([plan.version, plan.data.images.length]).toEqual([2, 4]);
