@@ -46,7 +46,7 @@ _visiontrain() {
     run) first=; others=; flags="--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --send-pictures --dry-run --on --slurm --accept-license --torch --json --plain --no-input --yes --workspace --debug --help";;
     preset) actions="list save show diff rm"; first=; others=preset; flags="--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help";;
     demo) first=; others=; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;
-    ps) first=; others=; flags="--all --json --plain --no-input --yes --workspace --debug --help";;
+    ps) first=; others=; flags="--all --older --json --plain --no-input --yes --workspace --debug --help";;
     status) first=run; others=; flags="--json --plain --no-input --yes --workspace --debug --help";;
     attach) first=run; others=; flags="--readonly --json --plain --no-input --yes --workspace --debug --help";;
     logs) first=run; others=; flags="--follow --json --plain --no-input --yes --workspace --debug --help";;

@@ -99,6 +99,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l debug
 complete -c visiontrain -n '__fish_seen_subcommand_from demo' -l help
 complete -c visiontrain -n __visiontrain_none -f -a ps -d 'live and past runs'
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l all
+complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l older
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from ps' -l no-input

@@ -5,12 +5,12 @@ export const runErrors = {
   'run/none': {
     what: 'There is no such run.',
     cause: 'The name is misspelt, or the run lies in another workspace.',
-    cure: 'See all runs: `visiontrain ps`.',
+    cure: 'See all runs: `visiontrain ps --older`.',
   },
   'run/several': {
     what: 'Several runs begin with what was typed.',
     cause: 'The beginning of a name is enough only while it means one run.',
-    cure: 'Type more of the name; `visiontrain ps` lists them.',
+    cure: 'Type more of the name; `visiontrain ps --older` lists them.',
   },
   'run/name': {
     what: 'A run cannot have that name.',

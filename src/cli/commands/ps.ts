@@ -1,13 +1,13 @@
 import { EXIT } from '../../base/errors.ts';
-import { formatDuration, neutralise, percent } from '../../base/text.ts';
+import { formatDuration, neutralise, percent, plural } from '../../base/text.ts';
 import { formatWhen } from '../../base/when.ts';
 import { queueEntries } from '../../engine/queue/entries.ts';
-import { listRows, listRuns } from '../../engine/runs/list.ts';
+import { listNewest, listRows, listRuns, newestRows } from '../../engine/runs/list.ts';
 import type { RunRow } from '../../engine/runs/summary.ts';
 import { table } from '../../terminal/table.ts';
 import type { CommandRun } from '../shell/context.ts';
 
-/** Lists live and past runs by reading their folders alone. */
+/** Lists live and past runs by reading their folders alone: the newest, unless older ones are asked for. */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
   const waiting = new Map(queueEntries(places.runs).map(({ run, device }, i) => [run, { place: i + 1, device }]));
@@ -23,13 +23,18 @@ export const run: CommandRun = async (_args, options, context) => {
     for (const { box, error } of far) if (error !== undefined) out.talkJson({ host: box, error: error.message });
     return EXIT.ok;
   }
-  const runs: RunRow[] = [...(await listRows(places.runs, places.cache)).map(withCard), ...others];
+  const now = new Date();
+  const names = new Set(waiting.keys());
+  const isWhole = options.older === true;
+  const here = await (isWhole ? listRows(places.runs, places.cache) : listNewest(places.runs, places.cache, names));
+  const both = [...here.rows.map(withCard), ...others];
+  const runs = isWhole || others.length === 0 ? both : newestRows(both, names, now.getTime() / 1000);
+  const older = here.older + both.length - runs.length;
   for (const { error } of far) if (error !== undefined) out.wrapped(`! ${error.message}`);
   if (runs.length === 0) {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
     return EXIT.ok;
   }
-  const now = new Date();
   const rows = runs.map((r) => [
     r.name,
     queuedText(r, waiting.get(r.name)?.place) ?? stateText(r),
@@ -41,6 +46,8 @@ export const run: CommandRun = async (_args, options, context) => {
   const room = { width: out.width, expendable: ['STARTED', 'DEVICE', 'LEFT'], apart: 'RUN' };
   out.data(...table(['RUN', 'STATE', 'STEP', 'LEFT', 'DEVICE', 'STARTED'], rows, room));
   for (const { name, problem } of runs) if (problem !== null) out.wrapped(neutralise(`! ${name}: ${problem}`));
+  if (older > 0)
+    out.talk(`${plural(older, 'older run')}:  visiontrain ps ${options.all === true ? '--all ' : ''}--older`);
   return EXIT.ok;
 };
 

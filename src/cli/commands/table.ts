@@ -76,7 +76,10 @@ export const commands: readonly CommandEntry[] = [
     name: 'ps',
     summary: 'live and past runs',
     group: 'Runs',
-    options: [['--all', 'also those on other machines (visiontrain hosts)']],
+    options: [
+      ['--all', 'also those on other machines (visiontrain hosts)'],
+      ['--older', 'also those that ended before the newest 20 (--json has all)'],
+    ],
     load: () => import('./ps.ts'),
   },
   {

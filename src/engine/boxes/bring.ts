@@ -11,6 +11,7 @@ import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { formatBytes, plural } from '../../base/text.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
+import { touchRuns } from '../runs/ended.ts';
 import { runCondition } from '../runs/summary.ts';
 import { askFar, type Far } from './far.ts';
 import { BoxError } from './faults.ts';
@@ -72,6 +73,7 @@ export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
     renameSync(join(staging, path), join(dir, path));
   }
   rmSync(staging, { recursive: true, force: true });
+  touchRuns(runs);
   compareOutputs(dir, manifest, far);
   const { live, state } = manifest;
   return { name, dir, files: lacking.length, all: manifest.files.length, bytes, live, state };

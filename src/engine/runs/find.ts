@@ -37,7 +37,7 @@ export function findRun(query: string, runs: string): RunSummary {
     {
       id: 'run/none',
       details: names.length === 0 ? [`There are no runs in ${runs} yet.`] : [],
-      nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps   lists them all'],
+      nextSteps: names.length === 0 ? ['visiontrain   to make one'] : ['visiontrain ps --older   lists them all'],
     },
   );
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type ExitCode, UsageError, VisiontrainError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { explainWriteError } from '../../base/files/write-errors.ts';
@@ -19,6 +19,7 @@ import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type SupervisorFile } from '../run-folder/layout.ts';
 import { rotateLog } from '../run-folder/log-files.ts';
 import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
+import { touchRuns } from '../runs/ended.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { settlePlan } from '../runs/read-plan.ts';
 import { refuseForeignFolder } from '../runs/trust.ts';
@@ -86,8 +87,10 @@ async function own(folder: LiveFolder, options: SupervisorOptions): Promise<Exit
   const held = claim(join(dir, RUN_FILES.attempts));
   if ('holder' in held)
     throw new UsageError(`${basename(folder.path())} is already running.`, { id: 'run/already-running' });
-  // This comes first: a row that is kept of the run is believed as long as this file is there.
+  // This comes first: a row that is kept of the run is believed as long as this file is there, and one that is not shown
+  // as long as nothing was told to the folder of the runs.
   rmSync(join(dir, RUN_FILES.exit), { force: true });
+  touchRuns(dirname(folder.path()));
   dropAllRequests(dir);
   rotateLog(dir);
   const relay = eventRelay(dir, (line) => console.error(line));

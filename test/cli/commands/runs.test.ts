@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -77,8 +77,11 @@ describe('stop and resume', () => {
     expect(JSON.parse(stopped.stdout)).toMatchObject({ state: 'stopped', was_live: true, exit: { code: 75 } });
     const again = await cli(['stop', 'fox'], home.env);
     expect(again).toMatchObject({ code: 0, stderr: 'fox is not running: it is stopped.\n' });
+    const before = statSync(home.runs).ctimeMs;
     const resumed = await cli(['resume', 'fox'], { ...home.env, FIXTURE_SECONDS: '0' });
     expect(resumed.code).toBe(0);
+    // This tells `ps` to look at all runs again, so that no run that goes on is hidden as an old one.
+    expect(statSync(home.runs).ctimeMs).toBeGreaterThan(before);
     expect(resumed.stdout).toMatch(/run {6}fox: 1000 steps, attempt 2\n/);
     expect(resumed.stdout).toContain('goes on at step');
     const refused = await cli(['resume', 'fox'], home.env);
@@ -130,6 +133,24 @@ describe('status, ps and logs', () => {
     appendFileSync(join(run.dir, 'trainer.log'), 'bar 1 %\rbar 99 %\r\n\x1b]0;title\x07\x1b[2Jend\u202e');
     const logs = await cli(['logs', 'fox'], home.env);
     expect(logs.stdout).toBe('hello from the trainer\nbar 99 %\nend\ufffd\n');
+  });
+
+  it('ps shows the newest of many, and says how to see the others', async () => {
+    home = new FixtureHome();
+    for (let i = 0; i < 23; i += 1) {
+      const dir = join(home.runs, `run-${i}`);
+      mkdirSync(dir, { recursive: true });
+      writeFileSync(join(dir, 'plan.json'), '{}');
+      utimesSync(join(dir, 'plan.json'), 1.7e9 + i, 1.7e9 + i);
+    }
+    const names = (stdout: string) => [...stdout.matchAll(/^run-(\d+)/gm)].map(([, i]) => Number(i));
+    const newest = Array.from({ length: 23 }, (_, i) => 22 - i);
+    const short = await cli(['ps'], home.env);
+    expect(names(short.stdout)).toEqual(newest.slice(0, 20));
+    expect(short.stderr).toBe('3 older runs:  visiontrain ps --older\n');
+    const whole = await cli(['ps', '--older'], home.env);
+    expect({ names: names(whole.stdout), stderr: whole.stderr }).toEqual({ names: newest, stderr: '' });
+    expect(JSON.parse((await cli(['ps', '--json'], home.env)).stdout)).toHaveLength(23);
   });
 
   it('logs -f goes on until the run ends', async () => {

@@ -12,9 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { identify } from '../../../src/base/process/identity.ts';
-import { listRows, listRuns } from '../../../src/engine/runs/list.ts';
+import { touchRuns } from '../../../src/engine/runs/ended.ts';
+import { listNewest, listRows, listRuns, newestRows } from '../../../src/engine/runs/list.ts';
 import type { RunRow } from '../../../src/engine/runs/summary.ts';
 
 let runs: string;
@@ -36,7 +37,7 @@ afterEach(() => {
 const exitOf = (status: string, step: number) =>
   JSON.stringify({ status, code: 0, reason: status, step, outputs: [], details: [], next_steps: [] });
 
-function ended(name: string, { status = 'finished', step = 1600 } = {}): string {
+function ended(name: string, { status = 'finished', step = 1600, startedAt = 1.7e9 } = {}): string {
   const dir = join(runs, name);
   mkdirSync(join(dir, 'attempts'), { recursive: true, mode: 0o700 });
   const owner = { pid: 4711, start: '1', boot: 'before', host: 'here' };
@@ -47,7 +48,7 @@ function ended(name: string, { status = 'finished', step = 1600 } = {}): string 
   utimesSync(join(dir, 'attempts', '1.json'), 0, 0);
   writeFileSync(
     join(dir, 'supervisor.json'),
-    JSON.stringify({ ...owner, attempt: 1, started_at: 1.7e9, trainer: null }),
+    JSON.stringify({ ...owner, attempt: 1, started_at: startedAt, trainer: null }),
   );
   writeFileSync(join(dir, 'exit.json'), exitOf(status, step));
   writeFileSync(join(dir, 'events.jsonl'), `${JSON.stringify(first)}\n`);
@@ -56,7 +57,7 @@ function ended(name: string, { status = 'finished', step = 1600 } = {}): string 
 
 /** The rows, after a check that they are what reading every run gives. */
 async function rows() {
-  const quick = await listRows(runs, cache);
+  const quick = (await listRows(runs, cache)).rows;
   const keys = [
     'name',
     'state',
@@ -75,10 +76,16 @@ async function rows() {
       .map((pairs) => Object.fromEntries(pairs));
   const byName = (all: readonly RunRow[]) => plain(all).sort((a, b) => String(a.name).localeCompare(String(b.name)));
   expect(byName(quick)).toEqual(byName(await listRuns(runs)));
+  // There are fewer runs than are shown unasked, so both lists are the same.
+  const newest = await listNewest(runs, cache, new Set());
+  expect({ ...newest, rows: plain(newest.rows) }).toEqual({ rows: plain(quick), older: 0 });
   return Object.fromEntries(quick.map((row) => [row.name, row]));
 }
 
-const file = () => join(cache, 'runs', readdirSync(join(cache, 'runs'))[0] ?? '');
+const files = () => readdirSync(join(cache, 'runs')).sort();
+const fileOf = (isIt: (name: string) => boolean) => join(cache, 'runs', files().find(isIt) ?? '');
+const file = () => fileOf((name) => !name.endsWith('-newest.json'));
+const newestFile = () => fileOf((name) => name.endsWith('-newest.json'));
 const kept = () => Object.keys(JSON.parse(readFileSync(file(), 'utf8')).rows).sort();
 
 it('rows of runs that ended are kept, and are what reading the run says', async () => {
@@ -102,7 +109,8 @@ it('a row is taken from what was kept, not from the files', async () => {
   const value = JSON.parse(readFileSync(file(), 'utf8'));
   value.rows.a[3] = 5;
   writeFileSync(file(), JSON.stringify(value));
-  expect((await listRows(runs, cache))[0]?.step).toBe(5);
+  rmSync(newestFile());
+  expect((await listRows(runs, cache)).rows[0]?.step).toBe(5);
 });
 
 it.each([
@@ -161,6 +169,7 @@ it.each(['', '{', '[]', 'null', '{"version":1}', '{"version":1,"runs":"elsewhere
     ended('a');
     await rows();
     writeFileSync(file(), text);
+    writeFileSync(newestFile(), text);
     await rows();
     expect(kept()).toEqual(['a']);
   },
@@ -178,6 +187,7 @@ it.each([
   const whole = JSON.parse(readFileSync(file(), 'utf8'));
   whole.rows.a[at] = value;
   writeFileSync(file(), JSON.stringify(whole));
+  writeFileSync(newestFile(), JSON.stringify({ ...JSON.parse(readFileSync(newestFile(), 'utf8')), rows: whole.rows }));
   await rows();
 });
 
@@ -192,14 +202,14 @@ it('what was changed a moment ago is not kept yet', async () => {
   ended('a');
   vi.setSystemTime(Date.now() - 60_000);
   await rows();
-  expect(readdirSync(join(cache, 'runs'))).toEqual([]);
+  expect(files()).toEqual([]);
 });
 
 it('without a private folder for it nothing is kept, and the list is right', async () => {
   ended('a');
   chmodSync(cache, 0o777);
   expect(await rows()).toHaveProperty('a');
-  await expect(listRows(runs, join(cache, 'not', 'made'))).resolves.toHaveLength(1);
+  expect((await listRows(runs, join(cache, 'not', 'made'))).rows).toHaveLength(1);
   expect(readdirSync(cache, { recursive: true })).toEqual(['runs']);
 });
 
@@ -207,5 +217,117 @@ it('what a supervisor still holds is not kept, since it lets go without a trace'
   const dir = ended('a');
   writeFileSync(join(dir, 'attempts', '1.json'), JSON.stringify(identify(process.pid)));
   await rows();
-  expect(readdirSync(join(cache, 'runs'))).toEqual([]);
+  // Its name is kept as one to look at each time.
+  expect(files()).toEqual([expect.stringMatching(/-newest\.json$/)]);
+  expect(JSON.parse(readFileSync(newestFile(), 'utf8'))).toMatchObject({ others: ['a'], ended: 0, rows: {} });
+});
+
+describe('the newest of many', () => {
+  const WEEK = 7 * 24 * 3600;
+  const now = 1.7e9 + WEEK / 2;
+  const nameOf = (i: number) => `r${String(i).padStart(2, '0')}`;
+  /** Thirty runs, the last of them the newest. The first two failed. */
+  const many = () => {
+    for (let i = 0; i < 30; i += 1) ended(nameOf(i), { status: i < 2 ? 'failed' : 'finished', startedAt: 1.7e9 + i });
+  };
+  const newest = async (waiting: string[] = []) => {
+    const { rows, older } = await listNewest(runs, cache, new Set(waiting));
+    return { names: rows.map(({ name }) => name), older, rows };
+  };
+  const last = (count: number) => Array.from({ length: count }, (_, i) => nameOf(29 - i));
+
+  beforeEach(() => {
+    many();
+    vi.setSystemTime(Date.now() + 60_000);
+  });
+
+  it('are twenty, and the others are counted, with and without what is remembered', async () => {
+    for (const _ of [1, 2, 3]) expect(await newest()).toMatchObject({ names: last(20), older: 10 });
+    expect((await listRows(runs, cache)).rows).toHaveLength(30);
+    expect((await listRows(runs, cache)).older).toBe(0);
+  });
+
+  it('are looked at, and no other run is', async () => {
+    await newest();
+    // The folders above it keep their times, so only a look at the run itself could tell of this change.
+    for (const name of [nameOf(5), nameOf(25)]) writeFileSync(join(runs, name, 'exit.json'), exitOf('failed', 3));
+    const { names, older, rows } = await newest();
+    expect({ names, older }).toEqual({ names: last(20), older: 10 });
+    expect(rows.find(({ name }) => name === nameOf(25))).toMatchObject({ state: 'failed', step: 3 });
+    expect((await listRows(runs, cache)).rows.find(({ name }) => name === nameOf(5))?.state).toBe('failed');
+  });
+
+  it.each([
+    ['is made', () => ended('new', { startedAt: 1.7e9 + 99 }), ['new', ...last(19)], 11],
+    [
+      'is moved here',
+      () => renameSync(ended('../new', { startedAt: 1.8e9 }), join(runs, 'new')),
+      ['new', ...last(19)],
+      11,
+    ],
+    ['is removed', () => rmSync(join(runs, nameOf(29)), { recursive: true }), last(21).slice(1), 9],
+    ['that is older is removed', () => rmSync(join(runs, nameOf(3)), { recursive: true }), last(20), 9],
+    [
+      'that is older is taken by a link in its place',
+      () => {
+        renameSync(join(runs, nameOf(3)), join(runs, '..', 'away'));
+        symlinkSync('../away', join(runs, nameOf(3)));
+      },
+      last(20),
+      10,
+    ],
+  ])('are others when a run %s', async (_, change, names, older) => {
+    await newest();
+    change();
+    expect(await newest()).toMatchObject({ names, older });
+    vi.setSystemTime(Date.now() + 60_000);
+    for (const _ of [1, 2]) expect(await newest()).toMatchObject({ names, older });
+  });
+
+  it('never leave out an old run that goes on', async () => {
+    await newest();
+    const dir = join(runs, nameOf(4));
+    writeFileSync(join(dir, 'attempts', '2.json'), JSON.stringify(identify(process.pid)));
+    rmSync(join(dir, 'exit.json'));
+    // A supervisor does this when it has taken the run.
+    touchRuns(runs);
+    expect(await newest()).toMatchObject({ names: [nameOf(4), ...last(20)], older: 9 });
+    vi.setSystemTime(Date.now() + 60_000);
+    for (const _ of [1, 2]) expect(await newest()).toMatchObject({ names: [nameOf(4), ...last(20)], older: 9 });
+    // And it is among the ended ones again when it ends, though nobody touches the folder of the runs then.
+    writeFileSync(join(dir, 'exit.json'), exitOf('stopped', 9));
+    utimesSync(join(dir, 'attempts', '2.json'), 0, 0);
+    for (const _ of [1, 2]) expect(await newest()).toMatchObject({ names: last(20), older: 10 });
+  });
+
+  it('are with them what waits in the queue, and what failed lately', async () => {
+    for (const _ of [1, 2])
+      expect(await newest([nameOf(7), 'gone'])).toMatchObject({ names: [...last(20), nameOf(7)], older: 9 });
+    const { rows } = await listRows(runs, cache);
+    const lately = newestRows(rows, new Set(), now).map(({ name }) => name);
+    expect(lately).toEqual([...last(20), nameOf(1), nameOf(0)]);
+    expect(newestRows(rows, new Set(), now + WEEK)).toHaveLength(20);
+  });
+
+  it('are read where others can write to the folder', async () => {
+    chmodSync(runs, 0o777);
+    vi.setSystemTime(Date.now() + 60_000);
+    await newest();
+    expect(files().filter((name) => name.endsWith('-newest.json'))).toEqual([]);
+  });
+
+  it.each([
+    ['others', ['../elsewhere']],
+    ['others', [7]],
+    ['ended', -1],
+    ['ended', 'many'],
+    ['rows', null],
+    ['folder', [1]],
+  ])('are read again when %s of what is remembered cannot be right', async (key, value) => {
+    await newest();
+    const whole = JSON.parse(readFileSync(newestFile(), 'utf8'));
+    writeFileSync(newestFile(), JSON.stringify({ ...whole, [key]: value }));
+    expect(await newest()).toMatchObject({ names: last(20), older: 10 });
+    expect(JSON.parse(readFileSync(newestFile(), 'utf8'))).toEqual(whole);
+  });
 });

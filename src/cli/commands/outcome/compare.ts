@@ -42,7 +42,7 @@ function fromNames(queries: readonly string[], runs: string): Shown {
       id: 'command/wrong',
       nextSteps: [
         ...(own === undefined ? [] : [`visiontrain compare ${own}   all runs of its sweep`]),
-        'visiontrain ps   lists them all',
+        'visiontrain ps --older   lists them all',
       ],
     });
   }
