@@ -3,7 +3,7 @@ import './lib/node.mjs';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { lateLibraries, lazyFiles, plainBuiltins, takenFrom, unused } from './lib/bundle-plugins.mjs';
+import { inkRemembers, lateLibraries, lazyFiles, plainBuiltins, takenFrom, unused } from './lib/bundle-plugins.mjs';
 import { stampSources } from './lib/stamp.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -111,7 +111,7 @@ const { metafile: later } = await build({
   entryPoints: { ...Object.fromEntries([...entries].map(([path, name]) => [name, path])), supervisor: SUPERVISOR },
   splitting: true,
   format: 'esm',
-  plugins: [takenFrom('cli.cjs', core), unused, plainBuiltins],
+  plugins: [takenFrom('cli.cjs', core), unused, inkRemembers, plainBuiltins],
 });
 const metafile = {
   inputs: { ...later.inputs, ...first.inputs, ...start.inputs },
@@ -155,7 +155,7 @@ for (const file of Object.keys(later.outputs)) {
 /** Writes the bundled packages with their licence texts, as their licences require. */
 function notices() {
   const inputs = [metafile, page.metafile, sheet.metafile].flatMap((each) => Object.keys(each.inputs));
-  const folders = inputs.map((input) => input.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean);
+  const folders = inputs.map((input) => input.match(/^([^:]*node_modules\/(?:@[^/]+\/)?[^/]+)\//)?.[1]).filter(Boolean);
   return [...new Set(folders)].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));

@@ -108,3 +108,51 @@ export const plainBuiltins = {
     });
   },
 };
+
+/** Most texts whose results are kept; beyond that all are forgotten at once. */
+const MOST_KEPT = 500;
+
+/** A function of a text, and the same with its results kept. */
+const remembering = (named) => `(() => {
+  const known = new Map();
+  return (text, ...more) => {
+    if (more.length > 0) return ${named}(text, ...more);
+    let result = known.get(text);
+    if (result === undefined) {
+      if (known.size >= ${MOST_KEPT}) known.clear();
+      result = ${named}(text);
+      known.set(text, result);
+    }
+    return result;
+  };
+})()`;
+
+/**
+ * Lets Ink keep from frame to frame what it finds out about a text: its width, its cells, that it is harmless. As
+ * published it finds it out anew for each line of each frame, also for lines that are as they were: of a sample in half
+ * blocks that is most of what the dashboard computes (docs/decisions/0002-dashboard-in-ink.md). The functions have no
+ * effect but their result, and Ink copies a cell before it changes it.
+ */
+export const inkRemembers = {
+  name: 'ink-remembers',
+  setup(plugin) {
+    const filter = /^(widest-line|\.\/sanitize-ansi\.js|@alcalzone\/ansi-tokenize)$/;
+    plugin.onResolve({ filter }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+      if (pluginData === 'itself' || !importer.includes('/node_modules/ink/build/')) return undefined;
+      const itself = await plugin.resolve(path, { importer, resolveDir, kind, pluginData: 'itself' });
+      return { path: itself.path, namespace: 'remembered' };
+    });
+    plugin.onLoad({ filter: /./, namespace: 'remembered' }, ({ path }) => {
+      const from = JSON.stringify(path);
+      return {
+        resolveDir: root,
+        contents: path.includes('/ansi-tokenize/')
+          ? `import { styledCharsFromTokens as styled, tokenize as tokens } from ${from};
+             export * from ${from};
+             export const tokenize = ${remembering('tokens')};
+             export const styledCharsFromTokens = ${remembering('styled')};`
+          : `import itself from ${from}; export default ${remembering('itself')};`,
+      };
+    });
+  },
+};

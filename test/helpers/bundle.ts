@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+// @ts-expect-error -- scripts are plain JavaScript, which has no types.
+import { inkRemembers } from '../../scripts/lib/bundle-plugins.mjs';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -17,6 +19,7 @@ export async function bundleFixture(name: string): Promise<string> {
     platform: 'node',
     target: 'node22.22',
     define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
+    plugins: [inkRemembers],
     alias: { 'react-devtools-core': './scripts/lib/empty.mjs' },
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
