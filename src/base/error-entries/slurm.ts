@@ -33,6 +33,11 @@ export const slurmErrors = {
       'The node failed, the time limit came before the run could be saved, memory ran out, or somebody cancelled the job.',
     cure: 'Look into slurm.log of the run folder. `visiontrain resume NAME` goes on from the last checkpoint.',
   },
+  'slurm/earlier-turn': {
+    what: 'A job of Slurm was put back, and what its turn before had started does not end.',
+    cause: 'Slurm took the node for dead, but its processes live on, hold the run, and cannot be ended from here.',
+    cure: 'End them on that machine with `visiontrain stop NAME --now`, and submit slurm.sh of the run folder again.',
+  },
   'slurm/no-job': {
     what: 'A command that only a job of Slurm runs was typed by hand.',
     cause: 'It takes what it needs from the variables that Slurm gives to a job.',

@@ -64,6 +64,8 @@ export interface SupervisorFile extends ProcessIdentity {
   readonly started_at: number;
   /** The trainer, which leads its own process group; null before it runs and after it has ended. */
   readonly trainer: ProcessIdentity | null;
+  /** Number of the job of Slurm that the supervisor is part of; absent outside of jobs. */
+  readonly slurm_job?: string;
 }
 
 export interface RunOutput {

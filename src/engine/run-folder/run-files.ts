@@ -105,9 +105,13 @@ function isExit(value: unknown): value is RunExit {
 const isOutput = (value: unknown): value is RunOutput =>
   isObject(value) && isText(value.path) && leadsDown(value.path) && isCount(value.bytes) && isText(value.sha256);
 
+/** Whether a value can be the number of a job of Slurm, as SLURM_JOB_ID has it. */
+export const isJobOfSlurm = (value: unknown): value is string => isText(value) && /^[1-9]\d{0,19}$/u.test(value);
+
 function isSupervisor(value: unknown): value is SupervisorFile {
   if (!isIdentity(value)) return false;
-  const { attempt, started_at, trainer } = value as Partial<SupervisorFile>;
+  const { attempt, started_at, trainer, slurm_job } = value as Partial<SupervisorFile>;
   const soundTime = typeof started_at === 'number' && started_at >= 0 && started_at < LATEST;
-  return isCount(attempt) && soundTime && (trainer === null || isIdentity(trainer));
+  const soundJob = slurm_job === undefined || isJobOfSlurm(slurm_job);
+  return isCount(attempt) && soundTime && soundJob && (trainer === null || isIdentity(trainer));
 }

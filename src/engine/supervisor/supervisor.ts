@@ -19,6 +19,7 @@ import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES, type RunExit, type SupervisorFile } from '../run-folder/layout.ts';
 import { rotateLog } from '../run-folder/log-files.ts';
 import { dropAllRequests, dropRequest } from '../run-folder/requests.ts';
+import { isJobOfSlurm } from '../run-folder/run-files.ts';
 import { touchRuns } from '../runs/ended.ts';
 import { type LiveFolder, openFolder } from '../runs/live-folder.ts';
 import { settlePlan } from '../runs/read-plan.ts';
@@ -138,7 +139,8 @@ async function attempt(folder: LiveFolder, held: Claim, options: AttemptOptions)
   const startedAt = Date.now() / 1000;
   const announce = (trainer: ProcessIdentity | null): void => {
     const own = identify(process.pid) as ProcessIdentity;
-    const file: SupervisorFile = { ...own, attempt: held.number, started_at: startedAt, trainer };
+    const job = isJobOfSlurm(options.env.SLURM_JOB_ID) ? { slurm_job: options.env.SLURM_JOB_ID } : {};
+    const file: SupervisorFile = { ...own, attempt: held.number, started_at: startedAt, trainer, ...job };
     writeFileAtomic(join(dir, RUN_FILES.supervisor), `${JSON.stringify(file, null, 1)}\n`);
   };
   announce(null);

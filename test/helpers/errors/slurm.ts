@@ -1,5 +1,7 @@
 /** Errors of clusters, each as it really comes. */
+import { dirname } from 'node:path';
 import type { slurmErrors } from '../../../src/base/error-entries/slurm.ts';
+import { doesNotEnd } from '../../../src/cli/commands/slurm/earlier-turn.ts';
 import { endOfJob } from '../../../src/cli/commands/slurm/submit.ts';
 import { noAnswer, submit } from '../../../src/engine/slurm/commands.ts';
 import { readSlurmOptions } from '../../../src/engine/slurm/options.ts';
@@ -22,6 +24,10 @@ export const slurmSamples: Readonly<Record<keyof typeof slurmErrors, Sample>> = 
     const dir = scene.folder('runs/fox');
     scene.file('runs/fox/slurm.log', 'slurmstepd: error: Detected 1 oom_kill event in StepId=81.batch.\n');
     return endOfJob({ dir, name: 'fox' }, '81', 'OUT_OF_MEMORY', scene.context());
+  },
+  'slurm/earlier-turn': () => {
+    const there = { pid: 4711, start: '1', boot: '8f1c', host: 'node7', attempt: 1, started_at: 0, trainer: null };
+    return doesNotEnd({ dir: dirname(SCRIPT), name: 'fox' }, { ...there, slurm_job: '81' }, '81');
   },
   'slurm/no-job': (scene) => scene.type(['slurm', 'job', 'fox']),
 };

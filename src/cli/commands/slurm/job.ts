@@ -6,10 +6,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { packageRoot } from '../../../base/package-root.ts';
-import { pause } from '../../../base/sleep.ts';
 import { eventsEnd } from '../../../engine/events/tail.ts';
 import { makeRequest } from '../../../engine/run-folder/requests.ts';
-import { readExit, readSupervisor } from '../../../engine/run-folder/run-files.ts';
+import { readExit } from '../../../engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../engine/runs/create.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import { sweepOfRun } from '../../../engine/runs/groups.ts';
@@ -24,9 +23,8 @@ import { nodesOf } from '../nodes/help.ts';
 import { withoutQueue } from '../shared/start-run.ts';
 import { ownSignals, watchRun } from '../shared/watch.ts';
 import { settleSweep } from '../sweep/settle.ts';
+import { earlierGone } from './earlier-turn.ts';
 
-/** Milliseconds after which the supervisor of a dead node counts as dead on every machine, with some to spare. */
-const DEAD_MS = 150_000;
 /** Milliseconds for the other nodes to end when the run is over. */
 const LEAVE_MS = 30_000;
 
@@ -45,7 +43,7 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   try {
     if (env.SLURM_RESTART_COUNT !== undefined)
       out.talk(`Job ${job} is here for the ${Number(env.SLURM_RESTART_COUNT) + 1}. time.`);
-    await othersGone(ref, out.talk);
+    await earlierGone(ref, { job, talk: out.talk });
     if (runCondition(ref.dir).state === 'finished') {
       out.talk(`${ref.name} is finished.`);
       await settleOwn(ref, context);
@@ -116,22 +114,6 @@ function timeLimit({ dir, name }: RunRef, talk: (line: string) => void) {
     },
     release: () => void process.removeListener('SIGUSR2', onSignal),
   };
-}
-
-/**
- * Waits until earlier supervisors count as dead. When a job is put back after its node died, nobody can inspect that
- * supervisor: it counts as dead when it is silent.
- */
-async function othersGone({ dir, name }: RunRef, talk: (line: string) => void): Promise<void> {
-  const until = Date.now() + DEAD_MS;
-  let isAnnounced = false;
-  while (runCondition(dir).state === 'live' && Date.now() < until) {
-    const host = readSupervisor(dir)?.host;
-    if (host === hostname()) await pause(1_000, undefined);
-    else await pause(5_000, undefined);
-    if (!isAnnounced) talk(`${name} still seems to run on ${host ?? 'another machine'}; waiting until it is silent.`);
-    isAnnounced = true;
-  }
 }
 
 async function putBack(job: string, { out, env }: Context): Promise<ExitCode> {
