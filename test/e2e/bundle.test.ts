@@ -1,6 +1,6 @@
 /** A run that was trained, carried to another home as one file, and trained again there: the same bytes. */
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../src/base/files/hash.ts';
 import { places } from '../../src/base/paths.ts';
@@ -9,25 +9,35 @@ import { keepEdit } from '../../src/engine/captions/edits/history.ts';
 import { captionsDir } from '../../src/engine/captions/store.ts';
 import { maskFinders, maskPlace, masksDir } from '../../src/engine/masks/made.ts';
 import { loadRegistry } from '../../src/registry/catalogue/load.ts';
-import { png } from '../helpers/images.ts';
+import { HubServer } from '../helpers/hub-server.ts';
+import { png, writeTree } from '../helpers/images.ts';
 import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 describe('a bundle', { timeout: 600_000 }, () => {
+  let hub: HubServer;
   let there: Place;
   let here: Place;
   const lora = (place: Place) =>
     JSON.parse(readFileSync(join(place.dir, 'home', 'runs', 'ball', 'exit.json'), 'utf8')).outputs[0].sha256;
 
   beforeAll(async () => {
-    there = newPlace();
-    here = newPlace();
+    hub = await new HubServer().start();
+    const base = join(import.meta.dirname, '../../presets/tiny/sd15');
+    for (const entry of readdirSync(base, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) hub.put('me/tiny', relative(base, path), readFileSync(path));
+    }
+    const { HF_TOKEN: _, ...env } = process.env;
+    there = newPlace({ ...env, HF_ENDPOINT: hub.url });
+    here = newPlace(env);
     drawImages(join(there.dir, 'my pictures'));
     writeSpec(join(there.dir, 'run.yaml'), './my pictures', 3);
     const told = await there.visiontrain('run', 'run.yaml', '--plain');
     expect(told.code).toBe(0);
   }, 600_000);
 
-  afterAll(() => {
+  afterAll(async () => {
+    await hub.stop();
     there.remove();
     here.remove();
   });
@@ -35,8 +45,8 @@ describe('a bundle', { timeout: 600_000 }, () => {
   it('trains elsewhere to the same bytes, with the pictures of a folder whose names are others', async () => {
     const made = await there.visiontrain('export', 'ball', '--bundle', 'ball.zip', '--json');
     expect(JSON.parse(made.stdout)).toMatchObject({ images: false });
-    const bytes = readFileSync(join(there.dir, 'ball.zip')).toString('latin1');
-    for (const secret of [there.dir, process.env.HOME ?? '/root']) expect(bytes).not.toContain(secret);
+    const bytes = readFileSync(join(there.dir, 'ball.zip'));
+    for (const secret of [there.dir, process.env.HOME ?? '/root']) expect(bytes.includes(secret), secret).toBe(false);
     const found = join(here.dir, 'found');
     mkdirSync(found);
     for (const name of readdirSync(join(there.dir, 'my pictures')))
@@ -74,28 +84,54 @@ describe('a bundle', { timeout: 600_000 }, () => {
     keepEdit(store, { sha256: edited, own: 'a ball, number 1', text: 'a round ball' }, '2026-01-01T00:00:00.000Z');
   }
 
-  it('has all that is elsewhere: an archive, made masks, edited captions, LoRAs to start from, a base of one’s own', async () => {
+  it('has all that is elsewhere: archives, more sources, regularisation, masks, edits, LoRAs, a preset; and asks for its base', async () => {
     const images = join(there.dir, 'my pictures 2');
     drawImages(images);
     await madeAndEdited(there, images);
     const inside = readdirSync(images).map((name) => ({ name, path: join(images, name) }));
     await writeZip(join(there.dir, 'set.zip'), inside);
-    cpSync(join(import.meta.dirname, '../../presets/tiny/sd15'), join(there.dir, 'own base'), { recursive: true });
+    writeTree(there.dir, {
+      'more/a.png': png(96, 96, 3),
+      'more/a.txt': 'a cube',
+      'even more/b.png': png(96, 128, 4),
+      'plain balls/c.png': png(96, 96, 5),
+    });
+    const added = await there.visiontrain('models', 'add', 'me/tiny', '--id', 'my-tiny', '--family', 'sd15');
+    expect(added.code, added.stderr).toBe(0);
     const ball = join(there.dir, 'home', 'runs', 'ball');
     const start = join(ball, JSON.parse(readFileSync(join(ball, 'exit.json'), 'utf8')).outputs[0].path);
+    writeFileSync(
+      join(there.dir, 'mine.yaml'),
+      `version: 1
+dataset: {path: ./more}
+model: {base: my-tiny}
+training: {ema: {decay: 0.9}, dropout: 0.1, rank: 4, alpha: 4}
+`,
+    );
+    const saved = await there.visiontrain('preset', 'save', 'mine', 'mine.yaml');
+    expect(saved.code, saved.stderr).toBe(0);
     writeFileSync(
       join(there.dir, 'all.yaml'),
       `version: 1
 name: all
-dataset: {path: set.zip, trigger: zxball, masks: {from: made}, resolution: 96, bucket_step: 32, bucket_min: 64, bucket_max: 192}
+dataset:
+  path: set.zip
+  trigger: zxball
+  masks: {from: made}
+  resolution: 96
+  bucket_step: 32
+  bucket_min: 64
+  bucket_max: 192
+  sources: [{path: ./more, weight: 2, trigger: zxcube}, {path: ./even more}]
+  regularisation: {path: ./plain balls, class_word: ball}
 captions: {replace: ["a round ball -> a sphere"]}
-model: {base: ./own base, merge_loras: [{path: '${start}', strength: 0.5}]}
-training: {steps: 2, batch_size: 2, rank: 4, alpha: 4, init_lora: '${start}', ema: {decay: 0.9}, dropout: 0.1}
+model: {base: my-tiny, merge_loras: [{path: '${start}', strength: 0.5}]}
+training: {steps: 2, batch_size: 2, init_lora: '${start}'}
 samples: {every: 0, prompts: []}
 hooks: {on_finish: [{run: 'true ${there.dir}'}]}
 `,
     );
-    const trained = await there.visiontrain('run', 'all.yaml', '--plain', '--allow-hooks');
+    const trained = await there.visiontrain('run', 'all.yaml', '--preset', 'mine', '--plain', '--allow-hooks');
     expect(trained.code, trained.stderr).toBe(0);
     const made = await there.visiontrain('export', 'all', '--bundle', 'all.zip', '--images');
     expect([made.code, made.stderr]).toEqual([0, expect.stringContaining('Left out: 1 hook')]);
@@ -103,12 +139,30 @@ hooks: {on_finish: [{run: 'true ${there.dir}'}]}
     expect(again.code).toBe(0);
     const bytes = readFileSync(join(there.dir, 'all.zip'));
     expect(bytes.equals(readFileSync(join(there.dir, 'again.zip')))).toBe(true);
-    for (const secret of [there.dir, process.env.HOME ?? '/root'])
-      expect(bytes.toString('latin1')).not.toContain(secret);
+    for (const secret of [there.dir, process.env.HOME ?? '/root', hub.url])
+      expect(bytes.includes(secret), secret).toBe(false);
+
     copyFileSync(join(there.dir, 'all.zip'), join(here.dir, 'all.zip'));
-    cpSync(join(there.dir, 'own base'), join(here.dir, 'base'), { recursive: true });
-    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=./base', '--plain');
+    const unnamed = await here.visiontrain('run', 'all.zip', '--plain');
+    expect([unnamed.code, unnamed.stderr]).toEqual([
+      2,
+      expect.stringContaining('trained on my-tiny, which no registry lists'),
+    ]);
+    cpSync(join(import.meta.dirname, '../../presets/tiny/sd15'), join(here.dir, 'base-v1.0'), { recursive: true });
+    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=./base-v1.0', '--plain');
     expect(told.stderr).toContain('The same to the byte as the LoRA in the bundle');
     expect(told.code).toBe(0);
+  });
+
+  it('is refused, before anything is trained, with a base that is another one', async () => {
+    const weights = join(here.dir, 'base-v1.0', 'vae', 'diffusion_pytorch_model.safetensors');
+    const file = readFileSync(weights);
+    // One byte of the first tensor, behind the header.
+    const first = 8 + Number(file.readBigUInt64LE(0));
+    writeFileSync(weights, file.fill((file[first] ?? 0) ^ 1, first, first + 1));
+    const told = await here.visiontrain('run', 'all.zip', '--set', 'model.base=./base-v1.0', '--plain');
+    expect([told.code, told.stderr]).toEqual([5, expect.stringContaining('is not the one that all was trained on')]);
+    const events = readFileSync(join(here.dir, 'home', 'runs', 'all-2', 'events.jsonl'), 'utf8');
+    expect(events).not.toMatch(/"type": ?"step"/u);
   });
 });

@@ -18,9 +18,9 @@ export const sharingErrors = {
     cure: 'Name the folder that holds them: `visiontrain run BUNDLE --pictures FOLDER`. They are found by their hashes, whatever their names.',
   },
   'bundle/model': {
-    what: 'The base model or VAE of a bundle is not the one that was named.',
-    cause: 'Its run was trained on a file of its own, which no registry lists and no bundle holds.',
-    cure: 'Name the file: `visiontrain run BUNDLE --set model.base=FILE`. Its SHA-256 stands in bundle.json.',
+    what: 'The base model or VAE is not the one that the run of a bundle, or the run to verify, was trained on.',
+    cause: 'It is a file or folder of one’s own, which no registry lists and no bundle holds, or it was changed since.',
+    cure: 'Name that very model: `visiontrain run BUNDLE --set model.base=PATH`; the SHA-256 of a file stands in bundle.json. For `visiontrain verify`, put it back where it was.',
   },
   'bundle/name': {
     what: 'A picture cannot be part of a bundle by its name.',

@@ -2,9 +2,10 @@
  * Collects the contents of a bundle: what a run was trained with and its results, without facts about this machine.
  */
 import { readFileSync } from 'node:fs';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { sha256OfFile, sha256OfText } from '../../base/files/hash.ts';
+import { statOf } from '../../base/files/stat.ts';
 import { packageRoot, packageVersion } from '../../base/package-root.ts';
 import { byCodePoint } from '../../base/text.ts';
 import type { Provenance, RunSpec } from '../../spec/schema.ts';
@@ -156,7 +157,7 @@ interface Listed {
 
 async function manifest(input: BundleInput, lora: BundledFile, { files, imageFiles }: Listed): Promise<BundleManifest> {
   const { spec, plan, isModelId } = input;
-  const own = async (path: string) => (extname(path) === '' ? null : await sha256OfFile(path));
+  const own = async (path: string) => (statOf(path)?.isFile() === true ? await sha256OfFile(path) : null);
   const isListed = isModelId(spec.model.base);
   const vae = spec.model.vae === null || isModelId(spec.model.vae) ? null : spec.model.vae;
   return {

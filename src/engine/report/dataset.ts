@@ -2,6 +2,7 @@
 import { looksLikeTags, tagsOf } from '../plan/captions.ts';
 import type { Plan } from '../plan/schema.ts';
 import { summarizePlan } from '../plan/summarize.ts';
+import { shareable } from './private.ts';
 import type { ReportDataset } from './types.ts';
 
 /** Number of tags, and of whole captions, that are listed. */
@@ -25,7 +26,8 @@ export function datasetOf(plan: Plan, trigger: string): ReportDataset {
     trigger,
     tags: frequentTags(own.map(({ caption }) => caption)),
     uncaptioned: own.filter(({ caption }) => caption.trim() === '').length,
-    captions: own.slice(0, MOST_CAPTIONS).map(({ path, caption }) => ({ path, caption })),
+    // Images of sources outside of the data set's folder have absolute paths.
+    captions: own.slice(0, MOST_CAPTIONS).map(({ path, caption }) => ({ path: shareable(path), caption })),
   };
 }
 

@@ -20,7 +20,19 @@ export function baseLicence(registry: Registry, base: string): BaseLicence {
   const entry = findBase(registry, base);
   if (entry === undefined) return { model: base, name: null, url: null, restrictions: '' };
   const { name, url, restrictions } = entry.license;
-  return { model: entry.title, name, url: url === '' ? null : url, restrictions };
+  const page = entry.added_in === undefined ? url : publicPage(url);
+  return { model: entry.title, name, url: page === '' ? null : page, restrictions };
+}
+
+/** Sites whose pages everyone may know; a mirror or a server of one's own names a host that is nobody else's business. */
+const PUBLIC = new Set(['https://huggingface.co', 'https://civitai.com']);
+
+/** The address of a model's public page without a login in it; empty for others. */
+function publicPage(address: string): string {
+  if (!URL.canParse(address)) return '';
+  const { origin, pathname, searchParams } = new URL(address);
+  const version = searchParams.get('modelVersionId');
+  return PUBLIC.has(origin) ? origin + pathname + (version === null ? '' : `?modelVersionId=${version}`) : '';
 }
 
 /** The text of a licence file for the LoRA; its first line names the licence. */

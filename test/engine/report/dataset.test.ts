@@ -25,3 +25,11 @@ it('counts words where captions are sentences', () => {
   ]);
   expect(tags.map(({ tag }) => tag)).not.toContain('the');
 });
+
+it('shows no folder of this machine for an image of another source', () => {
+  const plan = fixturePlan('/nowhere', 2, null);
+  const images = plan.data.images.map((image) => ({ ...image, path: '/home/ann/even more/b.png' }));
+  expect(datasetOf({ ...plan, data: { ...plan.data, images } }, '').captions).toEqual([
+    { path: '…/b.png', caption: '' },
+  ]);
+});

@@ -72,10 +72,11 @@ def compare_with_checkpoints(
 
 
 def compare_with_original(run: Path, now: Facts, events: Events) -> None:
-    """Compare the original run's environment with the present one, in a run that `visiontrain verify` started.
+    """Compare the original run's environment with the present one, in a run that trains another one again.
 
     A warning before the first step then tells that the bytes may not agree. RUN/env.json holds the original's facts as
-    `verifies.facts`; other runs have none. Raises TrainingError when the file cannot be read.
+    `verifies.facts`; other runs have none. Raises TrainingError when the file cannot be read, or the base is another
+    one, since no byte would agree.
     """
     path = run / "env.json"
     try:
@@ -92,6 +93,14 @@ def compare_with_original(run: Path, now: Facts, events: Events) -> None:
             next_steps=["Start `visiontrain verify` again."],
             id="run/no-original",
         ) from error
+    base = next((d for d in differing if d["fact"] == "base_weights" and d["was"] is not None), None)
+    if base is not None:
+        raise TrainingError(
+            f"The base model or its VAE is not the one that {original['run']} was trained on, so nothing was trained.",
+            [f"Their weights are {base['was']} there, {base['now']} here."],
+            ["Put that model back, or name it for a bundle:  visiontrain run BUNDLE --set model.base=PATH"],
+            id="bundle/model",
+        )
     if differing:
         events.note(
             f"{original['run']} was computed otherwise: {in_words(differing)}. The same bytes are not promised.", "warn"
