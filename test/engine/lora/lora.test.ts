@@ -1,6 +1,7 @@
 /** `lora inspect`, `check` and `edit` on files of every kind, each made here. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -404,6 +405,42 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merg
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
     const gone = await cli(['lora', 'merge', one, '--into', 'sd15', '-o', `${to}2`], python);
     expect([gone.code, gone.stderr]).toEqual([2, expect.stringContaining('models pull sd15')]);
+  });
+
+  it('merge into a diffusers folder: another folder, whose weights are W + strength · ΔW', async () => {
+    const tiny = join(import.meta.dirname, '../../../presets/tiny/sd15');
+    const one = write('tiny', {
+      [`${ATTN2}.lora_down.weight`]: ['F32', [2, 64], f32(...full(2 * 64, 0.1))],
+      [`${ATTN2}.lora_up.weight`]: ['F32', [32, 2], f32(...full(64, 0.5))],
+      [`${ATTN2}.alpha`]: ['F32', [], f32(1)],
+    });
+    const to = join(dir, 'tiny-merged');
+    const merged = await cli(['lora', 'merge', `${one}:0.5`, '--into', tiny, '-o', to, '--json'], python);
+    expect(merged.code, merged.stderr).toBe(0);
+    expect(JSON.parse(merged.stdout)).toMatchObject({ path: to, changed: 1, left: [], omitted: [] });
+    const names = (folder: string) => readdirSync(folder, { recursive: true }).toSorted();
+    expect(names(to)).toEqual(names(tiny));
+    const script = `
+import sys
+import numpy as np
+from safetensors.numpy import load_file
+name, changed = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight", []
+was, now = (load_file(f"{folder}/unet/diffusion_pytorch_model.safetensors") for folder in sys.argv[1:])
+changed = [key for key in was if not np.array_equal(was[key], now[key])]
+# alpha 1 over rank 2, and the strength: 0.5 · 0.5 · (0.5 · 0.1 + 0.5 · 0.1).
+apart = np.abs(now[name].astype("f8") - was[name].astype("f8") - 0.025).max()
+print(changed == [name], apart < 1e-3)
+`;
+    const seen = execFileSync(python.VISIONTRAIN_PYTHON ?? '', ['-c', script, tiny, to], { encoding: 'utf8' });
+    expect(seen).toBe('True True\n');
+    for (const [place, said] of [
+      [join(dir, 'one.safetensors'), 'names a file'],
+      [join(tiny, 'unet', 'merged'), 'that model is not changed'],
+      [to, 'is there already'],
+    ] as const) {
+      const refused = await cli(['lora', 'merge', one, '--into', tiny, '-o', place], python);
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
+    }
   });
 
   it('refuse what cannot be', async () => {

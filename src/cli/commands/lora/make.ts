@@ -1,9 +1,11 @@
 /** Carries out `lora resize`, `merge` and `convert`: makes a new file from one or several. */
-import { dirname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { makeGivenFolder } from '../../../base/files/given-place.ts';
+import { statOf } from '../../../base/files/stat.ts';
 import { absolute, displayPath } from '../../../base/paths.ts';
 import { formatBytes, neutralise, plural } from '../../../base/text.ts';
+import { shellWord } from '../../../base/typed-path.ts';
 import { type LoraAnswer, type LoraRequest, mergeIntoBase, runLoraTool } from '../../../engine/lora/tools.ts';
 import { precisions } from '../../../spec/schema.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -91,6 +93,7 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
       id: 'lora/not-made',
       nextSteps: [`visiontrain models pull ${into}`, 'or name a file or folder:  --into MODEL.safetensors'],
     });
+  refusePlace(to, base.path);
   const request = {
     sources,
     base: base.path,
@@ -110,6 +113,27 @@ async function mergeInto(context: Context, options: Options, { into, sources, fa
     out.verbatim(displayPath(path, process.cwd()));
   }
   return EXIT.ok;
+}
+
+/**
+ * A diffusers folder becomes a folder of its own, outside of the first.
+ * @throws UsageError for another place
+ */
+function refusePlace(to: string, base: string): void {
+  if (statOf(base)?.isDirectory() !== true) return;
+  if (extname(to) === '.safetensors')
+    throw new UsageError(`${base} is a diffusers folder, and a folder comes of it: ${basename(to)} names a file.`, {
+      id: 'lora/not-made',
+      nextSteps: [
+        `Name a folder:  -o ${shellWord(displayPath(to.slice(0, -'.safetensors'.length), process.cwd()))}`,
+        'Or merge into a checkpoint of one file:  --into MODEL.safetensors',
+      ],
+    });
+  if (`${to}/`.startsWith(`${base}/`))
+    throw new UsageError(`${to} is inside of ${base}, and that model is not changed.`, {
+      id: 'lora/not-made',
+      nextSteps: ['Name a folder beside it:  -o FOLDER'],
+    });
 }
 
 export const convertLora: CommandRun = async (files, options, context) => {
