@@ -1,7 +1,7 @@
-// Compares the start-up of the command line with Node running an empty script: `node bench/cli-start.mjs [rounds] [cpu]`.
-// The sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also with past runs;
-// 3 for the wizard's first question. With `cpu` the time of the processor is taken in place of that of the clock, and first
-// quartiles are printed, which on a machine that does other things say more.
+// Compares the start-up of the command line with Node running an empty script: `node bench/cli-start.mjs [rounds]
+// [cpu]`. The sides run in turn; medians and their ratios are printed. Bars: 1.5 for --help, --version and ps, also
+// with past runs; 3 for the wizard's first question. With `cpu` the time of the processor is measured in place of
+// elapsed time, and first quartiles are printed, which say more on a machine that is busy with other work.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const home = mkdtempSync(join(tmpdir(), 'visiontrain-bench-'));
 const empty = join(home, 'empty.mjs');
 writeFileSync(empty, '');
 const env = { ...process.env, VISIONTRAIN_HOME: home };
-// The first run makes this folder, and compiled code is kept there.
+// The first command makes this folder and keeps compiled code in it.
 mkdirSync(join(home, 'cache'), { mode: 0o700 });
 
 /** Makes a folder of `count` finished runs of 1600 steps. */
@@ -36,7 +36,7 @@ function pastRuns(count) {
     writeFileSync(join(dir, 'plan.json'), '{}');
     const attempt = join(dir, 'attempts', '1.json');
     writeFileSync(attempt, JSON.stringify(owner));
-    // So a supervisor marks that it has ended.
+    // A supervisor marks the end of its attempt in this way.
     utimesSync(attempt, 0, 0);
     const supervisor = { ...owner, attempt: 1, started_at: 1.79e9 + i, trainer: null };
     writeFileSync(join(dir, 'supervisor.json'), JSON.stringify(supervisor));
@@ -53,7 +53,7 @@ function timed(args) {
   return Number(process.hrtime.bigint() - start) / 1e6;
 }
 
-/** The number that a helper of bench/lib prints, which starts Node with these arguments itself. */
+/** The number printed by a helper of bench/lib, which itself starts Node with these arguments. */
 function byHelper(name, words, args) {
   const helper = join(import.meta.dirname, 'lib', name);
   const { stdout, status, stderr } = spawnSync(python, [helper, ...words, process.execPath, ...args], {
@@ -80,7 +80,7 @@ const sides = {
   'visiontrain ps --older, 1000': () => taken([bin, 'ps', '--older', '--workspace', many]),
   ...(isCpu ? {} : { "the wizard's first question": () => untilShown('How do you want', [bin]) }),
 };
-// What changed less than four seconds ago is not remembered, and then each run is read.
+// A run that changed less than four seconds ago is not remembered, and each run would be read then.
 await setTimeout(5000);
 for (const run of Object.values(sides)) run();
 const times = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));

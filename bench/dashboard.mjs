@@ -1,6 +1,6 @@
-// What the dashboard costs while a run makes two steps a second: `node bench/dashboard.mjs [seconds]`. It is shown on real
-// terminals of three sizes, with a sample beside the curve on the largest, and on one that shows images itself. Bars: 1000
-// bytes/s to the terminal but for images, which are sent once each, and 3 % of a core.
+// Measures what the dashboard costs while a run makes two steps a second: `node bench/dashboard.mjs [seconds]`. It is
+// shown on real terminals of three sizes, with a sample beside the curve on the largest, and on a terminal that shows
+// images itself. Bars: 1000 bytes/s to the terminal, images aside, which are sent once each, and 3 % of a core.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

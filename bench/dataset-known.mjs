@@ -56,7 +56,7 @@ function look(program) {
   return JSON.parse(stdout);
 }
 
-/** Counted by strace, where it is installed. */
+/** System calls counted by strace, where it is installed. */
 function opensOf(program) {
   const log = join(work, 'strace');
   const args = [

@@ -1,7 +1,7 @@
-// Pictures per second of the data set scan (sizes, rotation, captions), side by side with two others on the same files:
-// Node reading 4 KiB + the image-size package, and Pillow opening each header (where a Python with Pillow is given).
-// `--against` adds the scan of another checkout, in turn: on a busy machine only the ratio says something.
-//   node bench/dataset-scan.mjs [--images 20000] [--rounds 5] [--python /path/to/python] [--against /path/to/checkout]
+// `node bench/dataset-scan.mjs [--images 20000] [--rounds 5] [--python PYTHON] [--against CHECKOUT]` measures images per
+// second of the data set scan (sizes, rotation, captions), side by side with two others on the same files: Node reading
+// 4 KiB with the image-size package, and Pillow opening each header (where a Python with Pillow is given). `--against`
+// adds the scan of another checkout, in turn: on a busy machine only the ratio says something.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -66,7 +66,7 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** The scan of a checkout, bundled. */
+/** The scan function of a checkout, bundled. */
 async function scanOf(checkout, data) {
   const bundle = join(mkdtempSync(join(work, 'bundle-')), 'scan.mjs');
   await build({
@@ -88,7 +88,7 @@ async function scanOf(checkout, data) {
   };
 }
 
-/** A mix like people's: mostly JPEG with EXIF, padded to a plausible size, every second with a caption. */
+/** A mix as people have it: mostly JPEG with EXIF, padded to a plausible size, every second image with a caption. */
 function writeImages(folder) {
   const fixtures = join(root, 'test', 'fixtures', 'pictures');
   const names = ['turned-6.jpg', 'turned-1.jpg', 'progressive.jpg', 'alpha.png', 'lossless.webp'];

@@ -23,8 +23,8 @@ import { draws } from './lib/random.mjs';
 const only = process.argv.indexOf('--only');
 const [count = 1000, seed = 1] = process.argv.slice(2, only === -1 ? undefined : only).map(Number);
 /**
- * Seconds that an input may take; the clocks below allow about half. They are counted in turns of this process's own
- * loop, so that a busy machine, which gives it none, is not taken for a hang.
+ * Seconds that an input may take; the timeouts below allow about half. They are counted in turns of this process's own
+ * loop, so that a busy machine, which gives the process no turn, is not taken for a hang.
  */
 const BOUND = 60;
 let turns = 0;
@@ -44,9 +44,9 @@ async function bounded(job) {
   return [result, (turns - began) / 10];
 }
 
-/** Most characters of one line that a person is shown. */
+/** Largest number of characters in one line that a person is shown. */
 const LONGEST = 1000;
-/** Downloads at once: nearly all of each is waiting. */
+/** Number of downloads at once: nearly all of each is waiting. */
 const AT_ONCE = 16;
 const TOKEN = 'hf_secretsecretsecret';
 const root = mkdtempSync(join(tmpdir(), 'vt-header-fuzz-'));
@@ -64,7 +64,7 @@ const fileOf = (size) => {
 const [SMALL, MIDDLE, LARGE] = [fileOf(3000), fileOf(70_000), fileOf((2 << 20) + 77)];
 const FILES = [SMALL, SMALL, SMALL, MIDDLE, LARGE];
 
-/** The same draws for the same seed and number of an answer. */
+/** Draws that are the same for the same seed and number of an answer. */
 const drawsOf = (number) => draws((seed * 1_000_003 + number * 7919) | 0);
 
 const NUMBERS = ['0', '1', '-1', '+5', '1e3', '0x10', '9007199254740993', '18446744073709551616', '9'.repeat(400)];
@@ -103,7 +103,7 @@ const ENCODINGS = [
 const WAITS = ['0', '1', '-1', '0.5', '999999999999', '9'.repeat(400), 'Infinity', 'NaN', 'soon', '', '1e9'];
 const DATES = ['Thu, 01 Jan 1970 00:00:00 GMT', 'Fri, 31 Dec 9999 23:59:59 GMT', 'Sat, 99 Foo 2026', '+275760-09-13'];
 
-/** Where a redirect leads; `port` is this server's. */
+/** The address that a redirect leads to; `port` is this server's. */
 function location({ oneOf, below }, port) {
   const here = `http://127.0.0.1:${port}`;
   return oneOf([
@@ -146,7 +146,7 @@ function location({ oneOf, below }, port) {
 
 const rangeOf = (request) => /^range: bytes=(\d+)-(\d*)\r?$/im.exec(request);
 
-/** An answer as a sound server gives it: status, headers, body. */
+/** An answer of a sound server: status, headers, body. */
 function sound(request, file) {
   const range = rangeOf(request);
   const size = file.length;
@@ -322,7 +322,7 @@ function chunksOf({ body, chunked }) {
   return Buffer.concat([Buffer.from(start), body, Buffer.from(body.length === 0 ? end : `\r\n${end}`)]);
 }
 
-/** Writes the bytes one by one until the other side has had enough. */
+/** Writes the bytes one by one until the client has had enough. */
 function drip(socket, bytes) {
   let at = 0;
   const timer = setInterval(() => {
@@ -367,7 +367,7 @@ function send(socket, answer) {
   }
 }
 
-/** A server that changes each answer in drawn ways, and notes which. */
+/** A server that changes each answer in drawn ways, and records these. */
 async function hostile(tools, about) {
   const { below, oneOf, chance } = tools;
   const always = chance() < 0.6;
@@ -426,7 +426,7 @@ const settingsFor = (hub) =>
     },
   );
 
-/** What is wrong with an error, if anything. */
+/** The fault of an error, if it has one. */
 function problemOf(error) {
   const documented = error instanceof VisiontrainError && error.id !== undefined && error.exitCode !== EXIT.bug;
   if (!documented) return `no documented error: ${error?.stack ?? error}`;
@@ -435,7 +435,7 @@ function problemOf(error) {
   return long === undefined ? undefined : `unfit words (${long.length}): ${JSON.stringify(long.slice(0, 300))}`;
 }
 
-/** Whether a line is too long for a person, holds what no person can read, or a secret. */
+/** Whether a line is too long for a person, holds what no person can read, or holds a secret. */
 const unfit = (line) =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
   line.length > LONGEST || /[\u0000-\u001f\u007f-\u009f]|NaN|Infinity|undefined/.test(line) || line.includes(TOKEN);

@@ -1,7 +1,6 @@
-// Compares the plan's reader of images with the trainer's on many files: sound ones with every orientation, and the
-// same with changed bytes. It ends with 1 when both read an image and see different sizes, or when not both read a
-// sound image.
-// node bench/image-fuzz.mjs --python /path/to/python [--files 20000] [--seed 1000]
+// `node bench/image-fuzz.mjs --python /path/to/python [--files 20000] [--seed 1000]` compares the plan's reader of
+// images with the trainer's on many files: sound ones with every orientation, and the same with changed bytes. It ends
+// with 1 when both read an image and see different sizes, or when one of them does not read a sound image.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -32,7 +32,7 @@ function tally(map, key, file) {
   map.set(key, { count: (before?.count ?? 0) + 1, file: before?.file ?? file });
 }
 
-/** Files that name a base of somebody's own disk are imported on the base that `--base` would name. */
+/** Files that name a base on somebody's own disk are imported with the base that `--base` would name. */
 function imported(file) {
   try {
     return importSettings(file, { registry, folder: empty });

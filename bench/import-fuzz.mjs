@@ -156,7 +156,7 @@ function lora(metadata) {
   return Buffer.concat([size, bytes, Buffer.alloc(4)]);
 }
 
-/** The bytes as editors and cut downloads leave them. */
+/** The bytes as editors and broken downloads leave them. */
 function edited(text) {
   const bytes = Buffer.from(text);
   switch (draw(9)) {

@@ -1,9 +1,5 @@
-// Sends LoRA files of every kind, spoiled and whole, through the doors that read them without Python: inspect, check,
-// edit, the base of `sample`, training.init_lora and model.merge_loras.
-//
-//   node bench/lora-doors.mjs [FILES] [SEED]
-//
-// Right is an answer, or a UsageError with an id and no file left. Anything else is printed with the file that did it.
+// Sends LoRA files of every kind, spoiled and whole, through the functions that read them without Python ("doors"):
+// inspect, check, edit, the base of `sample`, training.init_lora and model.merge_loras.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

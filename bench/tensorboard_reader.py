@@ -14,7 +14,7 @@ losses, samples, checks = {}, [], {}
 for line in (run / "events.jsonl").read_text().splitlines():
     event = json.loads(line)
     if event["type"] == "start":
-        # Values of steps after the resume are those of an attempt that was given up, and do not count.
+        # Values of steps beyond the resume belong to an attempt that was given up, and do not count.
         losses = {step: loss for step, loss in losses.items() if step <= event["step"]}
         checks = {step: loss for step, loss in checks.items() if step <= event["step"]}
         samples = [key for key in samples if key[0] <= event["step"]]

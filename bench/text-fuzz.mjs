@@ -1,9 +1,4 @@
-// Spoils run.yaml files and files of captions as people, editors and other programs do, and reads them.
-//
-//   node bench/text-fuzz.mjs [COUNT] [SEED]
-//
-// Right is a spec, or a refusal in words with an id and no control character; for captions a scan that names what it
-// leaves out. Anything else is printed with its number, as is what takes longer than two seconds. It ends with 1 then.
+// Spoils run.yaml files and caption files as people, editors and other programs do, and reads them.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +67,7 @@ const VALUES = [
 ];
 const KEYS = ['__proto__', 'toString', 'version', '<<', '? x', '"a b"', 'training', 'lr', '1', 'null', 'é', '- x'];
 
-/** A line of YAML or of captions changed in one of the ways it may be. */
+/** A line of YAML or of captions, changed in one of the ways that fit it. */
 function spoiled(line) {
   const at = line.indexOf(':');
   switch (below(12)) {

@@ -13,7 +13,7 @@ interface Run {
 }
 
 interface Data {
-  /** Several runs, on the page that compares them; the other parts are of one run alone. */
+  /** Several runs, on the page that compares them; the other fields belong to a single run. */
   readonly runs?: readonly Run[];
   readonly loss: Curve;
   readonly rate: Curve;
@@ -177,7 +177,7 @@ function rateChart(place: HTMLElement, { rate }: Data): uPlot {
   );
 }
 
-/** Colours of runs, as many as the style has. A run behind them has a dotted curve. */
+/** Colours of runs, as many as the style has. Runs beyond that number have dotted curves. */
 const RUN_COLOURS = 8;
 
 /** The smoothed loss of each run, and its validation dashed in the same colour. */

@@ -1,5 +1,5 @@
-// Makes a clone ready: installs dependencies and builds the bundle, each only when it is missing or out of date. It
-// needs only some Node and npm; a Node that is too old fetches one that is not.
+// Prepares a clone: installs dependencies and builds the bundle, each only when it is missing or out of date. Any Node
+// and npm suffice to start it; a Node that is too old fetches a newer one.
 import './lib/node.mjs';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

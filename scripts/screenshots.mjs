@@ -1,5 +1,5 @@
-// Makes the pictures of the README from real terminal sessions: the wizard on the bundled pictures, the demo's
-// dashboard and its end. Run it again after the screens changed: node scripts/screenshots.mjs [wizard] [demo]
+// `node scripts/screenshots.mjs [wizard] [demo]` makes the pictures of the README from real terminal sessions: the
+// wizard on the bundled images, the demo's dashboard and its end. Run it again after the screens changed.
 import './lib/node.mjs';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

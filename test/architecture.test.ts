@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..');
 const page = readFileSync(join(root, 'docs', 'architecture.md'), 'utf8');
 const rooms = readRooms(page, 'Rooms of `src/`');
 
-/** src/ as it is, with files put into it or replaced. */
+/** The files of src/, with `planted` ones added or put in place of real ones. */
 function sources(planted: Readonly<Record<string, string>> = {}): Tree {
   const files = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
@@ -211,13 +211,13 @@ describe('the door to the terminal', () => {
       [
         'src/terminal/announce.ts',
         'src/terminal/bar-terminal.ts',
-        // These make images and questions of numbers and base64 alone.
+        // These make escape sequences for images out of numbers and base64 alone.
         'src/terminal/graphics/answers.ts',
         'src/terminal/graphics/ask.ts',
         'src/terminal/graphics/encode.ts',
         'src/terminal/screen.tsx',
         'src/terminal/styled.ts',
-        // Here the character is a key that a person pressed, not an output.
+        // In this file the escape character is a key that a person pressed, not an output.
         'src/cli/dashboard/dashboard.tsx',
         'src/wizard/prompts/screen-prompt.ts',
       ].sort(),

@@ -5,19 +5,24 @@ import { commentsOf, flawOf } from './helpers/comments.ts';
 
 const root = join(import.meta.dirname, '..');
 
-describe('comments of src/', () => {
-  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    /\.tsx?$/.test(name),
-  );
-
-  it('are sentences, and none begins like a riddle (docs/style.md)', () => {
-    const all = files.flatMap((name) =>
-      commentsOf(readFileSync(join(root, 'src', name), 'utf8')).map((comment) => ({ name, ...comment })),
-    );
-    expect(all.length).toBeGreaterThan(4000);
+describe('comments', () => {
+  it.each([
+    ['src', 4000],
+    ['test', 600],
+    ['bench', 50],
+    ['scripts', 50],
+    ['page', 10],
+  ])('of %s/ are sentences, and none begins like a riddle (docs/style.md)', (folder, atLeast) => {
+    const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
+    const all = files
+      .filter((name) => /\.(?:tsx?|mjs)$/u.test(name))
+      .flatMap((name) =>
+        commentsOf(readFileSync(join(root, folder, name), 'utf8')).map((comment) => ({ name, ...comment })),
+      );
+    expect(all.length).toBeGreaterThan(atLeast);
     const flawed = all.flatMap(({ name, line, text }) => {
       const flaw = flawOf(text);
-      return flaw === undefined ? [] : [`src/${name}:${line} ${flaw}: ${text}`];
+      return flaw === undefined ? [] : [`${folder}/${name}:${line} ${flaw}: ${text}`];
     });
     expect(flawed).toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Definitions that exist in both languages, because both programs need them, say the same in both. */
+/** Definitions that both programs need, and that therefore exist in both languages, are equal in both. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -44,7 +44,7 @@ it('names of files in a run folder', () => {
   expect(names.filter((name) => !(Object.values(RUN_FILES) as string[]).includes(name))).toEqual([]);
 });
 
-it('how far a step may be from its count', () => {
+it('how far the measured memory of a step may be from the counted one', () => {
   expect(Number(/^APART = (.+)$/m.exec(python('run/probe.py'))?.[1])).toBe(PROBE_APART);
 });
 

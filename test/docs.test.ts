@@ -19,7 +19,7 @@ const pages = [...tree.files].filter((file) => file.endsWith('.md'));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 describe('the documentation', () => {
-  it('is found', () => {
+  it('has pages', () => {
     expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/architecture.md', 'docs/decisions/README.md']));
   });
 
@@ -31,7 +31,7 @@ describe('the documentation', () => {
     expect(deadPaths(page, read(page), tree)).toEqual([]);
   });
 
-  it('would be told of a dead link, heading or path', () => {
+  it('a dead link, heading or path would be found', () => {
     const page =
       'See [a](gone.md), [b](../README.md#no-such), [c](docs/), `src/cli/gone.ts`, `gone.py` and `src/cli/main.ts`.';
     const planted = (file: string) => (file === 'docs/planted.md' ? page : read(file));
@@ -47,7 +47,7 @@ describe('the documentation', () => {
   });
 });
 
-/** A test of the table: its file and its name, or the beginning of that. */
+/** A test that the table names: its file, and its title or the beginning of its title. */
 const HELD = /`((?:test|trainer)\/[^`]+)`: ([^;|\n]+?)(?=;| \|)/gu;
 
 it('the public reports name tests that are there', () => {

@@ -29,7 +29,7 @@ describe('the examples', () => {
     );
   });
 
-  // A LoRA to go on from is the person's own: its file is looked at before the start.
+  // A LoRA to go on from is the person's own file, which is read before the start.
   it.each(examples.filter((name) => name !== 'go-on-from-lora.yaml'))('%s plans a run', async (name) => {
     const env = { ...process.env, VISIONTRAIN_HOME: join(place, 'home') };
     const { code, stdout, stderr } = await cli(['run', name, '--dry-run', '--json'], env, place);
@@ -40,7 +40,7 @@ describe('the examples', () => {
     expect(warnings.filter((warning: string) => /no sample prompt|other programs/u.test(warning))).toEqual([]);
   });
 
-  it.each(examples)('%s gives every key that it names the value it has there', (name) => {
+  it.each(examples)('%s gives each key that its comments name the value that they tell', (name) => {
     const { provenance } = loadSpec(join(place, name), { registry: loadRegistry({ configDir: join(place, 'none') }) });
     expect(Object.values(provenance).filter((chooser) => chooser === 'you').length).toBeGreaterThan(3);
   });

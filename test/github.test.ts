@@ -21,7 +21,7 @@ interface Workflow {
   >;
 }
 
-/** What a workflow may not do, in sentences. */
+/** What breaks the rules in a workflow, in sentences. */
 function faults(text: string): string[] {
   const { on, permissions, jobs } = load(text) as Workflow;
   const events = typeof on === 'string' ? [on] : Array.isArray(on) ? on : Object.keys(on as object);
@@ -51,7 +51,7 @@ function faults(text: string): string[] {
 const workflows = readdirSync(join(root, '.github/workflows'));
 
 describe('the workflows', () => {
-  it('are these', () => {
+  it('are exactly these', () => {
     expect(workflows.sort()).toEqual(['ci.yml', 'models-check.yml', 'release.yml']);
   });
 
@@ -76,7 +76,7 @@ describe('the workflows', () => {
       'puts an expression into a script',
       `on: push\npermissions: {}\njobs: { a: { steps: [{ run: "echo $\{{ github.head_ref }}" }] } }`,
     ],
-  ])('a workflow that %s would be seen', (fault, text) => {
+  ])('a workflow that %s would be found', (fault, text) => {
     expect(faults(text).map((each) => each.startsWith(fault))).toEqual([true]);
   });
 
@@ -93,7 +93,7 @@ describe('a release', () => {
   const check = (tag: string) =>
     spawnSync(process.execPath, [join(root, 'scripts/release-check.mjs'), tag], { encoding: 'utf8' });
 
-  it('may have the tag of the version alone', () => {
+  it('can have the tag of its version alone', () => {
     expect(check(`v${manifest.version}`)).toMatchObject({ status: 0, stderr: '' });
     for (const tag of ['v99.0.0', manifest.version, ''])
       expect(check(tag)).toMatchObject({ status: 1, stderr: expect.stringContaining(`The tag is "${tag}"`) });
@@ -119,7 +119,7 @@ describe('the issue forms', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('the one for bugs asks for what tells most', () => {
+  it('the form for bugs asks for the facts that tell most', () => {
     const text = read('.github/ISSUE_TEMPLATE/bug.yml');
     for (const asked of [
       'visiontrain --version',

@@ -1,6 +1,6 @@
 /**
- * Every error of the catalogue as it is printed, at 80 and 60 columns, in test/golden: `npm run golden` writes them anew.
- * Each is made to happen by the code that throws it in the program.
+ * Every error of the catalogue as it is printed, at 80 and 60 columns, in test/golden: `npm run golden` writes these
+ * files anew. Each error is caused in the program's own code.
  */
 import { join } from 'node:path';
 import width from 'fast-string-width';
@@ -55,7 +55,7 @@ it('has a sample of every error', () => {
   expect(Object.keys(errorCatalogue).filter((id) => !ids.includes(id))).toEqual([]);
 });
 
-it('makes each error happen that it names', () => {
+it('causes each error that it names', () => {
   const wrong = [...found.values()].flatMap((errors) =>
     [...errors].flatMap(([id, error]) => {
       const { id: real = 'bug/unexpected' } = (error ?? { id: 'nothing' }) as { id?: string };
@@ -67,10 +67,10 @@ it('makes each error happen that it names', () => {
   expect(wrong).toEqual([]);
 });
 
-/** A line that is wider than the terminal, since it is to be copied: what is typed, or one word such as a path. */
+/** Whether a line may be wider than the terminal, because it is to be copied: a command, or one word such as a path. */
 const isWhole = (line: string): boolean => isTyped(line) || /^\s*\S+$/u.test(line);
 
-/** Errors that need no next step: there is nothing to do, or the message itself says what is to be typed in place of it. */
+/** Errors that need no next step: there is nothing to do, or the message itself names what to type instead. */
 const NOTHING_TO_TYPE = [
   'command/cancelled',
   'command/terminated',
@@ -79,7 +79,7 @@ const NOTHING_TO_TYPE = [
   'spec/wrong',
 ];
 
-it('says of each what to do next', () => {
+it('names for each what to do next', () => {
   const silent = [...found.values()].flatMap((errors) =>
     [...errors].flatMap(([id, error]) => {
       const { nextSteps, next_steps } = error as { nextSteps?: string[]; next_steps?: string[] };

@@ -1,4 +1,7 @@
-/** Every page of the wizard as its first look is, kept as files in test/golden: `npm run golden` writes them anew. */
+/**
+ * Every page of the wizard as it is first drawn, kept as files in test/golden: `npm run golden` writes these files
+ * anew.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +73,7 @@ const pageFor = (frame: Asked[0], form: Asked[1], cells: number, keys = ''): Pro
     ? pageOf(choosePrompt, { frame, choices: form.choices, initial: form.initial }, cells, keys)
     : pageOf(linePrompt, { frame, form: { ...form, suggest: async () => [] } }, cells, keys);
 
-/** Goes through the wizard with `asker`. */
+/** Goes through the wizard, whose prompts are answered by `asker`. */
 async function walk(mode: string, cells: number, asker: Asker, known = facts): Promise<void> {
   const can = { columns: cells, rows: 24 } as Capabilities;
   const answers = { mode: { value: mode, by: 'you' as const } };
@@ -82,7 +85,10 @@ async function walk(mode: string, cells: number, asker: Asker, known = facts): P
 const onwards = (frame: Asked[0], form: Asked[1]) =>
   ({ kind: 'answer', value: frame.label === 'Review' ? 'save' : form.initial }) as const;
 
-/** All pages of a way through the wizard on which every question is answered with Enter; with `keys`, after those. */
+/**
+ * All pages of a way through the wizard on which every question is answered with Enter, after `keys` where these are
+ * given.
+ */
 async function pages(mode: string, cells: number, keys = ''): Promise<string[]> {
   const lines: string[] = [];
   await walk(mode, cells, async (frame, form) => {
@@ -93,7 +99,7 @@ async function pages(mode: string, cells: number, keys = ''): Promise<string[]> 
   return lines;
 }
 
-/** The page of every single setting: each is opened from its group, and left with Esc. */
+/** The pages of single settings: each is opened from its group, and left with Esc. */
 async function settingPages(cells: number): Promise<string[]> {
   const lines: string[] = [];
   const opened = new Set<string>();
@@ -115,7 +121,10 @@ async function settingPages(cells: number): Promise<string[]> {
   return lines;
 }
 
-/** Keeps pages as a file. A typed line that goes on below fills its row, so only pages with long ones may `fill` rows. */
+/**
+ * Keeps pages as a file. A typed line that continues on the next row fills its own, so only pages with long lines may
+ * `fill` rows.
+ */
 async function holdPages(name: string, cells: number, lines: readonly string[], fill = false): Promise<void> {
   for (const line of lines) expect(width(line), line).toBeLessThan(fill ? cells + 1 : cells);
   const text = `${lines.map((line) => line.trimEnd()).join('\n')}\n`;

@@ -1,6 +1,6 @@
 /**
- * What people see, kept as files in test/golden: `npm run golden` writes them anew. Nothing is wider than the terminal,
- * but for commands, which are to be copied whole.
+ * Texts that people see, kept as files in test/golden: `npm run golden` writes these files anew. No line is wider than
+ * the terminal, except commands, which are to be copied whole.
  */
 import { join } from 'node:path';
 import width from 'fast-string-width';
@@ -26,7 +26,7 @@ import { fixturePlan } from './helpers/fixture-run.ts';
 import { isCommand, keptOutput } from './helpers/golden.ts';
 import { trainingStory } from './helpers/run-story.ts';
 
-// Times of the day are shown.
+// The pages show times of day, so the time zone is fixed.
 process.env.TZ = 'UTC';
 
 const widths = [80, 60] as const;

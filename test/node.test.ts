@@ -68,12 +68,12 @@ describe('on a Node that is too old', () => {
       expect(line(['run', word])).toBe('This line brings one along:  npx -y -p node@24 -p visiontrain visiontrain ...');
   });
 
-  it('can be read by Node 10: no syntax that came later', () => {
+  it('the first files can be read by Node 10: they have no later syntax', () => {
     for (const file of ['bin/visiontrain', 'bin/floor.cjs'])
       expect(readFileSync(join(root, file), 'utf8')).not.toMatch(/\?\.|\?\?|node:|\|\|=|^(?:import|export) /mu);
   });
 
-  /** A clone of a single script, with an npm that brings a "Node 24" or fails. */
+  /** A clone with a single script, and an npm that brings a "Node 24" or fails. */
   function clone({ npm }: { readonly npm: 'brings' | 'fails' }) {
     const old = oldNode();
     const tools = join(old.dir, 'tools');
@@ -96,7 +96,7 @@ describe('on a Node that is too old', () => {
     return { run, asked: () => readFileSync(join(old.dir, 'asked'), 'utf8').trim().split('\n') };
   }
 
-  it('a clone fetches one, once, goes on with it and ends as it ends; what it starts finds it on the PATH', () => {
+  it('a clone fetches one once, runs on with it and ends with its exit code; child processes find it on the PATH', () => {
     const { run, asked } = clone({ npm: 'brings' });
     expect(run()).toMatchObject({
       status: 7,

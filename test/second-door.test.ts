@@ -48,7 +48,7 @@ print(json.dumps({"names": names, "recorded": [n for n, _, _ in rows], "wrong": 
     expect(manifest.engines.node.split('||').map((range: string) => range.trim())).toContain(`>=${least}`);
   });
 
-  it('calls a stage of a release as Python does', () => {
+  it('names a pre-release as Python does', () => {
     const versions = python(
       'import build; print([build.python_version(v) for v in ("1.2.3", "1.2.3-beta.4", "1.0.0-rc.1")])',
     );
@@ -79,7 +79,7 @@ describe('pip install, in an empty environment without Node and npm', () => {
     const run = (...args: string[]) =>
       spawnSync(join(venv, 'bin/visiontrain'), args, { env, encoding: 'utf8', cwd: dir });
     expect(run('--version')).toMatchObject({ status: 0, stdout: `${manifest.version}\n` });
-    // The exit code is the program's own.
+    // The exit code is that of the program itself.
     expect(run('run', 'nowhere.yaml').status).toBe(2);
     if (trained === undefined) return;
     const [python = ''] = readdirSync(join(venv, 'lib'));

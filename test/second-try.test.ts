@@ -11,13 +11,13 @@ const ran = (...failed: string[]) => ({
 const CASE = '<testcase classname="tests.run.test_a" name="test_one[x]" time="0.1">';
 
 describe('a second try', () => {
-  it('is for the files that failed, where they are few enough for races', () => {
+  it('is given to the files that failed, when they are few enough to be races', () => {
     expect(filesToTryAgain(ran('b.test.ts'), '/here')).toEqual(['test/b.test.ts']);
     expect(filesToTryAgain(ran(), '/here')).toEqual([]);
     expect(filesToTryAgain(ran('b', 'c', 'd', 'e'), '/here')).toEqual([]);
   });
 
-  it('names the failed tests of pytest, those that failed before they began too', () => {
+  it('names the failed tests of pytest, also those that failed before they began', () => {
     expect(testsToTryAgain(`${CASE}<failure message="m">text</failure></testcase>`)).toEqual([
       'tests.run.test_a::test_one[x]',
     ]);

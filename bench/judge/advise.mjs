@@ -1,4 +1,4 @@
-// What the program advises for the rows of several judgements: advise.mjs < [{rows, request}] > [advice]
+// Prints what the program advises for the rows of several judgements: `advise.mjs < [{rows, request}] > [advice]`.
 import { readFileSync } from 'node:fs';
 import { loadTs } from '../lib/load-ts.mjs';
 

@@ -1,4 +1,4 @@
-// What `judge` would ask of a run, for its plan: ask.mjs TRIGGER STEPS SEEDS < plan > request
+// Prints the request that `judge` would make for a run with this plan: `ask.mjs TRIGGER STEPS SEEDS < plan > request`.
 import { readFileSync } from 'node:fs';
 import { loadTs } from '../lib/load-ts.mjs';
 

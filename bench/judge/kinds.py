@@ -24,7 +24,9 @@ GOOD: dict[Subject, tuple[float, float]] = {"creature": (4e-3, 1e-3), "style": (
 
 @dataclass(frozen=True)
 class Made:
-    """A run. `images` are the first so many of the lesson; `ordinary` tells whether other things are shown too."""
+    """A run. It trains on the first `images` images of the lesson; `ordinary` tells whether images of other subjects are
+    shown too.
+    """
 
     name: str
     kind: Kind
@@ -39,7 +41,7 @@ class Made:
 
 
 def _runs() -> tuple[Made, ...]:
-    """Interleaved, so that the beginning of the list holds every kind."""
+    """The subjects are interleaved, so that the beginning of the list holds every kind."""
     return tuple(made for seed in (42, 7) for pair in _PAIRS for made in _round(*pair, seed)) + tuple(
         made for few in (2, 6) for subject in _SUBJECTS for made in _more(subject, few)
     )
@@ -87,11 +89,11 @@ TRIGGER = {"creature": lesson.CREATURE, "style": lesson.STYLE}
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt that calls the LoRA, with the picture that it asks for."""
+    """A prompt that calls the LoRA, with the image that it asks for."""
 
     text: str
     image: np.ndarray
-    #: Background of the creature's prompt; the scene of the style's.
+    #: The background in the creature's prompt, or the scene in the style's prompt.
     background: str | None
     scene: Scene | None
 
@@ -110,7 +112,7 @@ def style(i: int) -> Asked:
 
 
 def asked(subject: Subject, count: int) -> list[Asked]:
-    """The prompts of the truth."""
+    """The prompts on which the truth is measured."""
     return [creature(i, i) if subject == "creature" else style(i) for i in range(count)]
 
 
@@ -131,7 +133,7 @@ def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
         for file in (path, path.with_suffix(".txt")):
             (trained / file.name).write_bytes(file.read_bytes())
     for i in range(8):
-        # Other pairs of place and ground than those of the lesson and of the truth.
+        # Pairs of place and ground that appear neither in the lesson nor in the truth.
         one = creature(5 * i + 43) if made.subject == "creature" else style(7 * i + 45)
         Image.fromarray(one.image).save(held / f"held-{i}.png")
         (held / f"held-{i}.txt").write_text(one.text + "\n")

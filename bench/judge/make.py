@@ -20,7 +20,7 @@ SEEDS = 2
 
 
 def make(made: Made, folder: Path) -> None:
-    """Everything of a run, into FOLDER/runs/NAME; what is there already is not made again."""
+    """Makes everything of a run in FOLDER/runs/NAME; files that exist are not made again."""
     run = folder / "runs" / made.name
     if not (run / "rows.json").exists():
         shutil.rmtree(run, ignore_errors=True)
@@ -36,10 +36,10 @@ def make(made: Made, folder: Path) -> None:
 
 
 def _plan(made: Made, run: Path, folder: Path) -> None:
-    """plan.json and judge's request, by the program itself."""
+    """plan.json and judge's request, made by the program itself."""
     trained, held = write_data(made, folder / "data" / data_name(made))
     spec = run / "run.yaml"
-    # JSON is YAML.
+    # A JSON document is also YAML.
     spec.write_text(json.dumps(spec_of(made, trained, held), indent=1))
     shown = _program("node", str(ROOT / "bin" / "visiontrain"), "run", str(spec), "--dry-run", "--json", "--no-input")
     (run / "plan.json").write_text(json.dumps(json.loads(shown)["plan"], indent=1))
@@ -61,7 +61,7 @@ def _train(run: Path) -> None:
     from visiontrain_trainer.contract.plan import read_plan
     from visiontrain_trainer.run import finish, loop
 
-    # Nothing here reads the loss of each image.
+    # No part of the bench reads the loss of each image.
     finish.measure_images = lambda *_: None
     plan = read_plan(run / "plan.json")
     plan = replace(plan, samples=replace(plan.samples, prompts=[], shots=None))

@@ -9,12 +9,14 @@ from typing import Any
 
 from .kinds import ROOT, Made
 
-#: Points that the advice may lie below the best checkpoint.
+#: Number of points by which the advised checkpoint may be worse than the best one.
 BAR = 5.0
 
 
 def points(row: dict[str, Any]) -> float:
-    """Half for what the prompts that call the LoRA got, half for what the others kept; copies count as not drawn."""
+    """One half counts what the prompts that call the LoRA gained, the other what the other prompts kept; copies count
+    as not drawn.
+    """
     return 0.5 * row["called"] * (1 - row["copied"] / 100) + 0.5 * row["kept"]
 
 

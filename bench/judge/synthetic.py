@@ -25,13 +25,13 @@ from .kinds import ROOT, Subject
 ROWS, PROMPTS, SEEDS, HELD = 3, 6, 2, 8
 RUNS = 40
 SIZES = ("big", "middle")
-#: Pictures of runs that copy nothing, and of those that copy.
+#: Numbers of training images: of runs that copy nothing (False), and of runs that copy (True).
 PICTURES = {False: (12,), True: (4, 12)}
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a made-up run draws."""
+    """The way in which a made-up run draws."""
 
     name: str
     #: Share of prompts that are drawn with something wrong.
@@ -54,7 +54,7 @@ WAYS = (
 
 
 class World:
-    """All pictures that a subject has, by what they show. Each is drawn once."""
+    """All images of a subject, by what they show. Each is drawn once."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -84,8 +84,8 @@ class World:
 
 
 def run(world: World, images: int, way: Way, draw: np.random.Generator) -> list[dict[str, object]]:
-    """The copies of each row of a made-up run; the base model draws other things altogether."""
-    # Twins are left out of a training, so none are here.
+    """The copies of each row of a made-up run; the base model draws quite different images."""
+    # Twins are left out of a training, so there are none here.
     every: list[tuple[str, ...]] = []
     while len(every) < images + HELD:
         every += [what] if (what := world.any_of(draw)) not in every else []
@@ -119,7 +119,7 @@ def run(world: World, images: int, way: Way, draw: np.random.Generator) -> list[
 
 
 def alarms(runs: list[list[dict[str, object]]]) -> int:
-    """In how many runs the program itself raises the alarm."""
+    """The number of runs in which the program itself raises the alarm."""
     blank = {"validation": None, "change": None, "likeness": None, "fit": None, "bleeding": None, "diversity": None}
     rows = [
         [

@@ -1,4 +1,4 @@
-"""The truth about a checkpoint: how much of what was asked for it draws, by programs that know what was asked."""
+"""The truth about a checkpoint: how much of a prompt it draws, as told by programs that know what was asked for."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tiny_base.unet import states_of
 
 from .kinds import ROOT, Asked, Made, asked, judged
 
-#: Prompts that call the LoRA, and others, which it must leave as they were.
+#: Prompts that call the LoRA, and other prompts, whose images it must leave as they were.
 CALLED, OTHERS = 12, 6
 SEED = 900
-#: Steps of a sample, as those that are judged have.
+#: Number of denoising steps of a sample, as for the samples that are judged.
 STEPS = 8
 
 
 def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
-    """Points from 0 to 100 of each checkpoint that is judged, by what they are made of."""
+    """Points from 0 to 100 of each judged checkpoint, by part."""
     base = ROOT / "presets" / "tiny" / "sd15"
     called, others = asked(made.subject, CALLED), score.prompts(OTHERS, lesson_check.TRAINED)
     trained = [
@@ -64,14 +64,16 @@ def _share(each: Any) -> float:
 
 
 def _right(made: Made, one: Asked, image: np.ndarray) -> float:
-    """Whether the subject is there, and, half of it, whether the rest of the prompt is."""
+    """0 without the subject; with it 0.5, and another 0.5 when the rest of the prompt is drawn too."""
     if made.subject == "creature":
         return lesson.sees_zibbo(image) * (0.5 + 0.5 * (background_of(image)[0] == one.background))
     return lesson.sees_lumo(image) * (0.5 + 0.5 * _has_thing(one.scene, image))
 
 
 def _has_thing(scene: Scene | None, image: np.ndarray) -> bool:
-    """Whether the lines have the colour of the thing that was asked for: the judge knows no outlines in this style."""
+    """Whether the lines have the colour of the thing that was asked for: the scoring program knows no outlines in this
+    style.
+    """
     pieces = read(image).pieces
     return scene is not None and any(piece.colour == scene.things[0].colour for piece in pieces)
 
@@ -81,18 +83,18 @@ def _leaks(made: Made, image: np.ndarray) -> bool:
 
 
 def _apart_least(image: np.ndarray, others: list[np.ndarray]) -> float:
-    """The root of the mean squared difference to the nearest of others, in levels from 0 to 255."""
+    """The root of the mean squared difference to the nearest of other images, in levels from 0 to 255."""
     return min(float(np.sqrt(np.square(image.astype(np.float32) - other).mean())) for other in others)
 
 
 def _is_nearer(one: Asked, image: np.ndarray, trained: list[np.ndarray]) -> bool:
-    """Whether a sample is nearer to a picture that was trained on than to the one that was asked for."""
+    """Whether a sample is nearer to a training image than to the image that was asked for."""
     return _apart_least(image, trained) < _apart_least(image, [one.image])
 
 
 def _near(trained: list[np.ndarray]) -> float:
-    """Half of how far a training picture usually lies from its nearest other one: what is nearer than this is the same
-    picture, not one like it.
+    """Half of the usual distance of a training image to the nearest other one: an image nearer than this is the same
+    image, not a similar one.
     """
     each = [_apart_least(one, [other for other in trained if other is not one]) for one in trained]
     return 0.5 * float(np.median(each))

@@ -33,14 +33,14 @@ def computed() -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-#: What a terminal that shows images answers: that it does, the size of a cell, and its kind.
+#: The answers of a terminal that shows images: that it does, the size of a cell, and its name.
 ANSWER = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62c"
 shows = os.environ.get("WATCHED_SHOWS") == "kitty"
 IMAGE = re.compile(rb"\x1b_G(a=T,[^;]*|m=[01]);[^\x1b]*\x1b\\")
 
 
 def images_in(sent: bytes) -> tuple[int, int]:
-    """How many images were sent, and the bytes of them."""
+    """The number of images that were sent, and their bytes."""
     found = list(IMAGE.finditer(sent))
     return sum(part[1].startswith(b"a=T") for part in found), sum(len(part[0]) for part in found)
 
@@ -77,7 +77,7 @@ print(
             "bytes_per_second": (len(counted) - images_in(counted)[1]) / seconds,
             "images": images,
             "image_bytes": image_bytes,
-            # The last that is said of images before the screen is left takes them away.
+            # The last image command before the screen is left removes the images.
             "images_left": rest.rfind(b"\x1b_Ga=T") > rest.rfind(b"\x1b_Ga=d"),
             "share_of_core": used / seconds,
             "left": (first + counted + rest).rfind(b"\x1b[?1049l") > (first + counted + rest).rfind(b"\x1b[?1049h"),

@@ -1,5 +1,5 @@
-// Prints how the supervisor would start the trainer in a run folder, as JSON {argv, env, cwd}. Benchmarks need it to
-// measure the same environment that users get: `node bench/trainer/command.mjs RUN_DIR PYTHON`
+// Prints how the supervisor would start the trainer in a run folder, as JSON {argv, env, cwd}: `node
+// bench/trainer/command.mjs RUN_DIR PYTHON`. Benchmarks need it to measure the same environment that users get.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTs } from '../lib/load-ts.mjs';

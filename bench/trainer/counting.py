@@ -44,16 +44,16 @@ PARTS = ("weights", "gradients", "optimiser", "activations", "workspace")
 
 @dataclass(frozen=True)
 class Setting:
-    """What a step is counted for. `training` and `resources` change the plan's sections."""
+    """A setting to count. `training` and `resources` change the plan's sections."""
 
     family: str = "sdxl"
     batch: int = 1
     #: Side of the images in pixels; 0 is the family's own.
     side: int = 0
     text_encoders: bool = False
-    #: The small models of the tests in place of the full-size ones.
+    #: Whether the small models of the tests stand in for the full-size ones.
     tiny: bool = False
-    #: As on a card: linear layers and GEGLU are fused.
+    #: Whether linear layers and GEGLU are fused, as on a card.
     card: bool = True
     training: dict[str, Any] = field(default_factory=dict)
     resources: dict[str, Any] = field(default_factory=dict)
@@ -157,7 +157,7 @@ class _Attention(torch.autograd.Function):
         return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
 
 
-#: Tensors as large as the trained weights that an optimiser keeps, each with the bytes of a number.
+#: For each optimiser, the tensors as large as the trained weights that it keeps, each as its bytes per number.
 _STATES = {
     "adamw_schedulefree": [4, 4],
     "prodigy_schedulefree": [4, 4, 4 / 11, 4 / 11],
@@ -171,7 +171,7 @@ _STATES = {
 
 
 def _filled(module: nn.Module, dtype: torch.dtype, storage: Storage) -> nn.Module:
-    """A network whose weights are there, packed or streamed as `storage` says."""
+    """A network whose weights are resident, packed or streamed as `storage` says."""
     packed, plain = {f"{name}.weight" for name in storage.layers(module)}, {}
     with torch.no_grad():
         for name, tensor in module.state_dict().items():
@@ -216,7 +216,7 @@ class Step:
         if setting.card:
             fuse_geglu(self._unet)
         with counted.of("gradients"):
-            # They were made as weights; here they are counted as what they are.
+            # These tensors were made as weights; here each is counted under its own part.
             for grad in self._adapter.flat_grad.values():
                 size = grad.untyped_storage().nbytes()
                 counted.now["weights"] -= size
@@ -289,7 +289,7 @@ def _patched(pairs: list[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 def _stand_ins(setting: Setting, counted: Counted) -> list[tuple[Any, str, Any]]:
-    """What counting changes of the trainer: no draws, layers fused as on a card, and labels for what passes by."""
+    """Changes the trainer for counting: no draws, layers fused as on a card, and labels for the parts of a step."""
     unpack, put = frozen._Frozen.weight.fget, Stream.put  # noqa: SLF001
 
     def weight(layer: Any) -> torch.Tensor:
@@ -354,7 +354,7 @@ def measure(setting: Setting) -> int:
 
 
 def _allocated(work: Callable[[], None]) -> tuple[int, int]:
-    """(bytes that are held after `work` of those that it asked for, most that it held at once)."""
+    """(bytes held after `work` among those that it allocated, most of them held at once)."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as told:

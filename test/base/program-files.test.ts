@@ -1,4 +1,4 @@
-/** What is told when the files of the program are replaced or missing while it runs. */
+/** What a person reads when the files of the program are replaced or missing while it runs. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { EnvironmentError } from '../../src/base/errors.ts';
 import { programProblem, wasReplaced } from '../../src/base/program-files.ts';
 
-it('an update during a command is told as one, whatever it made fail', () => {
+it('an update during a command is named as the cause, whatever error it led to', () => {
   const dist = join(mkdtempSync(join(tmpdir(), 'vt-program-')), 'dist');
   expect(wasReplaced(dist)).toBe(true);
   mkdirSync(dist);

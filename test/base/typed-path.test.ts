@@ -10,12 +10,12 @@ import { shellWord, typedPath } from '../../src/base/typed-path.ts';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'visiontrain-typed-'));
 const letters = constantFrom(...('ab~$\'"\\ #%&()[]{}*?!;|<>`^-=:.,äé画🙂\t\n'.match(/./gsu) ?? []));
-/** Names of files, with everything in them that some program reads as a sign. */
+/** File names with every character that some program reads as a special sign. */
 const names = array(letters, { minLength: 1, maxLength: 12 })
   .map((parts) => parts.join(''))
   .filter((name) => !/^\.+$/u.test(name));
 
-/** One way to write a path that is there. */
+/** One way to write the path of a file that exists. */
 const ways: Readonly<Record<string, (path: string) => string>> = {
   'as it is': (path) => path,
   'with spaces around': (path) => `  ${path}\n`,
@@ -28,13 +28,13 @@ const ways: Readonly<Record<string, (path: string) => string>> = {
 
 describe('typedPath', () => {
   // 300 names, each written in seven ways: 2100 inputs.
-  it('finds what is there, however it is written', () => {
+  it('finds a file that exists, however its path is written', () => {
     assert(
       property(names, (name) => {
         const dir = folder();
         const path = join(dir, name);
         writeFileSync(path, '');
-        // A space at the end of the name itself cannot be told from one behind it.
+        // A space that ends the name itself cannot be told from a space typed behind it.
         for (const [way, write] of Object.entries(ways))
           if (way !== 'with spaces around' || name === name.trimEnd()) expect(typedPath(write(path), '/')).toBe(path);
         rmSync(dir, { recursive: true });
@@ -58,7 +58,7 @@ describe('typedPath', () => {
     );
   });
 
-  it('takes what is there exactly as typed before anything else', () => {
+  it('takes a file that exists exactly as typed before any other reading', () => {
     const dir = folder();
     for (const odd of ['~', '~/pictures', "'quoted'", ' spaced ', 'C:\\Users', 'file:/a', 'a\\ b', '$HOME']) {
       mkdirSync(join(dir, odd), { recursive: true });
@@ -66,7 +66,7 @@ describe('typedPath', () => {
     }
   });
 
-  it('never fails but in words, and always ends at an absolute path', () => {
+  it('fails only with an error in words, and otherwise returns an absolute path', () => {
     const parts = constantFrom(
       '~',
       '/',

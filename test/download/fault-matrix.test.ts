@@ -8,7 +8,8 @@ test('every fault ends with the right bytes or a documented error, and every rec
   await runCells(someCells(), 8, (cell, result) => {
     for (const violation of result.violations) wrong.push(`${name(cell)}: ${violation}`);
     if (isRecoverable(cell) && !result.completed) wrong.push(`${name(cell)}: not completed: ${result.error}`);
-    // A connection that was given up as a straggler takes a fault that strikes once with it, and another one goes on.
+    // When a connection is closed as a straggler, a fault that strikes once is used up with it, and another connection
+    // goes on.
     const dodged = cell.mode === 'once' && cell.connections > 1;
     if (!isRecoverable(cell) && result.completed && !dodged) wrong.push(`${name(cell)}: completed, which cannot be`);
   });

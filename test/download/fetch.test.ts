@@ -151,13 +151,13 @@ describe('talking to servers', () => {
     expect(server.seen.map((request) => request.ifRange)).toEqual([undefined, '"one"']);
   });
 
-  it('finds out a size nobody knows', async () => {
+  it('finds out a size that no source of the registry tells', async () => {
     const server = await serve();
     expect((await get(server, { bytes: undefined })).right).toBe(true);
     expect(server.seen[0]?.range).toBe('bytes=0-0');
   });
 
-  it('believes a hub that names another content before a byte of it is read', async () => {
+  it('notices that a hub announces other content before a byte of it is read', async () => {
     const server = await serve();
     server.extraHeaders = { 'x-linked-etag': `"${'0'.repeat(64)}"` };
     await expect(get(server)).rejects.toThrow(DownloadError);
@@ -211,7 +211,7 @@ describe('talking to servers', () => {
 
 const openssl = spawnSync('openssl', ['version']).status === 0;
 
-/** A proxy that tunnels, or refuses with a status. `logins` lists the logins that it was sent. */
+/** A proxy that tunnels, or refuses with this status. `logins` lists the logins that it was sent. */
 async function serveProxy(refuse?: number) {
   const logins: (string | undefined)[] = [];
   const note = ({ headers }: IncomingMessage) =>
@@ -243,7 +243,7 @@ async function serveProxy(refuse?: number) {
 }
 
 describe('a proxy', () => {
-  it('that asks for a login is said at once, with where the login goes', async () => {
+  it('that asks for a login is reported at once, with the place for the login', async () => {
     const proxy = await serveProxy(407);
     for (const scheme of ['http', 'https']) {
       const sources: Source[] = [{ kind: 'url', url: `${scheme}://example.invalid/model.safetensors` }];
@@ -298,7 +298,7 @@ describe.skipIf(!openssl)('over TLS', () => {
     return { server, cert, sources: [{ kind: 'url', url }] satisfies Source[] };
   }
 
-  it('trusts the certificate authority it is told of, and no other', async () => {
+  it('trusts the certificate authority that it is given, and no other', async () => {
     const plain = await serve();
     const { server, cert, sources } = await serveTls();
     try {
@@ -312,7 +312,7 @@ describe.skipIf(!openssl)('over TLS', () => {
     }
   });
 
-  it('says what to do about a certificate nobody knows, and does not ask again', async () => {
+  it('says what to do about a certificate of an unknown authority, and does not try again', async () => {
     const plain = await serve();
     const { server, sources } = await serveTls();
     let shakes = 0;
@@ -373,7 +373,7 @@ describe.skipIf(!openssl)('over TLS', () => {
     server.close();
   });
 
-  it('loses no byte when the flow is held again and again', async () => {
+  it('loses no byte when the stream is paused again and again', async () => {
     const plain = await serve();
     const { server, cert, sources } = await serveTls();
     try {
@@ -388,7 +388,7 @@ describe.skipIf(!openssl)('over TLS', () => {
 });
 
 describe('resuming', () => {
-  it('fetches nothing twice that is proven', async () => {
+  it('fetches no verified piece twice', async () => {
     const server = await serve();
     const path = await interrupted(server);
     expect((await get(server, { path })).right).toBe(true);
@@ -396,7 +396,7 @@ describe('resuming', () => {
     expect(readdirSync(dirname(path))).toEqual(['model.safetensors']);
   });
 
-  it('finds a flipped bit in what is there and fetches that megabyte again', async () => {
+  it('finds a flipped bit in the partial file and fetches that megabyte again', async () => {
     const server = await serve();
     const path = await interrupted(server);
     const part = openSync(partNames(path).part, 'r+');
@@ -421,7 +421,7 @@ describe('resuming', () => {
     expect((await get(server, { path })).right).toBe(true);
   });
 
-  it('keeps aside what belongs to another file', async () => {
+  it('sets aside a partial file that belongs to another file', async () => {
     const server = await serve();
     const path = await interrupted(server);
     const { journal } = partNames(path);
@@ -449,7 +449,7 @@ describe('resuming', () => {
 });
 
 describe('wrong bytes', () => {
-  it('takes them from the mirror when the first source lies', async () => {
+  it('are replaced from the mirror when the first source sends others', async () => {
     const liar = await serve(sampleFile(SIZE, 4));
     const honest = await serve();
     const sources: Source[] = [liar, honest].map(({ url }) => ({ kind: 'url', url }));
@@ -468,7 +468,7 @@ describe('wrong bytes', () => {
     expect(listPartials(dirname(path))[0]?.kind).toBe('wrong-hash');
   });
 
-  it('never overwrites another file that has the name', async () => {
+  it('never overwrite another file of that name', async () => {
     const server = await serve();
     const path = newPath();
     writeFileSync(path, 'mine');
@@ -496,7 +496,7 @@ describe('processes', () => {
     expect(readdirSync(dirname(path))).toEqual(['model.safetensors']);
   });
 
-  it('take over from one that died, though its number may live again', async () => {
+  it('take over from one that died, even if another process has its number now', async () => {
     const server = await serve();
     const path = newPath();
     const { claims } = partNames(path);
@@ -507,7 +507,7 @@ describe('processes', () => {
   });
 });
 
-describe('what is here already', () => {
+describe('files that this machine has already', () => {
   const home = () => mkdtempSync(join(tmpdir(), 'vt-reuse-'));
   const put = (folder: string, name: string, bytes: Buffer = content) => {
     mkdirSync(folder, { recursive: true });
@@ -599,7 +599,7 @@ describe('limits', () => {
     expect(() => checkRoom(tmpdir(), 1e18, 'sdxl')).toThrow(EnvironmentError);
   });
 
-  it('asks for what is still to come: not for what is here, kept from before, or lies ready to be linked', async () => {
+  it('checks space for bytes that are still to come: not for files that are here, kept from before, or ready to be linked', async () => {
     const server = await serve();
     const partial = await interrupted(server);
     const root = dirname(partial);
@@ -618,7 +618,7 @@ describe('limits', () => {
     expect(toCome(join(root, 'not', 'there', 'yet.safetensors'))).toBe(0);
   });
 
-  it('asks for room for a base model and its VAE together', () => {
+  it('checks space for a base model and its VAE together', () => {
     const root = dirname(newPath());
     const env = { HOME: root, VISIONTRAIN_HOME: root };
     const { bavail, bsize } = statfsSync(root);
@@ -663,7 +663,7 @@ describe('limits', () => {
   });
 
   // A file-size limit fails a write like a full disk does, and needs no disk of its own.
-  it('explains a write the system refuses, keeps the partial file and exits with 3', async () => {
+  it('explains a write that the system refuses, keeps the partial file and exits with 3', async () => {
     const server = await serve();
     const path = newPath();
     const bin = join(import.meta.dirname, '../../bin/visiontrain');

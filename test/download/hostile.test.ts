@@ -1,4 +1,4 @@
-/** Downloads with hostile people and servers: planted files, and false numbers in answers. */
+/** Downloads among hostile people and servers: planted files, and false numbers in answers. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -59,7 +59,10 @@ describe('a folder that others may write to', () => {
   const folder = () => mkdtempSync(join(tmpdir(), 'vt-shared-'));
   const THESIS = 'my thesis';
 
-  /** Does a download after `plant` has led it to a file of the person's own, which must not change. */
+  /**
+   * Does a download after `plant` has made one of its names point at a file of the person's own, which must not
+   * change.
+   */
   async function attacked(plant: (names: ReturnType<typeof partNames>, thesis: string) => void) {
     const thesis = join(folder(), 'thesis');
     writeFileSync(thesis, THESIS);
@@ -78,7 +81,7 @@ describe('a folder that others may write to', () => {
     return error as EnvironmentError;
   }
 
-  it('has links, hard links and pipes where ours would be: no byte goes through them', async () => {
+  it('may hold links, hard links and pipes at names of ours: no byte goes through them', async () => {
     const link = await attacked(({ part }, thesis) => symlinkSync(thesis, part));
     expect(link.message).toMatch(/m\.bin\.part is a link; it is left alone/);
     expect((await attacked(({ journal }, thesis) => symlinkSync(thesis, journal))).message).toMatch(
@@ -92,7 +95,7 @@ describe('a folder that others may write to', () => {
     await attacked(({ part }) => mkdirSync(part));
   });
 
-  it('has a folder of claims that leads elsewhere, or pipes in it: nothing there is made, removed or waited for', async () => {
+  it('may hold a folder of claims that leads elsewhere, or pipes in it: nothing there is made, removed or waited for', async () => {
     const elsewhere = folder();
     writeFileSync(join(elsewhere, '1-my-thesis.txt'), THESIS);
     const link = await attacked(({ claims }) => symlinkSync(elsewhere, claims));
@@ -127,7 +130,7 @@ describe('a folder that others may write to', () => {
     },
   );
 
-  it('keeps its claims where nobody else may write', async () => {
+  it('gets no claims: these lie where nobody else may write', async () => {
     const path = join(folder(), 'm.bin');
     const { claims } = partNames(path);
     mkdirSync(claims);
@@ -140,7 +143,7 @@ describe('a folder that others may write to', () => {
     expect(await going).toBe('downloaded');
   });
 
-  it('gets a copy under a name that cannot be planted', async () => {
+  it('gets a copy of the file under a name that cannot be planted', async () => {
     const thesis = join(folder(), 'thesis');
     writeFileSync(thesis, THESIS);
     const [from, to] = [join('/dev/shm', `vt-copy-${process.pid}`), join(folder(), 'm.bin')];
@@ -154,7 +157,7 @@ describe('a folder that others may write to', () => {
 });
 
 describe('a journal', () => {
-  it.each([4e15, 9e17, 2 ** 41])('that says %d bytes is none', (size) => {
+  it.each([4e15, 9e17, 2 ** 41])('that claims %d bytes is not valid', (size) => {
     const path = join(mkdtempSync(join(tmpdir(), 'vt-journal-')), 'm.part.journal');
     writeFileSync(path, `${JSON.stringify({ v: 1, piece: PIECE, sha256, size })}\n0 00000000\n`);
     expect(readJournal(path)).toBeUndefined();
@@ -193,7 +196,7 @@ describe('a server', () => {
   };
 
   it.each(['4000000000000000', '900000000000000000', '9'.repeat(400)])(
-    'that says %s bytes is not believed',
+    'that announces %s bytes is not believed',
     async (size) => {
       const { url } = await bare((socket) =>
         socket.write(`HTTP/1.1 206 OK\r\ncontent-range: bytes 0-0/${size}\r\ncontent-length: 1\r\n\r\nx`),
@@ -204,7 +207,7 @@ describe('a server', () => {
     },
   );
 
-  it('that says more than the disk holds is told so before anything is made for it', async () => {
+  it('that announces more bytes than the disk holds is refused before anything is made for them', async () => {
     const error = await fetch((await serve()).url, path(), 2 ** 52);
     expect(error).toBeInstanceOf(EnvironmentError);
     expect((error as EnvironmentError).message).toContain('The disk is too full');
@@ -217,11 +220,11 @@ describe('a server', () => {
       repeat(socket, `4000\r\n${'x'.repeat(0x4000)}\r\n`);
     });
     expect(await fetch(url, path())).toBe('downloaded');
-    // The server can send no more than the kernel's buffers on both sides take.
+    // The server can send no more than the kernel's buffers on both sides hold.
     expect(sent()).toBeLessThan(32 << 20);
   });
 
-  it('that only ever promises an answer is given up', async () => {
+  it('that only ever announces an answer is given up', async () => {
     const { url } = await bare((socket) => {
       const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 20);
       socket.on('close', () => clearInterval(timer));

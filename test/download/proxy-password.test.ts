@@ -113,7 +113,7 @@ describe('a login in the address of a proxy', () => {
     expect(logins).toEqual([arrives]);
   });
 
-  it('reaches a SOCKS proxy as it is meant; a wrong one is said at once', async () => {
+  it('reaches a SOCKS proxy unchanged; a wrong one is reported at once', async () => {
     const host = await socksProxy('me', 'p@ss %');
     const { url } = await target();
     for (const scheme of ['socks5', 'socks5h', 'socks'])
@@ -136,7 +136,7 @@ describe('a login in the address of a proxy', () => {
   });
 });
 
-describe('an address that is none of a proxy', () => {
+describe('an invalid address of a proxy', () => {
   it.each([
     ['http://user:hunter#2@127.0.0.1:9', /# %23/],
     ['http://user:12#hunter2@127.0.0.1:9', /# %23/],
@@ -152,7 +152,7 @@ describe('an address that is none of a proxy', () => {
     ['socks4://user:hunter2@127.0.0.1:9', /Known are http, https and socks5/],
     ['file:///hunter2', /Known are/],
     [`socks5://user:${'hunter2'.repeat(40)}@127.0.0.1:9`, /at most 255 bytes/],
-  ])('%j is refused by its variable, without its value', (value, reason) => {
+  ])('%j is refused by the name of its variable, without its value', (value, reason) => {
     for (const name of ['http_proxy', 'HTTPS_PROXY', 'ALL_PROXY']) {
       let error: unknown;
       try {

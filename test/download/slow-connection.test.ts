@@ -12,7 +12,7 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 let server: FaultServer;
 afterEach(() => server.stop());
 
-/** Downloads over up to `most` connections. At 2 kB/s, the part of one connection alone would take 15 minutes. */
+/** Downloads over up to `most` connections. At 2 kB/s, one connection alone would take 15 minutes for its part. */
 async function get(first: number, most: number): Promise<void> {
   const path = join(mkdtempSync(join(tmpdir(), 'vt-slow-')), 'model.safetensors');
   const outcome = await fetchFile(
@@ -33,7 +33,7 @@ describe('a connection that trickles for ever', () => {
     [0, 1],
     [1, 1],
     [2, 4],
-  ])('as number %i, beginning with %i, is closed, and the others fetch its part', async (ill, first) => {
+  ])('as number %i of a download that begins with %i is closed, and the others fetch its part', async (ill, first) => {
     server = await new FaultServer(content).start();
     server.limit = 2 << 20;
     server.limits.set(ill, 2000);
@@ -42,7 +42,7 @@ describe('a connection that trickles for ever', () => {
     expect(server.connections[ill]?.bytes).toBeLessThan(64 << 10);
   });
 
-  it('is none here: connections serve one request after another', async () => {
+  it('is none when connections serve one request after another', async () => {
     server = await new FaultServer(content).start();
     server.limit = 2 << 20;
     await get(4, 4);

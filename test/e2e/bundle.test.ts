@@ -42,7 +42,7 @@ describe('a bundle', { timeout: 600_000 }, () => {
     here.remove();
   });
 
-  it('trains elsewhere to the same bytes, with the pictures of a folder whose names are others', async () => {
+  it('trains elsewhere to the same bytes, with the images of a folder under other names', async () => {
     const made = await there.visiontrain('export', 'ball', '--bundle', 'ball.zip', '--json');
     expect(JSON.parse(made.stdout)).toMatchObject({ images: false });
     const bytes = readFileSync(join(there.dir, 'ball.zip'));
@@ -59,7 +59,7 @@ describe('a bundle', { timeout: 600_000 }, () => {
     expect([told.code, lora(here)]).toEqual([0, lora(there)]);
   });
 
-  it('is not made of a run whose pictures have changed', async () => {
+  it('is not made of a run whose images have changed', async () => {
     copyFileSync(join(there.dir, 'my pictures', 'picture 1.txt'), join(there.dir, 'my pictures', 'picture 3.txt'));
     const told = await there.visiontrain('export', 'ball', '--bundle', 'other.zip');
     expect([told.code, told.stderr]).toEqual([2, expect.stringContaining('would train something else')]);
@@ -84,7 +84,7 @@ describe('a bundle', { timeout: 600_000 }, () => {
     keepEdit(store, { sha256: edited, own: 'a ball, number 1', text: 'a round ball' }, '2026-01-01T00:00:00.000Z');
   }
 
-  it('has all that is elsewhere: archives, more sources, regularisation, masks, edits, LoRAs, a preset; and asks for its base', async () => {
+  it('holds what lies outside of the folder: archives, more sources, regularisation, masks, edits, LoRAs, a preset; and asks for its base', async () => {
     const images = join(there.dir, 'my pictures 2');
     drawImages(images);
     await madeAndEdited(there, images);

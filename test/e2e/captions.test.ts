@@ -51,7 +51,7 @@ describe('captions by a tagger', () => {
       expect(caption).toMatch(tagged);
       expect(tags.length).toBeGreaterThan(1);
     }
-    // The model is gone: the scores are enough.
+    // The model has been removed: the scores are enough.
     renameSync(join(place.dir, 'tagger/model.onnx'), join(place.dir, 'kept.onnx'));
     writeFileSync(join(place.dir, 'tagger/model.onnx'), readFileSync(join(place.dir, 'kept.onnx')));
     const lower = await place.visiontrain(...args, '--threshold', '0.06');
@@ -76,7 +76,7 @@ describe('captions by a tagger', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(said)]);
   });
 
-  it('is a phase of a run, and its own files win; the folder may then move', async () => {
+  it('is a phase of a run in which files of captions win; the folder may then move', async () => {
     writeFileSync(
       join(place.dir, 'run.yaml'),
       `version: 1
@@ -90,7 +90,7 @@ samples: { every: 0, prompts: [] }
     );
     const planned = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json');
     const plan0 = JSON.parse(planned.stdout).plan;
-    // One picture is new to the store, so that the phase has something to do.
+    // One image is new to the store, so that the phase has work to do.
     const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain');
     expect(code, stderr).toBe(0);
     const run = join(place.dir, 'home/runs/ball');
@@ -105,7 +105,7 @@ samples: { every: 0, prompts: [] }
     expect(looks(dataset)).toEqual(before);
   });
 
-  it('captions what a run finds new, before it trains, and the plan is the one that a later look makes', async () => {
+  it('captions new images of a run before it trains, and its plan is the one that a later look makes', async () => {
     execFileSync(testPython(), [
       '-c',
       `from PIL import Image; Image.new("RGB", (120, 90), (250, 40, 30)).save("${join(dataset, 'new.png')}")`,
@@ -163,7 +163,7 @@ assets:
 }
 
 describe('captions by a captioner of the registry', () => {
-  it('pins its small files at the commit, fetches it whole, and runs none of its code', async () => {
+  it('pins its small files at the commit, fetches them all, and runs none of its code', async () => {
     publishCaptioner();
     const args = ['dataset', 'caption', 'moved', '--write', 'sentences', '--length', 'short', '--json'];
     const { code, stdout, stderr } = await place.visiontrain(...args);

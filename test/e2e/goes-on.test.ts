@@ -86,12 +86,12 @@ output: {precision: fp32}
       execFileSync(testPython(), ['-c', APART, file, join(run, path)], { encoding: 'utf8' }),
     );
     expect(tensors).toBeGreaterThan(100);
-    // One step at this rate moves no number by more, and these are of the order of 0.1.
+    // One step at this rate moves no number by more than this, and the numbers are of the order of 0.1.
     expect(apart).toBeGreaterThan(0);
     expect(apart).toBeLessThan(5e-4);
   });
 
-  it('is refused before it begins where another kind is asked for', async () => {
+  it('is refused before it begins where run.yaml asks for another kind', async () => {
     const told = await place.visiontrain(
       ...['run', 'run.yaml', '--set', 'training.init_lora=./loha.safetensors', '--set', 'training.adapter=lokr'],
     );

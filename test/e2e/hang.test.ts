@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 
-it('ends a test file that hangs where no timer of its process gets its turn, and names it', () => {
+it('ends and names a test file that hangs so that no timer of its process runs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'vt-hang-'));
   const setup = join(root, 'test/helpers/watchdog.ts');
   const config = { test: { include: ['*.test.mjs'], globals: true, setupFiles: [setup] } };

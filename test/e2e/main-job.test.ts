@@ -7,7 +7,7 @@ import type { RunExit } from '../../src/engine/run-folder/layout.ts';
 import { drawImages, newPlace, type Place, writeSpec } from '../helpers/real-trainer.ts';
 
 const STEPS = 20;
-/** Judges at its end what the run kept: its last checkpoint alone, for time. */
+/** The run is judged at its end by its last checkpoint alone, to save time. */
 const JUDGED = ['--set', 'validation.judge=true', '--set', 'output.checkpoint_keep=1'];
 
 function exitOf(place: Place, run: string): RunExit {
@@ -82,7 +82,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 900_000 }, () => {
     expect(comparedIn('ball-2-verify')).toMatchObject({ original: 'ball-2', differences: [] });
   });
 
-  it('is judged, and the checkpoint that is advised is exported as best', async () => {
+  it('is judged, and the advised checkpoint is exported as best', async () => {
     const judged = await place.visiontrain(
       'judge',
       'ball-2',
@@ -106,7 +106,7 @@ describe('from a folder of pictures to a LoRA', { timeout: 900_000 }, () => {
     expect((await place.visiontrain('status', 'ball-2')).stdout).toContain(`Step ${STEPS} at strength 1`);
   });
 
-  it('says before it verifies what was computed otherwise', async () => {
+  it('says before it verifies what differs in the environment', async () => {
     const events = join(place.dir, 'home', 'runs', 'ball-2', 'events.jsonl');
     writeFileSync(events, readFileSync(events, 'utf8').replace(/"torch": "[^"]*"/u, '"torch": "2.0.0"'));
     const verified = await place.visiontrain('verify', 'ball-2');
@@ -167,7 +167,10 @@ describe('from a folder of pictures to a LoRA', { timeout: 900_000 }, () => {
   it('in the foreground, SIGTERM stops the run itself; resumed, it is judged before the command ends', async () => {
     const batch = place.start('run', 'run.yaml', '--name', 'batch', '--foreground', '--no-input', ...JUDGED);
     const events = join(place.dir, 'home', 'runs', 'batch', 'events.jsonl');
-    await until('training', () => existsSync(events) && readFileSync(events, 'utf8').includes('"type": "step"'));
+    await until(
+      'The supervisor has started judging by now, as a process of its own.',
+      () => existsSync(events) && readFileSync(events, 'utf8').includes('"type": "step"'),
+    );
     const code = new Promise((resolve) => batch.once('exit', resolve));
     batch.kill('SIGTERM');
     expect(await code).toBe(75);

@@ -103,7 +103,7 @@ it('shows them and the crop that follows them on the contact sheet, and trains w
   expect(run.code, run.stderr).toBe(0);
 });
 
-it('finds what a prompt names, by a model of which the first fetch pins all files', async () => {
+it('finds the objects that a prompt names, by a model whose files are all pinned at the first fetch', async () => {
   const folder = join(place.dir, 'clipseg');
   const script = join(root, 'trainer/tests/tiny_captioners.py');
   execFileSync(testPython(), [script, folder], { env: { ...process.env, PYTHONPATH: join(root, 'trainer') } });
@@ -130,7 +130,7 @@ it('finds what a prompt names, by a model of which the first fetch pins all file
   expect(images.map(({ mask }) => mask?.path).sort()).toEqual(masks.map(({ mask }) => mask).sort());
 }, 600_000);
 
-it('refuses what can be no prompt, in words', async () => {
+it('refuses an invalid prompt in words', async () => {
   const wrong = await place.visiontrain('dataset', 'mask', 'pictures', '--find', ' ');
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain('it can be background, character, faces, text, or words for what is seen.');

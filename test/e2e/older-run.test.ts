@@ -32,7 +32,7 @@ function putRun(name: string): string {
     const here = text.replaceAll('@HOME@', join(place.dir, 'home')).replaceAll('@PLACE@', place.dir);
     writeFileSync(join(dir, file), here.replaceAll('@ROOT@', root));
   }
-  // The claim of an attempt that is over has no time. Git keeps none.
+  // The claim of an ended attempt has the time 0, which Git does not keep.
   utimesSync(join(dir, 'attempts/1.json'), 0, 0);
   return dir;
 }
@@ -82,7 +82,9 @@ function halves(path: string, ending: string): number[] {
   );
 }
 
-/** How far what two files learned is apart, as a share of the first: 1 and more where they have nothing in common. */
+/**
+ * The distance between what two files learned, as a share of the first: 1 or more where they have nothing in common.
+ */
 function distance(first: string, second: string): number {
   const [a, b] = [halves(first, 'lora_up.weight'), halves(second, 'lora_up.weight')];
   expect([a.length > 100, b.length]).toEqual([true, a.length]);
@@ -145,7 +147,7 @@ describe('a run of version 1', { timeout: 600_000 }, () => {
     const { code, stdout } = await place.visiontrain('verify', 'older', '--json');
     const verdict = JSON.parse(stdout);
     expect([code, verdict.verify]).toEqual([verdict.same_weights ? 0 : 5, 'older-verify']);
-    // Today's files say more about themselves than those of that version did.
+    // Files of today hold more facts about themselves than those of that version.
     expect(verdict).toMatchObject({ same: false, metadata: expect.arrayContaining(['visiontrain.settings']) });
     // Another processor may round otherwise.
     const made = join(place.dir, 'home/runs/older-verify', WHOLE);
@@ -165,7 +167,7 @@ describe('a run of version 1', { timeout: 600_000 }, () => {
       list.findLast(({ type }) => type === 'output')?.sha256;
     const whole = sha256(events(readFileSync(join(fixture, 'events.jsonl'), 'utf8')));
     if (sha256(all) !== whole) {
-      // Another processor may round otherwise, which is then said.
+      // Another processor may round otherwise, and the program then says so.
       expect(compared.differences.map(({ fact }: { fact: string }) => fact)).toContain('cpu');
       expect(distance(join(fixture, WHOLE), join(dir, WHOLE))).toBeLessThan(0.05);
     }

@@ -1,6 +1,6 @@
 /**
- * A run as a job of a real Slurm with four nodes: its time is over, it is preempted, its node dies, or only the daemon of its
- * node, and the file has the bytes of the run that was never touched. Skipped where Slurm's daemons are not installed.
+ * A run as a job of a real Slurm with four nodes: it reaches its time limit, it is preempted, its node dies, or only the
+ * daemon of its node, and the file has the bytes of an undisturbed run. Skipped where Slurm's daemons are not installed.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,13 +58,13 @@ describe.skipIf(why !== undefined)('a run as a job of Slurm', () => {
     const id = readJob(dir)?.job as number;
     expect(submitted.stderr).toContain(`job is job ${id} of Slurm.`);
     await until(marked('held-10'));
-    // What Slurm sends before the time limit. The request stays until the run is saved, which the hook holds up.
+    // The signal that Slurm sends before the time limit. The request stays until the run is saved, which the hook holds up.
     slurm.run('scancel', '--batch', '--signal=USR2', String(id));
     await until(() => existsSync(join(dir, 'control', 'stop')));
     expect(log('job')).toContain('The time of the job is almost over');
     setMark('go-10');
     await until(marked('held-20'));
-    // A job of a partition that goes before: Slurm ends ours and puts it back. It needs all nodes, so when it has begun,
+    // A job of a partition with priority: Slurm ends ours and puts it back. It needs all nodes, so when it has begun,
     // nothing of ours is left; and ours comes back only when it is over.
     const wrap = `touch '${mark('urgent')}'; while [ ! -e '${mark('over')}' ]; do sleep 0.1; done`;
     const all = ['--partition=urgent', `--nodes=${NODES.length}`, '--exclusive', '--output=/dev/null'];

@@ -1,4 +1,7 @@
-/** `resources.devices: 2` on a processor, by the whole program: plan, launcher, both processes, and one that is killed. */
+/**
+ * `resources.devices: 2` on a processor, through the whole program: plan, launcher, both processes, and one that is
+ * killed.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -11,7 +14,7 @@ import { drawImages, newPlace, writeSpec } from '../helpers/real-trainer.ts';
 const place = newPlace();
 afterAll(place.remove);
 
-/** The number of the process of that rank, among the children of the launcher. */
+/** Id of the process with that rank, among the children of the launcher. */
 function processOf(launcher: number, rank: number): number | undefined {
   const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const found = names.find((name) => {

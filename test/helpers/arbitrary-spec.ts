@@ -5,7 +5,7 @@ import { findings } from '../../src/spec/rules.ts';
 import { type RunSpec, specSchema } from '../../src/spec/schema.ts';
 import { testRegistry } from './registry.ts';
 
-/** Texts that YAML, terminals and people stumble over. */
+/** Texts that YAML, terminals and people have trouble with. */
 const oddTexts = fc.constantFrom(
   '',
   ' ',
@@ -61,7 +61,7 @@ const oddTexts = fc.constantFrom(
 );
 const text = (node: JsonNode) => {
   if (node.examples !== undefined) return fc.constantFrom(...node.examples);
-  // The first pattern of a line only keeps control characters out, which is done below.
+  // The first pattern of a line only excludes control characters, which is done below.
   const own = node.allOf?.at(-1)?.pattern;
   if (own !== undefined) return fc.stringMatching(new RegExp(own), { maxLength: 100 });
 
@@ -95,7 +95,7 @@ function number(node: JsonNode): fc.Arbitrary<number> {
     minExcluded: node.minimum === undefined,
     maxExcluded: node.maximum === undefined,
   });
-  // JSON knows no −0, and adding 0 makes it 0.
+  // JSON has no −0, and adding 0 makes it 0.
   return any.map((n) => n + 0);
 }
 
@@ -132,7 +132,7 @@ export const anySpec: fc.Arbitrary<RunSpec> = fc
 /** A path that leads nowhere, however it is read, so that it stays as it was typed. */
 const nowhere = (path: string): string => `no/${path}/x`;
 
-/** Values for keys whose default a recipe decides, at which no rule takes offence. */
+/** Values that no rule refuses, for keys whose default a recipe decides. */
 const HARMLESS: Readonly<Record<string, unknown>> = {
   'training.schedule': 'constant',
   'training.warmup': 0,
@@ -153,12 +153,12 @@ function mended(spec: RunSpec): RunSpec {
   if (wrong === undefined) return spec;
   const name = wrong.key.slice('training.'.length);
   const standard = HARMLESS[wrong.key] ?? specKeys.find(({ key }) => key === wrong.key)?.node.default;
-  // Without its points the schedule piecewise cannot be, so the schedule goes with them.
+  // The schedule piecewise is invalid without its points, so it is removed with them.
   const schedule = name === 'schedule_args' ? 'constant' : spec.training.schedule;
   return mended({ ...spec, training: { ...spec.training, schedule, [name]: standard } } as RunSpec);
 }
 
-/** Cards and a device that do not contradict each other, as `deviceRules` wants them. */
+/** Cards and a device that do not contradict each other, as `deviceRules` requires. */
 const oneDevice = ({ device, devices }: RunSpec['resources']) =>
   Array.isArray(devices) ? { device: 'auto', devices: [...new Set(devices)] } : { device, devices };
 

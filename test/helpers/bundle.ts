@@ -6,7 +6,7 @@ import { inkRemembers } from '../../scripts/lib/bundle-plugins.mjs';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Bundles a program of test/fixtures like dist/, so that plain Node can run it; returns the path of the result. */
+/** Bundles a program of test/fixtures like dist/, so that plain Node can run it; returns the path of the bundle. */
 export async function bundleFixture(name: string): Promise<string> {
   const outfile = join(root, '.cache', 'fixtures', `${name}.mjs`);
   mkdirSync(join(root, '.cache', 'fixtures'), { recursive: true });

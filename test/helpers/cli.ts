@@ -32,7 +32,7 @@ export function startCli(
   return { child, done };
 }
 
-/** Runs a command to its end. A document that it prints with `--json` is held to its schema. */
+/** Runs a command to its end. A document that it prints with `--json` is checked against its schema. */
 export async function cli(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<CliResult> {
   const result = await startCli(args, env, cwd).done;
   if (args.includes('--json')) holdToSchema(args, result.stdout);

@@ -40,7 +40,8 @@ function firstParagraph(lines: readonly string[]): string {
 /** Beginnings after which a reader has to guess what the sentence is about. */
 const RIDDLES = /^(?:Of|Whose|That which|Not while|Elsewhere|By itself|Those of|That of)\b/u;
 /** Names that are written with a small letter at the beginning of a sentence too; so are names of files and functions. */
-const SMALL = /^(?:alpha|commander|cosmiconfig|diffusers|glibc|ntfy|pip|sbatch|undici|uv|zod)\b|^\S*[a-z][._(/-]\S/u;
+const SMALL =
+  /^(?:alpha|commander|cosmiconfig|diffusers|glibc|npm|ntfy|numpy|pip|sbatch|tmux|torch|undici|uv|zod|zsh)\b|^\S*[a-z][._(/-]\S/u;
 /** Words for tools and separators, which are no sentences. */
 const NO_SENTENCE = /^(?:@|biome-ignore|--|https?:)/u;
 

@@ -1,4 +1,7 @@
-/** What a page of documentation points at. Every function is pure, so that a test can hand it a page with a mistake. */
+/**
+ * Finds the files and headings that a page of documentation points to. Every function is pure, so that a test can pass
+ * a page with a mistake.
+ */
 import { posix } from 'node:path';
 
 export interface Files {
@@ -8,10 +11,10 @@ export interface Files {
 }
 
 const HOUSES = ['src', 'trainer', 'test', 'bench', 'scripts', 'presets', 'docs', 'examples', 'bin', '.ci', '.github'];
-/** Files of other programs. */
+/** These are files of other programs. */
 const OTHERS = ['train_text_to_image_lora.py'];
 
-/** The folders that files lie in stand for themselves: an empty folder is in no clone. */
+/** Folders are derived from the files in them, because an empty folder is in no clone. */
 export function withFolders(paths: Iterable<string>): Files {
   const files = new Set(paths);
   const folders = new Set(['.']);
@@ -50,7 +53,7 @@ function headings(text: string): string[] {
 /** Paths of the source that a page names as code and that are not there. */
 export function deadPaths(at: string, text: string, tree: Files): string[] {
   const code = [...text.matchAll(/```[\s\S]*?```|`[^`]+`/gu)].map(([span]) => span).join('\n');
-  // A path may be broken over two lines behind one of its slashes.
+  // A path may be broken over two lines after one of its slashes.
   const words = code.replace(/\/\n\s*/gu, '/').match(/(?<![\w./:@<~-])[\w.][\w./-]*(?![*<{])/gu) ?? [];
   const names = words.map((word) => word.replace(/[./]+$/u, ''));
   return [...new Set(names)].filter((name) => !isThere(name, tree)).map((name) => `${at}: ${name}`);

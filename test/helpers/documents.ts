@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type DocumentName, documents } from '../../src/cli/commands/shared/documents/documents.ts';
 
-/** Names of the documents that were held to their schemas, so that a test can tell which never were. */
+/** Names of the documents that were checked against their schemas, so that a test can find those that never were. */
 export const held = new Set<DocumentName>();
 
-/** Throws where what a command printed with `--json` is not what `visiontrain schema` says. */
+/** Throws when the output of a command with `--json` does not follow the schema that `visiontrain schema` prints. */
 export function holdToSchema(args: readonly string[], stdout: string): void {
   for (const text of split(args, stdout)) {
     const value = parse(text);
@@ -17,7 +17,7 @@ export function holdToSchema(args: readonly string[], stdout: string): void {
   }
 }
 
-/** One document, or one a line. */
+/** The output as one document, or one document a line. */
 const split = ([command]: readonly string[], stdout: string): readonly string[] =>
   command === 'logs' || command === 'attach' || parse(stdout) === undefined
     ? stdout.split('\n').filter((line) => line !== '')

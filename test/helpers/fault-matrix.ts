@@ -1,6 +1,6 @@
 /**
  * Every fault × where it strikes × resumed or not × connections × how often. Each cell is one real transfer, judged by
- * what it leaves behind.
+ * the files and messages that it leaves.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,8 +18,8 @@ import { answerFaults, bodyFaults, type FaultKind, FaultServer, sampleFile } fro
 export const faultKinds: readonly FaultKind[] = [...bodyFaults, ...answerFaults];
 export const positions = ['start', 'middle', 'end'] as const;
 /**
- * `once`: the server recovers after the fault. `forever`: it does not. `mirror`: it does not, but there is another
- * server.
+ * `once`: the server recovers after the fault. `forever`: the server does not recover. `mirror`: nor does it here, but
+ * there is another server.
  */
 export const modes = ['once', 'forever', 'mirror'] as const;
 
@@ -48,8 +48,8 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 const TOKEN = 'hf_secretsecretsecret';
 
 /**
- * Whether the right bytes can be had without a person. They can, except with a permanent fault and no mirror, or an
- * hour's wait.
+ * Whether the right bytes can be had without a person. They cannot only for a permanent fault without a mirror, or a
+ * wait of an hour.
  */
 export function isRecoverable({ kind, mode }: Cell): boolean {
   if (mode === 'mirror') return true;
@@ -109,7 +109,7 @@ export async function runCell(cell: Cell): Promise<CellResult> {
   }
 }
 
-/** Leaves what another process has after it was stopped at about two fifths. */
+/** Leaves the files of a process that was stopped at about two fifths. */
 async function leavePartial(
   server: FaultServer,
   fetch: (signal: AbortSignal, onProgress: (progress: FileProgress) => void) => Promise<unknown>,
@@ -200,7 +200,8 @@ export function allCells(): Cell[] {
 }
 
 /**
- * A part of the matrix for every run of the tests: each fault in each mode, with the other choices spread over them.
+ * A part of the matrix for every run of the tests: each fault in each mode, with the other choices spread over the
+ * cells.
  */
 export function someCells(): Cell[] {
   return faultKinds.flatMap((kind, k) =>

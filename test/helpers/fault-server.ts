@@ -12,7 +12,7 @@ export interface Fault {
 
 /** Faults that strike in the middle of a body. */
 export const bodyFaults = ['reset', 'truncate', 'stall', 'trickle', 'corrupt'] as const;
-/** Faults that take the place of an answer. */
+/** Faults that replace an answer. */
 export const answerFaults = [
   'drop',
   'silent',
@@ -60,7 +60,7 @@ export class FaultServer {
   ranges = true;
   /** Bytes per second of each connection. */
   limit: number | undefined;
-  /** Bytes per second of single connections as long as each lives, by their number in the order of arrival (from 0). */
+  /** Bytes per second of single connections for their whole life, by their number in the order of arrival (from 0). */
   readonly limits = new Map<number, number>();
   /** Bytes of bodies written to each connection, and whether the client has closed it. */
   readonly connections: { bytes: number; closed: boolean }[] = [];
@@ -207,8 +207,8 @@ export class FaultServer {
       if (!room && !(await drained(response))) return;
       if (response.destroyed) return;
       at = end;
-      // A client that has all announced bytes may send its next request at once, and would wait for the end of this
-      // answer.
+      // A client that has all announced bytes may send its next request at once, and would then wait for the end of
+      // this answer.
       if (limit !== undefined && at < to) {
         const wait = ((at - from) / limit) * 1000 - (performance.now() - started);
         if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
@@ -218,7 +218,7 @@ export class FaultServer {
   }
 
   async #interrupt(kind: FaultKind, response: ServerResponse, at: number, to: number): Promise<void> {
-    // The written bytes must be on their way first, or the fault would strike too early.
+    // The written bytes must have left first, or the fault would strike too early.
     await new Promise((resolve) => setTimeout(resolve, 5));
     if (kind === 'reset') return void response.socket?.resetAndDestroy();
     if (kind === 'truncate') return void response.socket?.end();

@@ -61,8 +61,8 @@ export class FixtureHome {
     for (const name of ['numpy', 'torch']) writeFileSync(join(site, `${name}.py`), '');
     const python = join(this.dir, 'python');
     const trainer = join(import.meta.dirname, '../fixtures/trainer');
-    // The supervisor's environment tells the stand-in how to behave. The trainer is given only a part of it, so it is
-    // read here.
+    // The environment of the supervisor tells the stand-in how to behave. The trainer receives only a part of it, so
+    // the settings are read here.
     const told = `for pair in $(tr '\\0' '\\n' < /proc/$PPID/environ | grep '^FIXTURE'); do export "$pair"; done`;
     writeFileSync(python, `#!/bin/sh\n${told}\nPYTHONPATH='${trainer}:${site}' exec python3 "$@"\n`);
     chmodSync(python, 0o755);

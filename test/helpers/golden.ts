@@ -1,4 +1,4 @@
-/** What golden texts are made with: an output that keeps its lines, and the end of a run as it is shown. */
+/** Tools for golden texts: an output that keeps its lines, and the end of a run as it is shown. */
 
 import { nothingKnown } from '../../src/cli/dashboard/about.ts';
 import { renderEnd } from '../../src/cli/dashboard/end.ts';
@@ -29,7 +29,7 @@ export function keptOutput(cells: number): { readonly out: Output; readonly line
 /** Whether a line is to be copied whole, and so may be wider than the terminal. */
 export const isCommand = (line: string): boolean => /^\s*(?:\$ |.*\bvisiontrain \w|See |export |ls )/.test(line);
 
-/** The end of a run that failed, as whoever watches it is shown it. */
+/** The end of a failed run, as it is shown to a person who watches it. */
 export function endLines(exit: RunExit, cells: number): string[] {
   const home = '/home/me';
   const input = { state: initialState, exit, name: 'fox', runDir: `${home}/runs/fox`, cwd: home, about: nothingKnown };

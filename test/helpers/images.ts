@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { pngChunk } from './png-chunk.ts';
 
-/** A complete, valid PNG of one grey. `seed` makes its bytes differ from others of the same size. */
+/** A complete, valid PNG of one grey. `seed` makes its bytes differ from those of others of the same size. */
 export function png(width: number, height: number, seed = 0): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

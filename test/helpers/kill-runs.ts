@@ -1,6 +1,6 @@
 /**
- * Downloads with the real command line, whose process is killed with SIGKILL again and again, and measures what that
- * costs.
+ * Downloads with the real command line, whose process is killed with SIGKILL again and again, and measures the bytes
+ * that this costs.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** What a prompt shows when it opens, as the terminal shows it. The prompt is the real one, over Inquirer. */
+/** The lines of a prompt when it opens, as the terminal shows them. The prompt is the real one, over Inquirer. */
 import { PassThrough, Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 /** The part of a prompt that this module uses. */
 type Prompt<Config> = (config: Config, context: object) => Promise<unknown>;
 
-/** Turns of the event loop in which a prompt looks up what it suggests. */
+/** Number of turns of the event loop in which a prompt looks up its suggestions. */
 const TURNS = 20;
 
 /** Opens a prompt on a terminal of `columns` cells, types the keys, and returns its lines. */
@@ -21,7 +21,7 @@ export async function pageOf<Config>(
     new Writable({
       write(chunk, _encoding, next) {
         const text = stripVTControlCharacters(String(chunk));
-        // Inquirer draws a page in one write. The others only move the cursor.
+        // Inquirer draws a page in one write; other writes only move the cursor.
         if (text.trim() !== '') last = text;
         next();
       },

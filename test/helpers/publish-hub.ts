@@ -1,17 +1,17 @@
-/** A real HTTP server that takes uploads as a Hugging Face hub does, and fails as one may. */
+/** A real HTTP server that takes uploads as a Hugging Face hub does, and fails as a hub may. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type Step = 'whoami' | 'create' | 'info' | 'preupload' | 'batch' | 'put' | 'commit';
 /**
- * An answer in place of the right one: a status, a status with headers or words, the line is cut in the middle, a page of a
- * portal in place of JSON, JSON of another shape, or the right answer, late.
+ * What replaces the right answer: a status, a status with headers or a text, a connection cut in the middle, the page
+ * of a portal in place of JSON, JSON of another shape, or the right answer, late.
  */
 export type HubFault =
   | number
   | { readonly status: number; readonly error: string }
-  /** In the batch alone: an answer of 200 that refuses each file, or one that wants each file in parts. */
+  /** Only in the batch: an answer of 200 that refuses each file, or one that wants each file in parts. */
   | { readonly refuse: number }
   | 'parts'
   | readonly [number, Readonly<Record<string, string>>]
@@ -29,7 +29,7 @@ export class PublishHub {
   /** Parts of large files that are not complete, by SHA-256 and number. */
   readonly #parts = new Map<string, Buffer[]>();
   readonly asked: Step[] = [];
-  /** Authorization headers by step. */
+  /** Authorization headers that were sent, by step. */
   readonly logins: (readonly [Step, string | undefined])[] = [];
   token = 'hf_right';
   readonly #server: Server = createServer((request, response) => void this.#answer(request, response));
@@ -48,7 +48,7 @@ export class PublishHub {
     return `http://localhost:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Where large files go: another origin, as with the real hub. */
+  /** The storage of large files: another origin, as with the real hub. */
   get store(): string {
     return this.url.replace('localhost', '127.0.0.1');
   }

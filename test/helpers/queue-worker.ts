@@ -1,6 +1,6 @@
 /**
- * Moves a queue on until it is empty: `node queue-worker.ts RUNS`. In place of a supervisor it claims each run as a
- * supervisor does and ends it at once, so that a hundred of them take seconds.
+ * Moves a queue on until it is empty: `node queue-worker.ts RUNS`. It claims each run as a supervisor does and ends it
+ * at once, so that a hundred runs take seconds.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

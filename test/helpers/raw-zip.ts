@@ -1,16 +1,16 @@
-/** Zip files with whatever is wanted in their headers, as no honest program writes them. */
+/** Zip files with arbitrary headers, as no honest program writes them. */
 import { crc32, deflateRawSync } from 'node:zlib';
 
 export interface RawEntry {
   readonly name: string;
   readonly data?: Buffer;
-  /** Unix mode with the type of the file; a plain file when it is left out. */
+  /** Unix mode with the type of the file; a plain file when the mode is left out. */
   readonly mode?: number;
   readonly deflate?: boolean;
-  /** Size that the headers claim, in place of the true one. */
+  /** Size that the headers claim in place of the true one. */
   readonly claimed?: number;
   readonly flags?: number;
-  /** Position of the local header that the directory names, in place of the true one. */
+  /** Position that the directory claims for the local header, in place of the true one. */
   readonly at?: number;
 }
 

@@ -49,7 +49,7 @@ export function newPlace(given: NodeJS.ProcessEnv = process.env): Place {
   };
 }
 
-/** Pictures as people have them: JPEG, PNG and WebP, of several sizes, some turned by EXIF, some with captions. */
+/** Images as people have them: JPEG, PNG and WebP, of several sizes, some turned by EXIF, some with captions. */
 export function drawImages(folder: string): void {
   const script = `
 import pathlib, sys

@@ -1,6 +1,9 @@
 import { UsageError } from '../../src/base/errors.ts';
 
-/** What a person reads when `attempt` is refused: the message and what to type next. Fails when nothing is refused. */
+/**
+ * The text that a person reads when `attempt` is refused: the message and what to type next. Fails when nothing is
+ * refused.
+ */
 export async function refusalOf(attempt: () => unknown): Promise<string> {
   try {
     await attempt();

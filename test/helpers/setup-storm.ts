@@ -1,4 +1,4 @@
-/** Kills a set-up with SIGKILL at random moments, and lets it end at last. */
+/** Kills a set-up with SIGKILL at random moments, and finally lets one finish. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,12 +13,12 @@ import { makeWheels, withoutUv, writeLock } from './wheels.ts';
 export interface Storm {
   /** Moments of the kills, in seconds after each start. */
   readonly kills: readonly number[];
-  /** Whether the environment was ready in the end, and what the last set-up printed. */
+  /** Whether the environment was ready in the end, and the output of the last set-up. */
   readonly ready: boolean;
   readonly output: string;
-  /** Files and folders beside the environment that a killed set-up left. */
+  /** Files and folders beside the environment that a killed set-up left behind. */
   readonly left: readonly string[];
-  /** Kills that struck a set-up which had ended already. */
+  /** Number of kills that met a set-up which had ended already. */
   readonly late: number;
 }
 
@@ -59,7 +59,7 @@ export async function setupStorm(root: string, moments: readonly number[]): Prom
       const early = await Promise.race([ended.then(() => true), sleep(seconds * 1000, false)]);
       if (early) late += 1;
       else child.kill('SIGKILL');
-      // What pip was doing goes on without its set-up, as it does after a real kill.
+      // A pip that was started goes on without its set-up, as it does after a real kill.
       child.stdout.destroy();
       child.stderr.destroy();
     }

@@ -1,6 +1,6 @@
 /**
- * Sets an environment up as `visiontrain setup` does: `node setup-worker.ts FILE`, where FILE holds the folder of data,
- * the requirements and the variables as JSON. The packages are small, and the proof is that torch is imported.
+ * Sets up an environment as `visiontrain setup` does: `node setup-worker.ts FILE`, where FILE is JSON with the folder
+ * of data, the requirements and the variables. The packages are small, and the proof is an import of torch.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

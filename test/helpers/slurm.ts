@@ -1,6 +1,6 @@
 /**
- * A real Slurm on this machine: one controller and four nodes by configuration (slurmd -N), with a munge of their own, all
- * below one folder. Debian's packages slurmctld, slurmd, slurm-client and munge.
+ * A real Slurm on this machine: one controller and four configured nodes (slurmd -N), with a munge of their own, all
+ * below one folder. It needs Debian's packages slurmctld, slurmd, slurm-client and munge.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ export const NODES = ['a', 'b', 'c', 'd'] as const;
 
 const programs = ['/usr/sbin/slurmctld', '/usr/sbin/slurmd', '/usr/bin/sbatch', '/usr/sbin/munged'];
 
-/** Why there can be no Slurm here; undefined when there can. Its daemons run jobs as their users, so they are root's. */
+/** Why Slurm cannot run here; undefined when it can. Its daemons run jobs as other users, so they need root. */
 export function noSlurm(): string | undefined {
   const missing = programs.find((path) => !existsSync(path));
   if (missing !== undefined) return `${missing} is not installed`;

@@ -1,6 +1,6 @@
 /**
- * Real boxes for tests: an sshd of its own on this machine for each, with its own home, keys and port, behind a line that
- * can be cut, stalled and slowed.
+ * Real boxes for tests: each is an sshd of its own on this machine, with its own home, keys and port, behind a proxy
+ * whose connections can be cut, stalled and slowed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
@@ -21,21 +21,21 @@ import { dirname, join } from 'node:path';
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
 const RSYNC = ['/usr/bin/rsync', '/usr/local/bin/rsync'].find((path) => existsSync(path));
 
-/** Why boxes cannot be had here; undefined where they can. */
+/** Why boxes cannot run here; undefined when they can. */
 export const noBoxes: string | undefined =
   SSHD === undefined || RSYNC === undefined ? 'openssh-server or rsync is not installed' : undefined;
 
 export interface BoxOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** PATH over there. */
+  /** PATH on the box. */
   readonly path?: string;
-  /** Whether its door is closed to the key, so that only a password would help. */
+  /** Whether the box refuses the key, so that only a password would help. */
   readonly asksPassword?: boolean;
-  /** What a login prints before anything else. */
+  /** Text that a login prints before anything else. */
   readonly greeting?: string;
 }
 
-/** The machine that a person sits at: a folder with keys, and an `ssh` that uses them, as a person's settings would. */
+/** The machine where a person sits: a folder with keys, and an `ssh` that uses them, as a person's settings would. */
 export class Desk {
   readonly dir = mkdtempSync(join(tmpdir(), 'vtd-'));
   readonly env: NodeJS.ProcessEnv;
@@ -49,7 +49,7 @@ export class Desk {
     writeFileSync(join(this.dir, 'config'), ['Host *', ...settings, '  IdentitiesOnly yes', ''].join('\n'));
     const bin = join(this.dir, 'bin');
     mkdirSync(bin);
-    // A silent line is given up after two seconds here, and after thirty for people.
+    // A silent connection is given up after two seconds here, and after thirty for people.
     const alive = '-o ServerAliveInterval=1 -o ServerAliveCountMax=2';
     writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F '${this.dir}/config' ${alive} "$@"\n`, {
       mode: 0o755,
@@ -71,7 +71,7 @@ export class Desk {
     return box;
   }
 
-  /** The person has looked at the fingerprint and said yes. */
+  /** This stands for a person who has compared the fingerprint and said yes. */
   trust(box: SshBox): void {
     const key = readFileSync(join(box.dir, 'hostkey.pub'), 'utf8').split(' ').slice(0, 2).join(' ');
     writeFileSync(join(this.dir, 'known'), `[127.0.0.1]:${box.port} ${key}\n`, { flag: 'a' });
@@ -87,14 +87,15 @@ export class SshBox {
   readonly dir: string;
   readonly home: string;
   readonly target = `${userInfo().username}@127.0.0.1`;
-  /** Port of the line; that of sshd itself is behind it. */
+  /** Port of the proxy; the port of sshd itself is behind it. */
   port = 0;
   /**
-   * Bytes that may pass until the line is cut, and then until it is cut again, and so on; then it holds. What has passed
-   * is written down on its side before the cut, so that a busy machine loses no more of it than an idle one.
+   * Bytes that may pass until the connection is cut, then the bytes until the next cut, and so on; after the last cut
+   * the connection holds. What has passed is on the disk of its side before the cut, so that a busy machine loses no
+   * more than an idle one.
    */
   allowances: number[] = [];
-  /** Bytes that have passed, in both directions, and how often the line was cut. */
+  /** Bytes that have passed in both directions, and the number of cuts. */
   passed = 0;
   cuts = 0;
   readonly #options: BoxOptions;
@@ -115,7 +116,7 @@ export class SshBox {
     this.newKey();
   }
 
-  /** Its key becomes another one, as that of a machine that was set up anew. */
+  /** Gives the box another host key, as if the machine had been set up anew. */
   newKey(): void {
     for (const name of ['hostkey', 'hostkey.pub']) rmSync(join(this.dir, name), { force: true });
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(this.dir, 'hostkey')]);
@@ -176,7 +177,7 @@ export class SshBox {
     for (const socket of [near, far]) socket.on('error', end).on('close', end);
   }
 
-  /** Whether so many bytes pass. The line is cut when they are more than may. */
+  /** Whether this many bytes may pass. The connection is cut when they exceed the allowance. */
   #passes(bytes: number): boolean {
     if (this.#stalled || this.#ending) return false;
     this.passed += bytes;
@@ -190,7 +191,7 @@ export class SshBox {
     return false;
   }
 
-  /** Returns when no file of this test has grown for half a second. */
+  /** Resolves when no file of this test has grown for half a second. */
   async #written(): Promise<void> {
     let before = -1;
     for (let still = 0; still < 5; still += 1) {
@@ -209,13 +210,13 @@ export class SshBox {
     this.#sockets.clear();
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Lets nothing pass any more, and closes no connection. */
   stall(on: boolean): void {
     this.#stalled = on;
     if (!on) this.cut();
   }
 
-  /** New connections are closed at once. */
+  /** Closes new connections at once. */
   refuse(on: boolean): void {
     this.#refuses = on;
     this.cut();
@@ -239,7 +240,7 @@ export class SshBox {
   }
 }
 
-/** NaN, which equals nothing, while a folder goes away under the look at it. */
+/** The size of a folder that disappears while it is read is NaN, which equals nothing. */
 function bytesBelow(dir: string): number {
   try {
     return readdirSync(dir, { recursive: true, withFileTypes: true }).reduce(

@@ -17,7 +17,8 @@ for family in ("sd15", "sdxl"):
 `;
 
 /**
- * Makes `sd15` and `sdxl` as folders and as single files, whose names are written apart from the program's own tables.
+ * Makes `sd15` and `sdxl` as folders and as single files. The tensor names are written apart from the program's own
+ * tables.
  */
 export function makeTinyModels(folder: string): void {
   execFileSync(testPython(), ['-c', SCRIPT, folder], {

@@ -1,4 +1,4 @@
-/** A real terminal: tmux on a socket of its own, which takes keys and shows a screen. */
+/** A real terminal: tmux on a socket of its own, which receives keys and shows a screen. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,7 +49,7 @@ export class Terminal {
     });
   }
 
-  /** Records in this file, from now on, all bytes that the command writes. */
+  /** From now on, writes all bytes that the command writes into this file. */
   record(file: string): void {
     this.#tmux('pipe-pane', '-o', `cat > ${quote(file)}`);
   }

@@ -1,4 +1,4 @@
-/** A run folder with a whole story: plan, run.yaml, events, samples and the end, without a trainer. */
+/** A run folder with a complete history: plan, run.yaml, events, samples and the end, without a trainer. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunEvent } from '../../src/engine/events/schema.ts';
@@ -14,7 +14,7 @@ export interface Told {
   readonly every?: number;
   /** Side of the samples in pixels. */
   readonly side?: number;
-  /** Whether all samples are the same picture, which is quick to make. */
+  /** Whether all samples are the same image, which is quick to make. */
   readonly alike?: boolean;
   /** Changes each event before it is written. */
   readonly change?: (event: RunEvent) => RunEvent;
@@ -22,7 +22,7 @@ export interface Told {
   readonly exit?: Partial<RunExit> | null;
 }
 
-/** Writes what a run of `steps` steps that learned would have written. */
+/** Writes the files of a run of `steps` steps that learned. */
 export function tellRun(home: FixtureHome, told: Told = {}): RunRef {
   const {
     name = 'fox-emblem',
@@ -80,7 +80,7 @@ export function tellRun(home: FixtureHome, told: Told = {}): RunRef {
   return run;
 }
 
-/** A picture with soft colours and some grain, as a photo has. */
+/** An image with soft colours and some grain, as a photo has. */
 function scene(side: number, seed: number): Buffer {
   const wave = (x: number, y: number, phase: number) =>
     128 + 90 * Math.sin((x / side) * 5 + phase + seed) * Math.cos((y / side) * 4 - phase * 2);

@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 const LIMIT_MS = Number(process.env.VISIONTRAIN_TEST_HANG_MS ?? 900_000);
 
 /**
- * Runs in a thread, which continues when the process's own thread does not. The program is text, so it imports nothing.
+ * Runs in a thread, which goes on when the process's own thread does not. The program is text, so it imports nothing.
  */
 const watch = `
 const { workerData } = require('node:worker_threads');

@@ -1,4 +1,4 @@
-/** A server that plays a web hook: each path has a script of answers, the last of which stays. */
+/** A server that plays a web hook: each path has a list of answers, the last of which repeats. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -34,7 +34,7 @@ export class WebHookServer {
     return this;
   }
 
-  /** Address of a path that answers so, one answer after the other. */
+  /** Address of a path that gives these answers, one after the other. */
   at(path: string, ...answers: WebAnswer[]): string {
     this.#scripts.set(path, answers);
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;

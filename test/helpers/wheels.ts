@@ -26,7 +26,7 @@ export function writeLock(path: string, hashes: Readonly<Record<string, string>>
   writeFileSync(path, `# a lock\n${rows.join('')}${tail}`);
 }
 
-/** Serves the wheels of a folder as a package index over HTTP, and records what was asked of it. */
+/** Serves the wheels of a folder as a package index over HTTP, and records the requests. */
 export async function serveIndex(
   folder: string,
   /** Sends a file in another way than at once. */

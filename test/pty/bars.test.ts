@@ -58,7 +58,7 @@ interface Surroundings {
   readonly option?: string;
 }
 
-/** A download whose bars begin below so many lines of earlier output. */
+/** A download whose bars begin below this many lines of earlier output. */
 function start({ linesBefore = 0, columns = 120, env = {}, option = '' }: Surroundings): Terminal {
   const earlier = Array.from({ length: linesBefore }, (_, i) => `earlier ${i + 1}`).join('\\n');
   const pull = `printf '${earlier}\\n'; exec '${process.execPath}' '${bin}' models pull two${option}`;
@@ -92,7 +92,7 @@ describe('progress bars in a terminal that changes its width', { timeout: 600_00
     ['at the top of the screen', 0],
     ['in its middle', 9],
     ['at its bottom', 60],
-  ])('stand there once each, %s', async (_where, linesBefore) => {
+  ])('appear there once each, %s', async (_where, linesBefore) => {
     const t = start({ linesBefore });
     await t.shows('in all');
     for (const columns of [60, 40, 100, 80, 50]) {
@@ -105,7 +105,8 @@ describe('progress bars in a terminal that changes its width', { timeout: 600_00
         screen,
       ).toBe(true);
     }
-    // What tmux pushed out of sight while folding cannot be taken back, but it must not grow with each frame.
+    // Rows that tmux pushed out of sight while folding lines stay in the history, but their number must not grow with
+    // each frame.
     const history = t.history().split('\n');
     for (let i = 1; i <= linesBefore; i += 1) expect(history).toContain(`earlier ${i}`);
     expect(history.filter(bar).length).toBeLessThanOrEqual(2 + 2 * 5);
@@ -115,7 +116,7 @@ describe('progress bars in a terminal that changes its width', { timeout: 600_00
     expect(t.modes().cursor).toBe(true);
   });
 
-  it('leave nothing more behind once a dragged window rests', async () => {
+  it('leave nothing more behind once the window is no longer dragged', async () => {
     const t = start({ linesBefore: 30 });
     await t.shows('in all');
     const widths = Array.from({ length: 10 }, (_, i) => 116 - 8 * i);
@@ -124,7 +125,8 @@ describe('progress bars in a terminal that changes its width', { timeout: 600_00
         t.resize(columns, 24);
         await new Promise((resolve) => setTimeout(resolve, 60));
       }
-      // A terminal that folds twice before it is read leaves pieces of bars; how many is for the machine's load to say.
+      // A terminal that folds lines twice before its size is read leaves pieces of bars; their number depends on the
+      // machine's load.
       const rests = drag.at(-1) ?? 0;
       const left = (await barsAt(t, rests)).filter(bar).length;
       const later = await barsAt(t, rests);
@@ -135,7 +137,7 @@ describe('progress bars in a terminal that changes its width', { timeout: 600_00
 });
 
 describe('progress bars in a terminal', { timeout: 600_000 }, () => {
-  it('fit 80 columns without a colour, and what changes is not cut', async () => {
+  it('fit 80 columns without a colour, and changing numbers are not cut', async () => {
     const t = start({ columns: 80, env: { NO_COLOR: '1' } });
     await t.shows(/^fetching +\d+ % {2}67\.1 MB {2}[\d.]+ .B\/s, .* left .*… {2}[█░]{15}$/m);
     const lines = (await barsAt(t, 80)).filter(bar);
@@ -153,7 +155,7 @@ describe('progress bars in a terminal', { timeout: 600_000 }, () => {
 
   it('are written in ASCII where the locale has nothing else', async () => {
     const t = start({ columns: 80, env: { LANG: 'C' } });
-    // The second file's name is the one that is too long.
+    // The name of the second file is the one that is too long.
     const lines = await t.shows(/^fetching.*\.\.\. .* ?[#-]{15}$/m);
     expect(lines.join('')).toMatch(/^[\x20-\x7e]+$/);
   });
@@ -171,7 +173,7 @@ describe('progress bars in a terminal', { timeout: 600_000 }, () => {
 });
 
 describe('the bar of the set-up', { timeout: 600_000 }, () => {
-  it('stands there once at every width', async () => {
+  it('appears there once at every width', async () => {
     const index = await silentIndex();
     const env = { ...index.env, VISIONTRAIN_HOME: home, PATH: withoutUv() };
     const t = new Terminal([process.execPath, bin, 'setup'], { cwd: home, columns: 100, rows: 24, env });

@@ -1,4 +1,4 @@
-/** Captions edited on a screen of a real terminal: keys, another size, Ctrl-C, and what is kept. */
+/** Captions edited on a screen of a real terminal: keys, another size, Ctrl-C, and what is stored. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-it('changes are kept as they are made, and Ctrl-C loses none', { timeout: 600_000 }, async () => {
+it('changes are stored as they are made, and Ctrl-C loses none', { timeout: 600_000 }, async () => {
   const command = [process.execPath, join(root, 'bin/visiontrain'), 'dataset', 'caption', 'edit', 'pics'];
   terminal = new Terminal(command, { cwd: dir, env: { VISIONTRAIN_HOME: join(dir, 'home') } });
   const t = terminal;

@@ -1,4 +1,4 @@
-/** The whole Easy path in a real terminal: pictures without captions, Enter on every question, a LoRA. */
+/** The whole Easy path in a real terminal: images without captions, Enter on every question, a LoRA. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Photos as phones make them: HEIC, one of them under the name of a JPEG, and an AVIF that a property turns. */
+/** Photos as phones make them: HEIC, one of them with the name of a JPEG, and an AVIF with a rotation property. */
 function drawPhonePhotos(): void {
   const env = { ...process.env, VISIONTRAIN_HOME: join(dir, 'home'), VISIONTRAIN_PYTHON: testPython() };
   const setup = execFileSync(process.execPath, [join(root, 'bin/visiontrain'), 'setup', '--heif', '--json'], { env });
@@ -54,11 +54,11 @@ Image.new("RGB", (130, 170), (5, 90, 200)).save(folder / "IMG_2.heic.tmp", "HEIF
 (folder / "IMG_2.heic.tmp").rename(folder / "sent.jpg")
 `;
   execFileSync(testPython(), ['-c', script, join(dir, 'photos')], { env: { ...env, PYTHONPATH: extras.heif ?? '' } });
-  // What the Easy path needs, it is to install by itself.
+  // The program has to install by itself what the Easy path needs.
   if (extras.heif !== null) rmSync(extras.heif, { recursive: true });
 }
 
-/** The tagger that tag bases get by default, in tiny, and the embedded model as a tag base whose run is short. */
+/** A tiny copy of the tagger that tag bases get by default, and the embedded model as a tag base whose run is short. */
 function ownEntries(): string {
   const list = load(readFileSync(join(root, 'presets/models.yaml'), 'utf8'), { schema: CORE_SCHEMA }) as {
     models: { id: string }[];

@@ -57,7 +57,7 @@ describe('the dashboard in a terminal', { timeout: 600_000 }, () => {
 
   it('keeps one clean frame while pages come and go and the size changes', async () => {
     const t = start();
-    // Lines are painted from the top: the last one says that the frame is whole.
+    // Lines are painted from the top, so the last one shows that the frame is complete.
     const before = await t.shows(/step 992[\s\S]*\? help/);
     t.keys('?');
     await t.shows('What the trainer prints');

@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** What the command shows in a terminal so wide, without the lines that are empty. */
+/** The output of the command in a terminal of this width, without empty lines. */
 async function shown(columns: number, args: readonly string[], env: Record<string, string> = {}): Promise<string[]> {
   terminal?.close();
   terminal = new Terminal([process.execPath, bin, 'models', ...args], {

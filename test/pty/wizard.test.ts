@@ -35,10 +35,12 @@ function start(args: readonly string[], options: Partial<TerminalOptions> = {}):
   return terminal;
 }
 
-/** Nothing on the screen is wider than it, which tmux would show as a wrapped line: every rule is one line. */
+/**
+ * No line of the screen is wider than the screen, which tmux would show as a wrapped line: every rule stays one line.
+ */
 const rules = (lines: readonly string[]) => lines.filter((line) => /^[─-]{40,}$/.test(line.trimEnd()));
 
-/** Down until the marked row is the wanted one; each key once the row before it was left. */
+/** Presses Down until the marked row is the wanted one; each key is sent once the row before was left. */
 async function moveTo(t: Terminal, row: RegExp): Promise<void> {
   const marked = () => t.screen().find((line) => line.includes('❯')) ?? '';
   for (let i = 0; i < 40; i += 1) {
@@ -70,7 +72,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     const models = await t.shows('3/7  Model');
     expect(rules(models)).toHaveLength(1);
     expect(models.join('\n')).toMatch(/Tiny.* built in/);
-    // Whatever this machine would recommend: the tiny model is two above the last row but one.
+    // Whatever this machine would recommend, the tiny model is two rows above the last but one.
     await moveTo(t, /❯ Tiny/);
     t.keys('Enter');
     await t.shows('How long?');
@@ -172,7 +174,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     t.keys('Enter');
     await t.shows('2 pictures have no caption');
     t.keys('Enter');
-    // Settings that follow from the model are asked for behind it.
+    // Settings that depend on the model are asked after it.
     await t.shows('Which base model?');
     await moveTo(t, /❯ .*1024 px/);
     t.keys('Enter');
@@ -211,7 +213,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     await t.shows('Learns quickly');
   });
 
-  it('completes with Tab, picks with Tab, and goes on typing where that was', async () => {
+  it('completes with Tab, chooses with Tab, and goes on typing after what was typed before', async () => {
     mkdirSync(join(dir, 'forge'));
     const t = start(['new', '--easy']);
     await t.shows('Where are your pictures?');
@@ -242,7 +244,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     terminal.text('fg');
     terminal.keys('Enter');
     await terminal.shows('fg');
-    // What is typed before the prompt reads again is the shell's.
+    // Text typed before the prompt reads again belongs to the shell.
     for (let i = 0; i < 100 && !/Which word calls/.test(terminal.screen().join('\n')); i += 1) {
       terminal.keys('Enter');
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -251,7 +253,7 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     expect(terminal.screen().join('\n')).not.toContain('Left.');
   });
 
-  it('draws the next question for the terminal as it is then', async () => {
+  it('draws the next question for the terminal’s size at that time', async () => {
     const t = start(['new', 'fox', '--easy']);
     await t.shows('What do the pictures teach?');
     t.resize(60, 15);

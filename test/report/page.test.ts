@@ -1,4 +1,4 @@
-/** The report in a real browser, where there is one, and what must hold of its file without one. */
+/** The report in a real browser, where there is one, and rules for its file without one. */
 import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   );
   const thumbnails = join(home.dir, 'cache', 'looks', 'aa');
   mkdirSync(thumbnails, { recursive: true });
-  // A WebP of one pixel, as the look at a data set would keep it.
+  // A WebP of one pixel, as a scan of a data set would store it.
   const webp = 'UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==';
   writeFileSync(join(thumbnails, `${'aa'.repeat(32)}.webp`), Buffer.from(webp, 'base64'));
   plan.data.images = [
@@ -100,7 +100,7 @@ describe('the file', () => {
     expect(text).toMatch(/base model – 0\.625 ± 0\.050 – – – step 600 × 1 ✓ – 0\.625 ± 0\.050 – – 3 of 4/);
   });
 
-  it('shows the data set small with its captions, unless the person wants none of it in the page', async () => {
+  it('shows small images of the data set with their captions, unless the person wants none in the page', async () => {
     const shown = html.slice(html.indexOf('id="contact-sheet"'));
     expect(shown).toMatch(/<img src="data:image\/webp;base64,[^"]+" alt="seen\.png: fox, &lt;\/script/u);
     expect(shown).toMatch(/<img src="data:image\/jpeg;base64,[^"]+" alt="here\.png/u);
@@ -111,7 +111,7 @@ describe('the file', () => {
     expect(readFileSync(without, 'utf8')).not.toContain('contact-sheet');
   });
 
-  it('is replaced by a newer one, and no other file is', async () => {
+  it('is replaced by a newer report, and no other file is', async () => {
     expect((await cli(['report', run.name, '-o', file], home.env)).code).toBe(0);
     const other = join(home.dir, 'notes.html');
     writeFileSync(other, '<html>mine</html>');
@@ -121,7 +121,7 @@ describe('the file', () => {
     expect(readFileSync(other, 'utf8')).toBe('<html>mine</html>');
   });
 
-  it('is told as a document too', async () => {
+  it('has a document with the same content', async () => {
     const { code, stdout } = await cli(['report', run.name, '--json'], home.env);
     expect(code).toBe(0);
     const report = JSON.parse(stdout);
@@ -175,7 +175,7 @@ describe('compare', () => {
     expect([drawn.includes('A'), drawn.includes('B')]).toEqual([true, true]);
   });
 
-  it('has the same as a document and as a page', async () => {
+  it('has the same content as a document and as a page', async () => {
     const page = join(home.dir, 'two.html');
     const { code, stdout } = await cli(['compare', run.name, 'fox-two', '--json', '--html', page], home.env);
     expect(code).toBe(0);
@@ -189,7 +189,7 @@ describe('compare', () => {
     expect(html).not.toContain('<script>window.hacked');
   });
 
-  it('shows the runs of a sweep as one, the best first, with what each value came to and what judge advises', async () => {
+  it('shows the runs of a sweep as one, the best first, with the result of each value and the advice of judge', async () => {
     const made = [8, 16].flatMap((rank) => [1, 2].map((batch) => ({ rank, batch })));
     for (const { rank, batch } of made) {
       const change = (event: RunEvent): RunEvent =>
@@ -228,7 +228,7 @@ describe('compare', () => {
     expect([one.code, one.stderr]).toEqual([2, expect.stringContaining('visiontrain compare sweep-abc')]);
   });
 
-  it('takes two different runs at least', async () => {
+  it('needs at least two different runs', async () => {
     const told = await cli(['compare', run.name, run.name], home.env);
     expect([told.code, told.stderr]).toEqual([2, expect.stringContaining('2 to 26 different runs; these are 1')]);
   });
@@ -250,7 +250,7 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
   });
   afterAll(() => browser?.close());
 
-  it('asks nothing of the network, runs nothing of the run and complains of nothing', async () => {
+  it('asks nothing of the network, runs nothing of the run and logs no error', async () => {
     await page.waitForSelector('.uplot');
     expect(asked.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(file).href]);
     expect(complaints).toEqual([]);
@@ -314,7 +314,7 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     expect(tree).toContain('slider "Step"');
   });
 
-  it('is dark where the person wants it, and changes by its switch', async () => {
+  it('is dark where the person prefers it, and changes by its switch', async () => {
     const paper = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
     expect(await paper()).toBe('rgb(251, 250, 248)');
     await page.emulateMedia({ colorScheme: 'dark' });
@@ -340,7 +340,7 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
     await page.setViewportSize({ width: 1280, height: 900 });
   });
 
-  it('compares runs on a phone and in the dark too, asking nobody', async () => {
+  it('compares runs on a phone and in the dark too, with no request', async () => {
     const two = join(home.dir, 'two.html');
     const other = await browser.newPage({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
     const requests: string[] = [];
@@ -365,7 +365,7 @@ describe.skipIf(noBrowser !== undefined)(`in a browser${noBrowser === undefined 
       1 + lines.findIndex((line) => line.includes('"type":"step"') && line.includes(`"step":${step},`));
     const [half, more] = [behind(400), behind(600)];
     writeFileSync(events, lines.slice(0, half).join(''));
-    // This process stands for the supervisor: it lives, and holds the run.
+    // This process plays the supervisor: it is alive, and holds the run.
     rmSync(join(going.dir, 'attempts', '1.json'));
     const held = claim(join(going.dir, 'attempts'));
     expect('claim' in held).toBe(true);

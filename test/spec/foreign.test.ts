@@ -29,7 +29,7 @@ function told(text: string, overrides: string[] = []): readonly string[] {
   throw new Error('no problem was found');
 }
 
-/** A value that a file of another trainer holds for a word of each conversion. */
+/** A value, for each conversion, that a file of another trainer may give a key. */
 const brought: Record<string, unknown> = {
   precision: 'bfloat16',
   packing: 'int8-quanto',
@@ -72,7 +72,7 @@ const brought: Record<string, unknown> = {
   vaeShift: -0.4743,
 };
 
-describe('the table of words', () => {
+describe('the table of keys of other trainers', () => {
   it.each(foreignWords.map((word) => [word.names[0], word] as const))(
     '%s leads to a key that there is',
     (_name, word) => {
@@ -84,7 +84,7 @@ describe('the table of words', () => {
     },
   );
 
-  it('holds each word once, written as it is looked for', () => {
+  it('holds each key once, spelt as it is looked up', () => {
     const names = [...foreignWords, ...lostWords].flatMap((word) => word.names);
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
     expect(names.filter((name) => !/^[a-z0-9_]+$/.test(name))).toEqual([]);
@@ -94,7 +94,7 @@ describe('the table of words', () => {
     expect(foreignWord(name, true)).toBe(`no such setting: ${say}`);
   });
 
-  it('names no key that is not there', () => {
+  it('names only keys that exist here', () => {
     const named = lostWords.flatMap(
       ({ say }) => say.match(/\b(?:dataset|training|resources|output|samples)\.\w+/gu) ?? [],
     );
@@ -169,8 +169,8 @@ describe('values', () => {
   });
 });
 
-describe('a file with words of other trainers', () => {
-  it('is told all of them, wherever they stand', () => {
+describe('a file with keys of other trainers', () => {
+  it('is answered with all of them, wherever they stand', () => {
     const text = `version: 1
 dataset: {path: ./pics, num_repeats: 10, class_tokens: zwx}
 model: {base: sd15, v2: false}
@@ -198,7 +198,7 @@ save_every_n_epochs: 1
     ]);
   });
 
-  it('in groups that there are not here too', () => {
+  it('is answered for groups that do not exist here too', () => {
     const text = `version: 1
 config:
   name: zwx
@@ -219,7 +219,7 @@ config:
       expect(found).toContain(line);
   });
 
-  it('and of --set', () => {
+  it('is answered in --set too', () => {
     expect(
       told('version: 1\ndataset: {path: ./pics}\nmodel: {base: sd15}\n', ['network_dim=16', 'training.lr=1e-4']),
     ).toEqual([

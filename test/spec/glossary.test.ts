@@ -30,17 +30,17 @@ describe('the glossary', () => {
     expect(findTerm(wanted)?.term).toBe(term);
   });
 
-  it('knows no more than it knows, but what was meant', () => {
+  it('knows only its own terms, and suggests the term that was meant', () => {
     expect(findTerm('quantum')).toBeUndefined();
     expect(nearestTerm('learnng rate')).toBe('learning rate');
   });
 
-  it('is what the first question shows, which must not load it', () => {
+  it('has the text that the first question shows, which must not load it', () => {
     const [lora = ''] = helpFor(['lora']);
     for (const line of modeQuestion.words.help) expect(lora).toContain(line.slice(0, 80));
   });
 
-  // After a change: npx vitest run test/spec/glossary.test.ts -u
+  // After a change of a term, `npx vitest run test/spec/glossary.test.ts -u` writes the page anew.
   it('is the page in the docs', async () => {
     await expect(glossaryPage()).toMatchFileSnapshot(join(import.meta.dirname, '..', '..', 'docs', 'glossary.md'));
   });

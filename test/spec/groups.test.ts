@@ -29,7 +29,7 @@ function told(training: string, overrides: string[] = []): readonly string[] {
   }
 }
 
-it('fills what a group leaves out, and is read back as it was written', () => {
+it('fills settings that a group leaves out, and is read back as it was written', () => {
   const { spec, provenance } = load('multires_noise: {discount: 0.1}');
   expect(spec.training.multires_noise).toEqual({ iterations: 6, discount: 0.1 });
   expect(spec.training.timesteps).toBeNull();

@@ -29,18 +29,18 @@ describe('the length of a run', () => {
     expect(steps(base, 400, {}, goal)[1]).toBe('detected');
   });
 
-  it('counts the images of a step, however they come together', () => {
+  it('counts the images of a step, however they are divided into passes', () => {
     expect(steps('sdxl', 40, { batch_size: 4 })[0]).toBe(750);
     expect(steps('sdxl', 40, { batch_size: 1, gradient_accumulation: 2 })[0]).toBe(1500);
     expect(steps('sdxl', 40, { batch_size: 1 })[0]).toBe(3000);
   });
 
-  it('is what the person says, and the embedded model keeps its own', () => {
+  it('is what the person gives, and the embedded model has its own', () => {
     expect(steps('sdxl', 400, { steps: 123 })).toEqual([123, 'you']);
     for (const images of [5, 400]) expect(steps('tiny', images)).toEqual([500, 'preset']);
   });
 
-  it('is written into run.yaml, and stays when that is read again beside other images', () => {
+  it('is written into run.yaml, and stays when the file is read again beside other images', () => {
     const open = join(dir, 'open.yaml');
     writeFileSync(open, 'version: 1\ndataset: {path: .}\nmodel: {base: sdxl}\n');
     const counted = loadSpec(open, { registry }).forImages?.(400);
@@ -63,7 +63,7 @@ describe('the length of a run', () => {
         expect(at(images)).toBeLessThanOrEqual(rule.most_steps);
         expect(at(images + 1)).toBeGreaterThanOrEqual(at(images));
         const uses = (at(images) * perStep) / images;
-        // But for the bounds of the steps and two digits.
+        // The bounds of the steps and the rounding to two digits are left out here.
         if (at(images) > rule.least_steps && at(images) < rule.most_steps) {
           expect(uses).toBeGreaterThanOrEqual(rule.least_uses * 0.94);
           expect(uses).toBeLessThanOrEqual(rule.most_uses * 1.06);

@@ -24,7 +24,7 @@ describe('marks of other programs', () => {
     ['#hashtag', []],
     ['a well--known fox, --', []],
     ['BREAKING', []],
-  ])('%j holds %j', (text, names) => {
+  ])('%j contains %j', (text, names) => {
     expect(promptSyntax(text)).toEqual(names);
   });
 
@@ -36,7 +36,7 @@ describe('marks of other programs', () => {
   );
 });
 
-describe('a sample prompt as sd-scripts has it', () => {
+describe('a sample prompt in the syntax of sd-scripts', () => {
   it('is read with its options', () => {
     const text = 'zwx, a toy --n blurry, low quality --w 128 --h 96 --d 42 --s 12 --l 7.5 --am 0.8 --cs 2';
     expect(readPromptLine(text)).toEqual({

@@ -40,7 +40,7 @@ describe('the bytes of each escape sequence', () => {
   });
 });
 
-describe('what a terminal is known to take', () => {
+describe('sequences that a terminal is known to accept', () => {
   const none = { notice: undefined, progress: false, title: false, tmux: false };
   it.each([
     [{ TERM: 'xterm-256color' }, { ...none, title: true }],
@@ -87,7 +87,7 @@ describe('an announcer', () => {
     return { sent, announcer: createAnnouncer({ write: (text) => sent.push(text) }, wishes, env) };
   };
 
-  it('sends what has changed, and puts all back', () => {
+  it('sends changes only, and restores everything', () => {
     const { sent, announcer } = record(all, { TERM: 'xterm-ghostty' });
     announcer.progress(0.1, '10 % - fox');
     announcer.progress(0.104, '10 % - fox');
@@ -105,7 +105,7 @@ describe('an announcer', () => {
     expect(takeUndo()).toBe('');
   });
 
-  it('is silent where it is told so, or the terminal is not known', () => {
+  it('is silent where a setting says so, or the terminal is not known', () => {
     const off = record({ bell: false, terminal: 'off', title: false, progress: false }, { TERM: 'xterm-kitty' });
     off.announcer.progress(0.1, 'x');
     off.announcer.notice('vt', 'x');

@@ -28,7 +28,7 @@ describe('columns', () => {
     expect(wrap('see https://example.org/x now', 8, { whole: true })).toEqual(['see', 'https://example.org/x', 'now']);
   });
 
-  it('keeps every byte of what is to be copied', () => {
+  it('keeps every byte of text that is to be copied', () => {
     const path = '/data/e\u0301te\u0301';
     expect(wrap(`see ${path} now`, 20, { whole: true })).toEqual([`see ${path} now`]);
     expect(hanging(`see ${path}`, 8)).toBe(`see\n  ${path}`);
@@ -36,7 +36,7 @@ describe('columns', () => {
     expect(truncate('का के कि', 3)).toBe('का …');
   });
 
-  it('sets the lines of a sentence but the first two cells in', () => {
+  it('indents all lines of a sentence but the first by two cells', () => {
     expect(hanging('  ! one two three', 13)).toBe('  ! one two\n    three');
     expect(hanging('short', 80)).toBe('short');
     fc.assert(
@@ -49,7 +49,7 @@ describe('columns', () => {
     );
   });
 
-  it('puts two texts at the ends of a line, the left one giving way', () => {
+  it('puts two texts at the ends of a line, and shortens the left one', () => {
     expect(ends('left', 'right', 12)).toBe('left   right');
     expect(ends('much too long', 'right', 12)).toBe('much … right');
   });

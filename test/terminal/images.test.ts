@@ -51,21 +51,21 @@ function withSize(file: Buffer, width: number, height: number): Buffer {
 describe('halfBlocks', () => {
   const room = { columns: 4, rows: 3, colour: 3, unicode: true };
 
-  it('shows two pixels a cell: the upper as the sign, the lower as its ground', () => {
+  it('shows two pixels a cell: the upper one as foreground, the lower one as background', () => {
     const image = { width: 1, height: 2, rgb: Uint8Array.from([255, 0, 0, 0, 0, 255]) };
     expect(halfBlocks(image, { ...room, columns: 1, rows: 1 }).map((line) => line.ansi())).toEqual([
       '\u001b[38;2;255;0;0;48;2;0;0;255m▀\u001b[0m',
     ]);
   });
 
-  it('keeps the shape and stays inside its room', () => {
+  it('keeps the shape and stays inside its area', () => {
     const wide = { width: 40, height: 10, rgb: new Uint8Array(1200) };
     const lines = halfBlocks(wide, { ...room, columns: 20, rows: 20 });
     expect(lines).toHaveLength(3);
     expect(String(lines[0]).split('▀')).toHaveLength(21);
   });
 
-  it('says a colour once for a run of cells', () => {
+  it('sends a colour once for a run of cells', () => {
     const flat = { width: 8, height: 2, rgb: new Uint8Array(48).fill(9) };
     const [line] = halfBlocks(flat, { ...room, columns: 8, rows: 1 });
     expect(line?.ansi().split('\u001b[38')).toHaveLength(2);
@@ -104,7 +104,7 @@ describe('renderPicturePair', () => {
     expect(more).toHaveLength(7);
   });
 
-  it('cuts no heading where pictures are narrower than it', () => {
+  it('cuts no heading where images are narrower than it', () => {
     const [head = '', first] = renderImagePair(pair(), { ...room, rows: 5 });
     expect(String(head)).toBe('without the LoRA  with it');
     expect(String(first)).toMatch(/^▀{8} {10}▀{8}$/);

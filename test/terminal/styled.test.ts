@@ -6,7 +6,7 @@ import { clipLine } from '../../src/terminal/clip.ts';
 import { styleFor } from '../../src/terminal/style.ts';
 import { highlighted, type Line, onTerminal, Styled, styled } from '../../src/terminal/styled.ts';
 
-/** Text a stranger would plant, and any other. */
+/** Text that a stranger would plant, or any other text. */
 const hostile = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc
@@ -38,12 +38,12 @@ const forbidden = /[\p{Cc}\p{Cs}\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufe
 const colours = /\u001b\[[0-9;]*m/g;
 const bright = styleFor({ colour: 3, unicode: true });
 
-/** A line made of hostile text in every way there is. */
+/** A line put together with hostile text in every way that the module offers. */
 const lineOf = ([a = '', b = '', c = '', d = '']: readonly string[]): Line =>
   styled`${bright.bold(a)} ${b}: ${highlighted(c, [[d, bright.good]])} ${c as unknown as number} ${Styled.joined([a, bright.dim(d)], b)}`;
 
 describe('the door to the terminal', () => {
-  it('lets nothing through but text and colours of ours, whatever a line is made of', () => {
+  it('lets nothing through but text and our own colours, however a line is put together', () => {
     fc.assert(
       fc.property(
         fc.array(hostile, { minLength: 4, maxLength: 4 }),
@@ -52,7 +52,7 @@ describe('the door to the terminal', () => {
         (parts, cells, unicode) => {
           for (const line of [parts[0] ?? '', lineOf(parts), clipLine(lineOf(parts), cells, true)]) {
             const sent = onTerminal(line, { unicode });
-            // No text from outside begins with our bracket, digits and m behind a stray escape: none is left.
+            // No text from outside can form our colour sequence behind a stray escape, because no escape is left.
             expect(sent.replace(colours, '')).not.toMatch(forbidden);
             const ours = Styled.of(line)
               .spans.flatMap(({ on, off }) => [on, off])
@@ -65,7 +65,7 @@ describe('the door to the terminal', () => {
     );
   });
 
-  it('keeps harmless text as it is, so that going through twice changes nothing', () => {
+  it('keeps harmless text unchanged, so that a second pass changes nothing', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(neutralise(neutralise(text))).toBe(neutralise(text));
@@ -74,12 +74,12 @@ describe('the door to the terminal', () => {
     for (const text of ['наклейка 狐 👩‍🚀 é', 'می‌خواهم', 'a → b ± 2²']) expect(neutralise(text)).toBe(text);
   });
 
-  it('takes text where a number belongs for text', () => {
+  it('treats text in the place of a number as text', () => {
     const code = '\u001b]0;owned\u0007' as unknown as number;
     expect(styled`exit ${code}`.ansi()).toBe('exit \ufffd]0;owned\ufffd');
   });
 
-  it('makes no colour of anything but digits', () => {
+  it('makes a colour of digits only', () => {
     expect(() => Styled.painted('x', '1m\u001b]0;y\u0007', '0')).toThrow('a colour is digits');
     // @ts-expect-error A Styled cannot be made from spans elsewhere.
     expect(() => new Styled(Symbol(), [{ text: '\u001b', on: '', off: '' }])).toThrow('styled text is made by');
@@ -92,7 +92,7 @@ describe('the door to the terminal', () => {
     expect(`${bright.bold('fox')}`).toBe('fox');
   });
 
-  it('spells what a terminal without Unicode has not, and cuts between colours', () => {
+  it('replaces signs that a terminal without Unicode lacks, and cuts between colours', () => {
     expect(onTerminal('✖ 10×20 … ± → “a”', { unicode: false })).toBe('x 10x20 ... +- -> "a"');
     const line = styled`${bright.good('狐狐')} fox`;
     expect(clipLine(line, 3).ansi()).toBe('\u001b[32m狐\u001b[39m\u001b[0m');

@@ -9,7 +9,7 @@ const rows = [
 const expendable = ['WHAT', 'FOR'];
 
 describe('table', () => {
-  it('is as wide as it is where nobody says how wide it may be', () => {
+  it('has its natural width where no width is given', () => {
     expect(table(head, rows)).toEqual([
       'ID     FOR    SIZE     WHAT',
       'sdxl   base   6.9 GB   Stable Diffusion XL 1.0',
@@ -18,7 +18,7 @@ describe('table', () => {
     expect(table(head, rows, { width: 43, expendable })[1]).toBe('sdxl  base  6.9 GB  Stable Diffusion XL 1.0');
   });
 
-  it('cuts the last column, then leaves expendable ones out in their order', () => {
+  it('cuts the last column, then leaves out expendable ones in their order', () => {
     expect(table(head, rows, { width: 36, expendable })[1]).toBe('sdxl  base  6.9 GB  Stable Diffusio…');
     expect(table(head, rows, { width: 36, expendable, ellipsis: '...' })[1]).toBe(
       'sdxl  base  6.9 GB  Stable Diffus...',
@@ -27,7 +27,7 @@ describe('table', () => {
     expect(table(head, rows, { width: 17, expendable })).toEqual(['ID    SIZE', 'sdxl  6.9 GB', '狐']);
   });
 
-  it('keeps what is needed, however little room there is', () => {
+  it('keeps columns that are needed, however little space there is', () => {
     expect(table(head, rows, { width: 5, expendable })[1]).toBe('sdxl  6.9 GB');
     expect(table(head, rows, { width: 20 })[1]).toBe('sdxl  base  6.9 GB  Stable Diffusion XL 1.0');
   });
@@ -41,7 +41,7 @@ describe('a table with a column apart', () => {
   ];
   const room = { width: 48, expendable: [], apart: 'RUN' };
 
-  it('has long cells whole on their own line, wraps the last column, and is no wider than the room', () => {
+  it('has long cells whole on their own line, wraps the last column, and is no wider than the space', () => {
     expect(table(['#', 'RUN', 'STATE'], queue, room)).toEqual([
       '#  RUN  STATE',
       '1  fox  waits',
@@ -74,7 +74,7 @@ describe('tableOrRecords', () => {
     expect(tableOrRecords(columns, found, { width: undefined, apart: 2 })).toEqual(table(columns, found));
   });
 
-  it('gives each row lines of its own where it does not, with nothing cut', () => {
+  it('gives each row lines of its own where it does not fit, with nothing cut', () => {
     expect(tableOrRecords(columns, found, { width: 60, apart: 2 })).toEqual([
       'good, sdxl, sd_xl_base.safetensors',
       '  https://hub.example/sdxl',

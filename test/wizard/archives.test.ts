@@ -1,4 +1,4 @@
-/** Data sets that are archives, or lie on a hub, in the question where the pictures are. */
+/** Data sets that are archives, or lie on a hub, as answers to the question where the images are. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ const zip = (name: string, names: readonly string[]) =>
 
 type Answer = string | ((form: LineAsk) => Promise<string>);
 
-/** Goes through the wizard with Enter, but for the answers of this script, and saves. */
+/** Goes through the wizard with Enter, except for the answers of this script, and saves. */
 async function drive(script: Record<string, Answer[]>, folder?: string) {
   const records: string[] = [];
   const asker: Asker = async (frame, form) => {
@@ -71,7 +71,7 @@ const bring = async (spec: Parameters<typeof bringDatasets>[0]) => {
   return bringDatasets(spec, dir, { places: own, env, tools });
 };
 
-it('an archive is unpacked with its progress told, and run.yaml keeps its name', async () => {
+it('an archive is unpacked while its progress is shown, and run.yaml keeps its name', async () => {
   zip('Red Foxes.zip', ['a.png', 'b.png']);
   const told: string[] = [];
   const { spec, records, file } = await drive({
@@ -93,7 +93,7 @@ it('an archive is unpacked with its progress told, and run.yaml keeps its name',
   rmSync(file);
 });
 
-it('parts of an archive become sources by its name, which a run finds again', async () => {
+it('parts of an archive become sources under its name, which a run finds again', async () => {
   zip('kohya.zip', ['img/10_zwx fox/a.png', 'img/10_zwx fox/b.png', 'img/5_zwx cub/c.png', 'reg/1_fox/d.png']);
   const { spec, file } = await drive({}, 'kohya.zip');
   expect(spec.dataset.path).toBe('kohya.zip');
@@ -108,7 +108,7 @@ it('parts of an archive become sources by its name, which a run finds again', as
   rmSync(file);
 });
 
-it('what is damaged, not there or stopped is told, and another answer is taken', async () => {
+it('an archive that is damaged, missing or stopped is reported, and another answer is accepted', async () => {
   writeFileSync(join(dir, 'bad.zip'), 'PK nothing');
   zip('big.zip', ['a.png']);
   const refuse = async (form: LineAsk, text: string, signal = new AbortController().signal) =>

@@ -24,7 +24,7 @@ const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
 const facts = async (cwd: string) =>
   readFacts({ env: process.env, places: own, cwd, draft: undefined, lastMode: undefined, file: join(cwd, 'run.yaml') });
 
-/** Enter on every question that has no script; what was asked, by label. */
+/** Presses Enter on every question that has no script; returns the questions that were asked, by label. */
 async function drive(
   given: { facts: WizardFacts; answers?: Answers; save?: (answers: Answers) => void },
   script: Record<string, string[]>,
@@ -52,7 +52,7 @@ async function drive(
   return { asked, context };
 }
 
-it('takes from a draft only what still holds, and its paths from any folder', async () => {
+it('takes from a draft only answers that still hold, and its paths from any folder', async () => {
   let draft: Answers = {};
   const keep = (answers: Answers) => {
     draft = answers;
@@ -71,7 +71,7 @@ it('takes from a draft only what still holds, and its paths from any folder', as
     { facts: await facts(elsewhere), answers: gone },
     { Pictures: [join(dir, 'fox')], Review: ['save'] },
   );
-  // What comes after is shown again, as it was answered.
+  // Later questions are shown again, with their answers.
   expect(mended.asked.slice(0, 2)).toEqual(['Pictures', 'Teaches']);
   expect(mended.context.answers['dataset.goal']?.value).toBe('style');
 });
@@ -90,7 +90,7 @@ it('keeps a model of the longer list when all questions are gone through once mo
   expect(context.answers.name?.value).toBe('special');
 });
 
-it('takes a change back whole when it is left with Esc half-way', async () => {
+it('reverts a change completely when it is left with Esc half-way', async () => {
   const known = await facts(dir);
   const script = {
     Mode: ['easy', 'advanced'],
@@ -104,12 +104,12 @@ it('takes a change back whole when it is left with Esc half-way', async () => {
   expect(context.answers.mode?.value).toBe('easy');
 });
 
-it('asks for the licence of another model again, and for another model where it is refused', async () => {
+it('asks for the licence of another model again, and for another model where the licence is refused', async () => {
   const read = await facts(dir);
   const license = { name: 'Strict', url: 'https://example.org/l', restrictions: '', acceptance: true };
   const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);
   const known = { ...read, models: new Map([...read.models, ...locked]) };
-  // Label → what is answered there, in turn; Enter when nothing is left.
+  // The answers to each question by its label, in turn; Enter when none is left.
   const script: Record<string, string[]> = {
     Mode: ['easy'],
     Model: ['more', 'noobai', 'more', 'noobai', 'sdxl'],
@@ -121,7 +121,7 @@ it('asks for the licence of another model again, and for another model where it 
     'Model',
     'Model',
     'Licence',
-    // Refused: from the beginning, also where the model stood behind "more".
+    // A refused licence leads to the first choice of models, even when the model stood behind "more".
     'Model',
     'Model',
     'Licence',

@@ -1,6 +1,7 @@
 /**
- * Disks that map owners (network disks, shared folders of virtual machines): all that a person makes there belongs to
- * another number. Tried on a real one, by another user than root; skipped where the machine cannot make such a disk.
+ * Disks that map owners (network disks, shared folders of virtual machines): every file that a person makes there
+ * shows another owner. The tests use a real one as another user than root, and are skipped where the machine cannot
+ * make such a disk.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -23,7 +24,10 @@ function isReachable(): boolean {
   return spawnSync(process.execPath, ['--version'], { uid: PERSON, gid: PERSON, env: {} }).status === 0;
 }
 
-/** The kernel asks the numbers that are shown, so what is shown is also open to all, as on a disk without modes. */
+/**
+ * The kernel checks rights against the owner that the disk shows, so these files are open to all, as on a disk without
+ * modes.
+ */
 function mount(): boolean {
   const real = join(work, 'real');
   for (const path of [real, disk]) mkdirSync(path);
@@ -33,7 +37,7 @@ function mount(): boolean {
   return spawnSync('bindfs', [...owners, '--perms=a+rwX', real, disk]).status === 0;
 }
 
-/** Runs a line of JavaScript as that person, with what is asked below; returns what it prints. */
+/** Runs a line of JavaScript as that person, with the functions that are imported below; returns what it prints. */
 async function asPerson(line: string): Promise<string> {
   const outfile = join(work, 'asked.mjs');
   await build({
@@ -61,21 +65,24 @@ async function asPerson(line: string): Promise<string> {
   return (stdout + stderr).trim();
 }
 
-it.runIf(isMapped)('what this person makes there is theirs, and what another user made elsewhere is not', async () => {
-  expect(await asPerson(`ours.ownerOnDisk(${JSON.stringify(disk)})`)).toBe(`{"uid":${MAPPED},"modes":false}`);
-  const home = JSON.stringify(join(disk, 'home'));
-  // The second time it is there already.
-  for (let time = 0; time < 2; time += 1)
-    expect(await asPerson(`(ours.makePrivateFolder(${home}), 'ours')`)).toBe('"ours"');
-  const run = join(disk, 'home', 'fox');
-  expect(
-    await asPerson(`(ours.makePrivateFolder(${JSON.stringify(join(run, 'control'))}),
+it.runIf(isMapped)(
+  'files that this person makes there are theirs, and files that another user made elsewhere are not',
+  async () => {
+    expect(await asPerson(`ours.ownerOnDisk(${JSON.stringify(disk)})`)).toBe(`{"uid":${MAPPED},"modes":false}`);
+    const home = JSON.stringify(join(disk, 'home'));
+    // The second time the folder exists already.
+    for (let time = 0; time < 2; time += 1)
+      expect(await asPerson(`(ours.makePrivateFolder(${home}), 'ours')`)).toBe('"ours"');
+    const run = join(disk, 'home', 'fox');
+    expect(
+      await asPerson(`(ours.makePrivateFolder(${JSON.stringify(join(run, 'control'))}),
       ours.refuseForeignFolder(${JSON.stringify(run)}), 'started')`),
-  ).toBe('"started"');
+    ).toBe('"started"');
 
-  const foreign = join(work, 'foreign');
-  mkdirSync(join(foreign, 'control'), { recursive: true });
-  for (const path of [foreign, join(foreign, 'control')]) chownSync(path, MAPPED, MAPPED);
-  expect(await asPerson(`ours.makePrivateFolder(${JSON.stringify(foreign)})`)).toBe('disk/other-user');
-  expect(await asPerson(`ours.refuseForeignFolder(${JSON.stringify(foreign)})`)).toBe('run/not-ours');
-});
+    const foreign = join(work, 'foreign');
+    mkdirSync(join(foreign, 'control'), { recursive: true });
+    for (const path of [foreign, join(foreign, 'control')]) chownSync(path, MAPPED, MAPPED);
+    expect(await asPerson(`ours.makePrivateFolder(${JSON.stringify(foreign)})`)).toBe('disk/other-user');
+    expect(await asPerson(`ours.refuseForeignFolder(${JSON.stringify(foreign)})`)).toBe('run/not-ours');
+  },
+);

@@ -1,4 +1,7 @@
-/** Files that are written where none can be, or where something else stands: told in words, and nothing is replaced. */
+/**
+ * Files whose place is no folder that can be written to, or is taken by something else: the error says so, and nothing
+ * is replaced.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +33,7 @@ it('a pipe, a device or a folder stays what it is, and a link is replaced', () =
   expect(readdirSync(dir).sort()).toEqual(['link', 'pipe']);
 });
 
-it('a missing file is a place where none can be made only on the way to it', () => {
+it('a missing file means that a place cannot be made only when it lies on the way there', () => {
   const missing = (path: string, syscall = 'open') =>
     Object.assign(new Error('gone'), { code: 'ENOENT', path, syscall });
   expect(explainWriteError(missing('/proc/.1.tmp'), '/proc/fox.html')).toBeInstanceOf(EnvironmentError);
@@ -54,7 +57,7 @@ it('a file in the place of a folder is named', () => {
 });
 
 it.each(['EINVAL', 'ENOTSUP', 'EIO', 'EROFS', 'ENXIO', 'EBUSY', 'ESTALE', 'EFBIG', 'ENAMETOOLONG', 'ENOSPC'])(
-  'what the file system refuses is no bug: %s',
+  'a refusal of the file system is not reported as a bug: %s',
   (code) => {
     const error = explainWriteError(Object.assign(new Error(code), { code }), '/data/fox.html', 'Choose another.');
     expect(error).toBeInstanceOf(EnvironmentError);

@@ -29,7 +29,7 @@ describe('makePrivateFolder', () => {
     }
   });
 
-  it('takes from others the right to write to one that is there, and leaves them the right to read', () => {
+  it('takes from others the right to write to a folder that exists, and leaves them the right to read', () => {
     const dir = folder();
     chmodSync(dir, 0o2777);
     makePrivateFolder(dir);
@@ -65,7 +65,7 @@ describe('the places of visiontrain', () => {
     expect(mode(store)).toBe('2775');
   });
 
-  // As a third user, who has to be able to read the program.
+  // The program is started as a third user, who has to be able to read it.
   it.runIf(root)('are refused when they are another user’s', () => {
     const dir = mkdtempSync('/tmp/visiontrain-private-');
     try {

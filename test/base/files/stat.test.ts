@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { statOf } from '../../../src/base/files/stat.ts';
 
-it('sees what is there, and passes over what nobody can get at', () => {
+it('sees files that exist, and passes over those that nobody can reach', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vt-stat-'));
   writeFileSync(join(dir, 'file'), 'abc');
   symlinkSync('loop', join(dir, 'loop'));

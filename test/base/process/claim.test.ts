@@ -66,7 +66,7 @@ describe('claim', () => {
     expect(lastHolder(dir)?.live).toBe(false);
   });
 
-  it('that is over is over for other machines too, and keeps its number', () => {
+  it('that has ended counts as ended on other machines too, and keeps its number', () => {
     const held = claim(dir);
     if (!('claim' in held)) throw new Error('was free');
     const path = join(dir, '1.json');
@@ -76,14 +76,14 @@ describe('claim', () => {
     expect(claim(dir)).toMatchObject({ claim: { number: 2 } });
   });
 
-  it('waits for one that is being written, and not for ever', () => {
+  it('waits for a claim that is being written, and not for ever', () => {
     write(1, '');
     expect(lastHolder(dir)?.live).toBe(true);
     write(1, 'null', 60);
     expect(claim(dir)).toMatchObject({ claim: { number: 2 } });
   });
 
-  it('is waited for while another holds it, and released however the job ends', async () => {
+  it('is waited for while another process holds it, and released however the work ends', async () => {
     const folder = join(dir, 'w');
     const first = claim(folder);
     if (!('claim' in first)) throw new Error('nobody else has it');

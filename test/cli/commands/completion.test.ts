@@ -20,7 +20,7 @@ const bases = ['sd15', 'sdxl'];
 for (const name of ['soft', 'hard']) writeFileSync(join(home, 'config', 'presets', `${name}.yaml`), '');
 for (const name of ['fox one.safetensors', 'notes.txt']) writeFileSync(join(home, name), '');
 
-/** Where a shell is, if it is on this machine. */
+/** Path of a shell, if it is on this machine. */
 const found = (shell: string) => ['/usr/bin', '/bin', '/usr/local/bin'].map((dir) => join(dir, shell)).find(existsSync);
 
 /** How each shell is asked what it offers for a line; the last word is the one that is typed. */
@@ -32,7 +32,7 @@ const asked: Readonly<
     '-c',
     `source '${script}'; COMP_WORDS=(visiontrain ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _visiontrain; printf '%s\\n' "\${COMPREPLY[@]}"`,
   ],
-  // The builtins of its completion work at a prompt only: what they are handed is printed.
+  // The completion builtins work at a prompt only, so these print the arguments that they are given.
   zsh: (script, words) => [
     '-f',
     '-c',
@@ -48,7 +48,7 @@ function offeredBy(shell: 'bash' | 'zsh' | 'fish', ...words: string[]): string[]
   const path = found(shell) ?? expect.fail(shell);
   const text = execFileSync(path, asked[shell](script, words), { env, encoding: 'utf8', cwd: home });
   const typed = words.at(-1) ?? '';
-  // zsh itself leaves out what does not begin as the word does.
+  // zsh itself leaves out words that do not begin as the typed word does.
   const lines = text.split('\n').map((line) => line.split('\t')[0] ?? '');
   return lines.filter((line) => line !== '' && line.startsWith(typed));
 }

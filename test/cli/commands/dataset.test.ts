@@ -68,7 +68,7 @@ describe('dataset check', () => {
     expect(notes).toHaveLength(1);
   });
 
-  it('looks with what is passed over, when asked', async () => {
+  it('looks with the files that a run passes over, when asked', async () => {
     const root = folder({
       'a.png': png(40, 30),
       'masks/a.png': png(41, 30),
@@ -104,7 +104,7 @@ describe('dataset check', () => {
   });
 });
 
-it('dataset caption edit keeps what an editor makes of the captions, outside of the folder', async () => {
+it('dataset caption edit keeps, outside of the folder, what an editor changed in the captions', async () => {
   const root = folder({ 'a.png': png(40, 30), 'a.txt': 'a fox', 'b c.png': png(41, 30), 'sub/d.png': png(42, 30) });
   const before = stamps(root);
   const caption = (args: readonly string[], editor: string) =>

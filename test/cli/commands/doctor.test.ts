@@ -18,7 +18,7 @@ let dir: string;
 let env: NodeJS.ProcessEnv;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'vt-doctor-'));
-  // A fresh empty home, and no network: whatever is asked for is refused at once.
+  // A fresh empty home, and no network: every connection is refused at once.
   env = {
     ...process.env,
     HOME: dir,
@@ -85,7 +85,7 @@ describe('visiontrain doctor', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it('says red what is in the way, and who holds the card', async () => {
+  it('marks in red what is in the way, and names who holds the card', async () => {
     withCard('535.183.01');
     const { code, stdout } = await cli(['doctor', '--json'], env);
     const { findings } = JSON.parse(stdout) as Report;

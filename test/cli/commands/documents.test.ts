@@ -1,4 +1,7 @@
-/** What `schema` prints, and that commands print it. Other tests hold theirs to it too: see `test/helpers/cli.ts`. */
+/**
+ * The schemas that `schema` prints, and commands whose output has to follow them. Other tests check their documents
+ * too: see `test/helpers/cli.ts`.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

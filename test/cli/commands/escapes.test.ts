@@ -1,4 +1,4 @@
-/** Escape sequences in every text that a run, a data set or a model brings: none reaches the terminal. */
+/** Escape sequences in every text of a run, a data set or a model: none reaches the terminal. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ function plant<T>(value: T, keep: readonly string[]): T {
   ) as T;
 }
 
-/** Events with text where numbers belong. */
+/** Events with text in place of numbers. */
 const lies: readonly object[] = [
   { type: 'run', name: planted, attempt: planted, steps: planted, host: planted, device: planted, version: planted },
   { type: 'phase', phase: planted, detail: planted },
@@ -68,7 +68,7 @@ beforeAll(async () => {
     JSON.stringify(plant({ ...plan, samples: { ...plan.samples, prompts: ['x'] } }, kept)),
   );
   writeFileSync(join(run, 'events.jsonl'), hostileEvents());
-  // Sound in shape: another is passed over whole, and nothing of it would be shown.
+  // These events are valid in shape, because a malformed one is passed over and none of its text would be shown.
   const outputs = [{ path: planted, bytes: 1, sha256: planted }];
   const words = { reason: planted, details: [planted], next_steps: [planted, `visiontrain ${planted}`] };
   writeFileSync(join(run, 'exit.json'), JSON.stringify({ status: 'failed', code: 5, step: 20, outputs, ...words }));
@@ -163,7 +163,7 @@ describe('no command lets an escape sequence through', { timeout: 600_000 }, () 
   });
 });
 
-describe('no screen does', { timeout: 600_000 }, () => {
+describe('no screen lets an escape sequence through', { timeout: 600_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'vt-escapes-'));
   const record = join(dir, 'sent');
   let terminal: Terminal | undefined;

@@ -1,4 +1,7 @@
-/** Jobs as files: `export slurm`, `export skypilot`, and the array of a sweep, whose sbatch is a program that says a number. */
+/**
+ * Jobs as files: `export slurm`, `export skypilot`, and the array of a sweep. A stand-in for sbatch answers with a job
+ * number.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +32,7 @@ samples: { every: 0, prompts: [zx] }
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What a job's last line would run, with the variables that Slurm gives. */
+/** The command that the last line of a job would run, with the variables that Slurm sets. */
 const wordsOf = (script: string, given: NodeJS.ProcessEnv = {}) =>
   execFileSync('bash', ['-c', script.replace(/\bexec /gu, 'printf "%s\\n" ')], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** `models` among servers, entries and folders that are not to be trusted: what is sent, kept, shown and removed. */
+/** `models` with servers, entries and folders that are not to be trusted: what is sent, kept, shown and removed. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -40,7 +40,7 @@ async function serve(): Promise<FaultServer> {
   return server;
 }
 
-/** A hub that answers every question with one document. */
+/** A hub that answers every request with the same document. */
 async function answering(document: unknown): Promise<string> {
   const server = createServer((_request, response) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document)),
@@ -92,7 +92,7 @@ describe('a secret in an address', () => {
     expect(withoutSecrets(given).url).toBe(kept ?? given);
   });
 
-  it('is neither kept nor shown by models add; where it is needed, that is said', async () => {
+  it('is neither kept nor shown by models add, and the message says so where the secret is needed', async () => {
     const server = await serve();
     const address = `http://me:hunter2@127.0.0.1:${server.port}/model.safetensors?token=abcdef&v=2`;
     const args = ['models', 'add', address, '--sha256', digest(weights), '--id', 'small'];
@@ -127,7 +127,7 @@ describe('a secret in an address', () => {
       expect((await cli(['models', ...args], env)).stdout).not.toMatch(/hunter2|abcdef/);
   });
 
-  it('of HF_ENDPOINT opens the hub, and is not kept or shown', async () => {
+  it('in HF_ENDPOINT opens the hub, and is not kept or shown', async () => {
     const hub = await answering({
       sha: 'c'.repeat(40),
       siblings: [
@@ -205,7 +205,7 @@ describe('an odd answer of a hub', () => {
     expect(existsSync(join(home, 'config'))).toBe(false);
   });
 
-  it('of thousands of small files is not followed', async () => {
+  it('that lists thousands of small files is not followed', async () => {
     let asked = 0;
     const siblings = ['model_index.json', ...Array.from({ length: 3000 }, (_, i) => `unet/${i}.json`)];
     const document = JSON.stringify({ sha: commit, siblings: siblings.map((rfilename) => ({ rfilename })) });
@@ -253,10 +253,10 @@ describe('models rm', () => {
   });
 });
 
-describe('a folder once downloaded to', () => {
-  it('that cannot be read any more is one row', () => {
+describe('a download folder of an earlier command', () => {
+  it('is one row when it cannot be read any more', () => {
     const user = process.getuid?.() === 0 ? { uid: 65_532, gid: 65_532 } : {};
-    // The other user has to reach the test's files below this folder.
+    // The other user must be able to reach the test's files below this folder.
     if (user.uid !== undefined && tmpdir() !== '/tmp') chmodSync(tmpdir(), 0o711);
     const closed = mkdtempSync(join(tmpdir(), 'vt-closed-'));
     const inside = join(mkdtempSync(join(tmpdir(), 'vt-closed-')), 'inside');

@@ -179,7 +179,7 @@ describe('models pull', () => {
     expect(stdout + stderr).not.toContain('secret-of-mine');
   });
 
-  it('asks for room for all files of an entry before the first byte of any', async () => {
+  it('checks for free space for all files of an entry before the first byte of any', async () => {
     const { bavail, bsize } = statfsSync(home);
     // The disk has room for each of the two files, but not for both.
     const bytes = Math.floor(0.6 * bavail * bsize);

@@ -35,7 +35,7 @@ describe('resume --dataset', () => {
     expect(readFileSync(planFile, 'utf8')).toBe(before);
 
     writeFileSync(join(moved, 'a', 'fox.png'), 'a fox');
-    // As people paste it: from a file manager, or with a home of its own.
+    // The paths are as people paste them: quoted by a file manager, or beginning with ~.
     const typed = `file://${moved}`;
     expect((await cli(['resume', 'fox', '--dataset', typed], home.env)).code).toBe(0);
     expect(JSON.parse(readFileSync(planFile, 'utf8'))).toEqual({ ...planned, data: { ...planned.data, root: moved } });

@@ -1,4 +1,4 @@
-/** A home on disks that refuse, mounted for one process alone. Skipped where this user may mount nothing. */
+/** A home on disks that refuse to write, mounted for one process alone. Skipped where this user may not mount. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cli } from '../../helpers/cli.ts';
 
-// A stranger's folder has every file that some library or tool would run or obey. A file that runs records its name.
+// A stranger's folder with every file that some library or tool would run or obey. A file that is run records its
+// name.
 const endings = ['js', 'cjs', 'mjs', 'ts', 'json', 'yaml', 'yml', ''];
 const names = ['.visiontrainrc', '.config/visiontrainrc', 'visiontrain.config', '.config/config', 'package'];
 

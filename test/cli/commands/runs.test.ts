@@ -80,7 +80,7 @@ describe('stop and resume', () => {
     const before = statSync(home.runs).ctimeMs;
     const resumed = await cli(['resume', 'fox'], { ...home.env, FIXTURE_SECONDS: '0' });
     expect(resumed.code).toBe(0);
-    // This tells `ps` to look at all runs again, so that no run that goes on is hidden as an old one.
+    // This makes `ps` look at all runs again, so that no run that has gone on is hidden as an old one.
     expect(statSync(home.runs).ctimeMs).toBeGreaterThan(before);
     expect(resumed.stdout).toMatch(/run {6}fox: 1000 steps, attempt 2\n/);
     expect(resumed.stdout).toContain('goes on at step');
@@ -181,7 +181,7 @@ describe('status, ps and logs', () => {
     expect((await cli(['attach', 'fox-s'], home.env)).stderr).toContain('has not been started');
   });
 
-  it.each(['text', 300, 1.5, null])('an end with the code %j is no end, and attach says so', async (code) => {
+  it.each(['text', 300, 1.5, null])('an exit.json with the code %j is no end, and attach says so', async (code) => {
     home = new FixtureHome();
     const run = home.create();
     const exit = { status: 'failed', code, reason: '', step: 3, outputs: [], details: [], next_steps: [] };
@@ -194,7 +194,7 @@ describe('status, ps and logs', () => {
 });
 
 describe('in the foreground', () => {
-  it('a stop that comes before the run has begun is the run’s', async () => {
+  it('a stop request that comes before the run has begun is applied to the run', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
     const run = home.create(10_000);
     const { child, done } = startCli(['resume', 'fox', '--foreground'], home.env);

@@ -31,7 +31,7 @@ import { testPython } from '../../helpers/real-trainer.ts';
 let packages: string | null | undefined;
 let home: FixtureHome;
 beforeAll(async () => {
-  // Where `npm test` has set it up, or would.
+  // The environment with Optuna that `npm test` makes.
   const env = { ...process.env, VISIONTRAIN_PYTHON: testPython() };
   const where = { places: places(process.env), env };
   const environment = await givenEnvironment(testPython(), env);
@@ -50,7 +50,7 @@ afterAll(async () => home.remove());
 async function homeWithOptuna(folder: string | undefined): Promise<FixtureHome> {
   const made = new FixtureHome({ FIXTURE_SECONDS: '0.005', FIXTURE_VALIDATES: '5', FIXTURE_SAVES: '10' });
   made.env.FIXTURE_HOLDS = join(made.dir, 'holds');
-  // Two cards, as the driver's tool would tell of them.
+  // Two cards, as nvidia-smi would report them.
   made.env.PATH = `${join(made.dir, 'bin')}:${process.env.PATH}`;
   mkdirSync(join(made.dir, 'bin'));
   const card = (i: number) => `${i}, GPU-${i}, NVIDIA L4, 23034, 22000, 580.65.06, 8.9`;
@@ -92,7 +92,7 @@ const members = (group = newest()) =>
     .sort((a, b) => (a.trial ?? 0) - (b.trial ?? 0));
 const rateOf = (run: { values?: Readonly<Record<string, unknown>> } | undefined) =>
   run?.values?.['training.learning_rate'] as number;
-/** Runs whose name begins so do not end before they are let go, or are asked to stop. */
+/** Runs whose names begin with this wait until they are released or asked to stop. */
 const hold = (beginning: string) => writeFileSync(home.env.FIXTURE_HOLDS as string, beginning);
 const letGo = () => rmSync(home.env.FIXTURE_HOLDS as string);
 const over = () => {
@@ -101,7 +101,7 @@ const over = () => {
 };
 
 describe('a search', () => {
-  it('runs to its end by itself, also after its supervisor was killed, ends what is hopeless, and is compared', async (context) => {
+  it('runs to its end by itself, even after its supervisor was killed, stops runs without hope early, and is compared', async (context) => {
     if (packages === undefined) return context.skip();
     const lr = 'training.learning_rate=1e-6..1e-2';
     const added = await go('queue', 'add', 'run.yaml', '--sweep', lr, '--search', '4', '--json');
@@ -114,7 +114,7 @@ describe('a search', () => {
     await go('queue', 'run');
     await until(() => members().length === 3 && readSupervisor(members()[2]?.dir ?? '')?.trainer != null);
     const third = members()[2]?.dir ?? '';
-    // The fourth is the first that can be ended early. It is, and is held till then.
+    // The fourth run is the first that can be stopped early. It is stopped, and is held until then.
     hold('fox-4-');
     process.kill(readSupervisor(third)?.pid as number, 'SIGKILL');
     await until(() => runCondition(third).state !== 'live');
@@ -138,7 +138,7 @@ describe('a search', () => {
     expect(queueEntries(home.runs)).toEqual([]);
   }, 600_000);
 
-  it('has a run on each of two cards at once, behind the run that it waits for, and goes by what is judged', async (context) => {
+  it('has a run on each of two cards at once, behind the run that it waits for, and goes by the judged measure', async (context) => {
     if (packages === undefined) return context.skip();
     const before = home.create(5, 'before');
     enqueue(home.runs, before.name);
@@ -154,13 +154,13 @@ describe('a search', () => {
     await go('queue', 'run');
     await until(() => members().length === 2 && members().every(({ dir }) => runCondition(dir).state === 'live'));
     expect(readExit(before.dir)?.status).toBe('finished');
-    // What judging fails of is shown with the search, and it goes on once that is mended.
+    // An error of judging is shown with the search, which goes on once the cause is mended.
     writeFileSync(join(home.dir, 'judging-fails'), '');
     letGo();
     await until(() => readProgress(home.runs, newest())?.problem?.includes('The judge is ill.') === true);
     expect((await go('queue')).stderr).toContain(`! ${newest()}: The judge is ill.`);
     rmSync(join(home.dir, 'judging-fails'));
-    // Who asks while another process still has the search in hand leaves it to that one.
+    // A process that asks while another one advances the search leaves the search to that one.
     while (!over()) await go('queue', 'run');
     const values = readProgress(home.runs, newest())?.trials.map(({ value }) => value);
     const varied = (rate: number) => 1 / (2 + (Math.log10(rate) + 4) ** 2) - 1 / 1020;
@@ -168,7 +168,7 @@ describe('a search', () => {
     expect(values?.length).toBe(3);
   }, 300_000);
 
-  it('is ended by its name, and nothing of it waits any more', async (context) => {
+  it('is ended by its name, and none of its runs waits any more', async (context) => {
     if (packages === undefined) return context.skip();
     const added = await go(
       'queue',

@@ -38,7 +38,7 @@ const set: CaptionSet = {
   known: ['red fox', 'reading', 'snow'],
 };
 
-/** Presses keys after one another: names in <>, anything else as text that is typed. */
+/** Presses keys one after another: names stand in <>, and anything else is typed text. */
 function pressed(keys: string, from: CaptionUi = initialCaptionUi): CaptionUi {
   let ui: CaptionUi | 'leave' = from;
   for (const [, key, text] of keys.matchAll(/<([a-z-]+)>|([\s\S])/gu)) {
@@ -74,7 +74,7 @@ describe('keys', () => {
     expect(changes(keys)).toEqual(wanted);
   });
 
-  it('an undo shows the picture that it is about', () => {
+  it('an undo shows the image whose caption it restores', () => {
     const ui = pressed(' nnu');
     expect([ui.at, ui.notice, caption(ui)]).toEqual([0, 'Undone.', 'red fox,sitting']);
     expect(pressed('u').notice).toBe('Nothing was changed yet.');
@@ -95,7 +95,7 @@ describe('keys', () => {
     expect(pressed('aq').asking?.text).toBe('q');
   });
 
-  it('types as a person counts signs', () => {
+  it('moves the cursor by what a person sees as one character', () => {
     let line = { text: '', cursor: 0 };
     for (const [key, text] of [
       [undefined, 'a👩‍🚀e\u0301\nb'],

@@ -16,7 +16,7 @@ const keys: Key[] = ['d', 's', 'c', 'g', 'p', 'l'].map((key) => ({
   help: `What ${key} does is told in a sentence that does not fit on the one line that a small terminal has for it.`,
 }));
 
-/** Lines of a page in a room of so many cells; the terminal has one more in both directions. */
+/** The lines of a page in an area of this size; the terminal has one cell more in both directions. */
 const shown = (page: ReactElement, { columns, rows }: { columns: number; rows: number }) =>
   renderToString(<DashboardFrame size={{ columns: columns + 1, rows: rows + 1 }}>{page}</DashboardFrame>, { columns })
     .trimEnd()
@@ -37,7 +37,7 @@ describe('the help page', () => {
   });
 });
 
-it('a question says what Enter takes, where it is not cut off', () => {
+it('a question names the default that Enter takes, where it is not cut off', () => {
   const options = [
     { key: 'y', label: 'Stop and save', about: 'a long explanation' },
     { key: 'n', label: 'No', about: 'the run goes on' },

@@ -57,7 +57,7 @@ describe('keys of the dashboard', () => {
     expect(typed(['d'], readonly).wishes).toEqual(['detach']);
   });
 
-  it('does nothing that cannot be undone on Escape or an unknown key: slow links cut arrow keys in two', () => {
+  it('does nothing irreversible on Escape or an unknown key: slow links cut arrow keys in two', () => {
     expect(typed(['escape', '[', 'A', 'escape', '[', 'D', 'x']).wishes).toEqual([]);
   });
 });

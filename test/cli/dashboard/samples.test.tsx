@@ -28,7 +28,7 @@ const base = [sample(0, 0, false), sample(0, 1, false)];
 const stateWith = (...events: RunEvent[]) => reduceAll(initialState, [...base, ...events]);
 
 describe('samplePairs', () => {
-  it('gives the pictures of the base alone until the LoRA has made its own', () => {
+  it('gives the images of the base alone until the LoRA has made its own', () => {
     expect(samplePairs(stateWith())).toMatchObject([
       { index: 0, without: 'samples/base-0.png', with: undefined },
       { index: 1, without: 'samples/base-1.png', with: undefined },
@@ -65,7 +65,7 @@ describe('the page of samples', () => {
   });
   afterAll(() => rmSync(runDir, { recursive: true, force: true }));
 
-  it.each([3, 0] as const)('shows a picture of the base that is still alone (colour %i)', (colour) => {
+  it.each([3, 0] as const)('shows an image of the base that has no partner yet (colour %i)', (colour) => {
     const state = reduceAll(initialState, [{ ...sample(0, 0, false), path: 'base.png' } as RunEvent]);
     const style = styleFor({ colour, unicode: true });
     const size = { columns: 80, rows: 23 };

@@ -128,7 +128,7 @@ describe('the dashboard', () => {
       const [first, second] = images.images;
       expect(second?.column).toBe((first?.columns ?? 0) + 2);
     }
-    // What is sent to such a terminal once stays there until there are newer samples.
+    // Images are sent to such a terminal once, and stay there until there are newer samples.
     const later = reduceAll(state, story(now + 60, [[0, { type: 'note', level: 'info', text: 'news' }]]));
     const same = { size: { columns, rows }, real: true };
     expect(screenImages({ state: later, ...same }, '/run')).toEqual(screenImages({ state, ...same }, '/run'));
@@ -172,7 +172,7 @@ describe('the dashboard', () => {
     expect(text).toMatch(/^ {2}Pictures and captions$/m);
   });
 
-  it('is one line where there is no room', () => {
+  it('is one line where there is no space for more', () => {
     expect(frame(training, 59, 12).filter((line) => line !== '')).toEqual([
       expect.stringMatching(/^62 % step 992\/1600 loss 0\.0\d+ 5 min left fox-emblem$/),
     ]);
@@ -181,7 +181,7 @@ describe('the dashboard', () => {
     expect(layoutOf({ columns: 100, rows: 30 })).toBe('wide');
   });
 
-  it('says when nothing is heard', () => {
+  it('says when the run has sent no event for long', () => {
     const lines = frame(training, 80, 24, plain, { now: now + 240 });
     expect(lines.join('\n')).toContain('Nothing heard for 4 min');
   });

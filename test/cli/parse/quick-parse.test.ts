@@ -16,7 +16,7 @@ it('the list of commands is laid out as commander lays it out, at every width', 
   }
 });
 
-/** What commander makes of words; undefined where it refuses them or shows help. */
+/** What commander makes of the arguments; undefined when it refuses them or shows help. */
 async function byCommander(words: readonly string[]) {
   let parsed: { args: readonly string[]; options: object } | undefined;
   const program = buildProgram({
@@ -32,7 +32,7 @@ async function byCommander(words: readonly string[]) {
 }
 
 const names = (flags: string) => flags.split(/[ ,]+/).filter((part) => part.startsWith('-'));
-/** Words that a command may be given: its options, those of all, values, and what is refused. */
+/** Arguments that a command may be given: its own options, the common options, values, and invalid ones. */
 const wordsOf = (options: readonly (readonly [string, ...unknown[]])[]) =>
   fc.array(
     fc.oneof(
@@ -46,7 +46,7 @@ const lines = fc
   .constantFrom(...commands)
   .chain((entry) => wordsOf(entry.options ?? []).map((words) => ({ entry, words })));
 
-it('words that are parsed quickly mean what commander takes them for', async () => {
+it('arguments that are parsed quickly mean what commander takes them for', async () => {
   let quick = 0;
   await fc.assert(
     fc.asyncProperty(lines, async ({ entry, words }) => {
@@ -60,7 +60,7 @@ it('words that are parsed quickly mean what commander takes them for', async () 
   expect(quick).toBeGreaterThan(200);
 });
 
-it('what people type most is parsed quickly', () => {
+it('the commands that people type most are parsed quickly', () => {
   const quick = (name: string, ...words: string[]) => {
     const entry = commands.find((each) => each.name === name);
     return entry && quicklyParsed(entry, words);

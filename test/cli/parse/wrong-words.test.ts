@@ -1,4 +1,4 @@
-/** Command lines that nobody can carry out say what to type instead. */
+/** Command lines that are invalid are answered with what to type instead. */
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/base/errors.ts';
 import { commands } from '../../../src/cli/commands/table.ts';

@@ -20,12 +20,12 @@ const step = (after: number, n: number) =>
   event(after, 'step', { step: n, epoch: 0, loss: 0.1, lr: 1e-4, images_per_second: 1.9 });
 
 describe('plain lines', () => {
-  it('hold no control characters, and pass what a later version may tell', () => {
+  it('hold no control characters, and pass on events that a later version may write', () => {
     const odd = { ...event(1, 'phase', { phase: 'cache' }), phase: '\u001b]0;title\u0007later' } as unknown as RunEvent;
     expect(lines([run, odd]).at(-1)).toBe('14:29:03 \ufffd]0;title\ufffdlater \ufffd]0;title\ufffdlater');
   });
 
-  it('tell a run one line an event that matters, the time first', () => {
+  it('tell a run in one line for each event that matters, the time first', () => {
     expect(
       lines([
         run,
@@ -63,7 +63,7 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('show progress at most each tenth or minute, and the end', () => {
+  it('show progress at most every tenth of the run or every minute, and at the end', () => {
     const fast = [run, event(0, 'start', { step: 0, steps: 200, batches_per_epoch: 1 })];
     for (let n = 1; n <= 200; n++) fast.push(step(n * 0.1, n));
     const shown = lines(fast).filter((line) => line.includes('train'));

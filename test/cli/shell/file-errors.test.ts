@@ -1,4 +1,4 @@
-/** What is advised when the file system refuses fits the file. */
+/** The advice after an error of the file system fits the file that it is about. */
 import { expect, it } from 'vitest';
 import { reportError } from '../../../src/cli/shell/report-error.ts';
 
@@ -11,7 +11,7 @@ function said(code: string, path: string): string {
   return lines.join('\n');
 }
 
-it('VISIONTRAIN_HOME is named for what it moves alone', () => {
+it('VISIONTRAIN_HOME is advised only for files whose place it decides', () => {
   expect(said('EACCES', '/home/p/vt/models/a')).toMatch(/permission denied.*VISIONTRAIN_HOME/s);
   expect(said('EACCES', '/home/p/vt-pictures/run.yaml')).toMatch(/permission denied.*the right to it/s);
   expect(said('ENOSPC', '/data/run.yaml')).toMatch(/the disk is full.*Make room/s);

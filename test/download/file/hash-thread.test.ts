@@ -14,7 +14,7 @@ writeFileSync(path, content);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const task = (piece: number, crc?: number) => ({ piece, position: piece * PIECE, length: PIECE, crc });
 
-it('answers everyone who asks, also when it is given up meanwhile', async () => {
+it('answers every caller, even when one gives up meanwhile', async () => {
   const file = openSync(path, 'r');
   const hash = new TailHash(
     file,
@@ -32,7 +32,7 @@ it('answers everyone who asks, also when it is given up meanwhile', async () => 
   closeSync(file);
 });
 
-it('stops at a piece that is not what its CRC-32 says until that is asked for again', async () => {
+it('stops at a piece that does not match its CRC-32 until that piece is asked for again', async () => {
   const file = openSync(path, 'r');
   const seen: [number, boolean][] = [];
   const hash = new TailHash(
@@ -55,7 +55,7 @@ it('stops at a piece that is not what its CRC-32 says until that is asked for ag
   closeSync(file);
 });
 
-it('passes on what the disk says', async () => {
+it('passes on errors of the disk', async () => {
   const errors: NodeJS.ErrnoException[] = [];
   const hash = new TailHash(
     987_654,

@@ -38,14 +38,14 @@ describe('a connection far slower than the others', () => {
     expect(hopeless).toEqual([[2, 3]]);
   });
 
-  it('is one that fell silent in the middle, too', () => {
+  it('may also be one that fell silent in the middle', () => {
     const { hopeless } = watch([steady(5 * MB), { rate: (t) => (t < 20 ? 5 * MB : 100) }], 30);
     expect(hopeless.map(([which]) => which)).toEqual([1]);
     expect(hopeless[0]?.[1]).toBeGreaterThanOrEqual(20);
     expect(hopeless[0]?.[1]).toBeLessThanOrEqual(22);
   });
 
-  it('is none that is a few times slower, starts slowly, or shares a narrow line', () => {
+  it('is not one that is a few times slower, starts slowly, or shares a narrow line', () => {
     const few = watch([steady(5 * MB), steady(5 * MB), steady(1 * MB)], 60);
     // The rate doubles every 300 ms, as on a connection over a long distance, up to the same 5 MB/s.
     const far = watch([steady(5 * MB), { rate: (t) => Math.min(5 * MB, 14_000 * 2 ** (t / 0.3)) }], 60);
@@ -53,13 +53,13 @@ describe('a connection far slower than the others', () => {
     for (const { hopeless } of [few, far, narrow]) expect(hopeless).toEqual([]);
   });
 
-  it('is one that has not answered for long, while the others work', () => {
+  it('may also be one that has not answered for long while the others work', () => {
     const never = { rate: () => 0, from: 1e9 };
     expect(watch([steady(MB), never], 30).hopeless).toEqual([[1, 10]]);
     expect(watch([never], 60)).toMatchObject({ hopeless: [], renewed: [] });
   });
 
-  it('is known by those that have ended', () => {
+  it('is recognised by comparison with connections that have ended', () => {
     const all = new Stragglers<{ bytes: number }>();
     const [quick, slow] = [{ bytes: 0 }, { bytes: 0 }];
     all.tick([quick, slow], 0);
@@ -74,7 +74,7 @@ describe('a connection far slower than the others', () => {
     expect(all.isHopeless(slow, 4, false)).toBe(true);
   });
 
-  it('is opened anew now and then where all are slow', () => {
+  it('is replaced now and then where all are slow', () => {
     const { renewed, hopeless } = watch([steady(2000), steady(3000)], 80);
     expect(hopeless).toEqual([]);
     expect(renewed.map(({ which }) => which)).toEqual([0, 0, 0]);

@@ -1,4 +1,4 @@
-/** What servers write into headers becomes words for people and numbers to reckon with. */
+/** What servers write into headers becomes text for people and numbers to calculate with. */
 import { describe, expect, it } from 'vitest';
 import { failureAdvice } from '../../../src/download/download-errors.ts';
 import { Fault, parseRetryAfter } from '../../../src/download/http/fault.ts';
@@ -22,13 +22,13 @@ describe('headers of a hostile server', () => {
     expect(told('\u009b31m')).toMatch(/^[\x20-\x7e\ufffd]+$/);
   });
 
-  it('are a size only in digits, above 0 and below what a file can have', () => {
+  it('give a size only in digits, above 0 and below the largest possible file', () => {
     expect(claimedSize('1048653', 'example.org')).toBe(1048653);
     for (const text of ['', ' ', '0', '-1', '+5', '1e3', '0x10', 'a, b', '9007199254740993', '9'.repeat(400)])
       expect(() => claimedSize(text, 'example.org'), text).toThrow(/^example\.org says that the file has ".*/);
   });
 
-  it('ask for a wait that has a number', () => {
+  it('give a wait only as a number', () => {
     expect(parseRetryAfter('120')).toBe(120);
     for (const text of ['9'.repeat(400), 'Fri, 31 Dec 9999 23:59:59 GMT']) {
       const retryAfter = parseRetryAfter(text) ?? 0;

@@ -23,18 +23,18 @@ describe('the number of connections', () => {
     expect(wanted.at(-1)).toBe(4);
   });
 
-  it('comes back to one where another brings nothing, and is not tried again for a while', () => {
+  it('comes back to one where a second brings nothing, and does not try again for a while', () => {
     const wanted = run(() => 100e6, 30);
     expect(Math.max(...wanted)).toBe(2);
     expect(wanted.at(-1)).toBe(1);
     expect(wanted.filter((n) => n > 1).length).toBeLessThan(10);
   });
 
-  it('keeps what pays and gives back what does not', () => {
+  it('keeps connections that pay and gives back those that do not', () => {
     expect(run((n) => Math.min(n, 2) * 20e6, 20).at(-1)).toBe(2);
   });
 
-  it('stays at one for what is nearly done', () => {
+  it('stays at one for a nearly finished download', () => {
     expect(Math.max(...run(() => 100e6, 3, 0.2 * GIB))).toBe(1);
   });
 

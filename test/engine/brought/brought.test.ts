@@ -1,4 +1,7 @@
-/** Data sets that are archives, parquet files or repositories of a hub: what comes out, what is refused, what is kept. */
+/**
+ * Data sets that are archives, parquet files or repositories of a hub: which images come out, what is refused, what is
+ * kept.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -127,7 +130,7 @@ describe('an archive', () => {
     }
   });
 
-  it('that was ended half-way goes on with what is missing', async () => {
+  it('whose unpacking was cut off goes on with what is missing', async () => {
     const data = rawZip([...SET, { name: 'fox/b.png', data: image(2) }]);
     writeFileSync(join(dir, 'fox.zip'), data);
     const folder = await bring('fox.zip');
@@ -189,7 +192,7 @@ describe('an archive', () => {
     expect(told).toMatch(/^dataset\/archive-(unsafe|damaged): x\.zip (is not|cannot be) unpacked: /u);
     expect(told).toMatch(new RegExp(wanted, 'u'));
     expect(existsSync(join(dir, 'a.png'))).toBe(false);
-    // Nothing of it counts as a data set.
+    // What was unpacked does not count as a data set.
     expect(await refusal('x.zip')).toBe(told);
   });
 
@@ -214,7 +217,7 @@ describe('an archive', () => {
     );
   });
 
-  it('that is cut short, another kind of file, or a bomb is refused in words', async () => {
+  it('that is cut short, of another kind, or a bomb is refused in words', async () => {
     const bytes = gzipSync(await tar([{ name: 'a.png', data: image(1) }]));
     writeFileSync(join(dir, 'cut.tgz'), bytes.subarray(0, bytes.length - 200));
     writeFileSync(join(dir, 'text.zip'), 'no zip file at all, but long enough to look at');
@@ -277,7 +280,7 @@ describe('a data set of a hub', () => {
     expect(hub.asked).toHaveLength(asked + 1);
   });
 
-  it('of parquet files or zip files becomes pictures too, and a folder of it can be named', async () => {
+  it('with parquet files or zip files becomes images too, and one folder of it can be named', async () => {
     hub.put('datasets/ann/rows', 'data/train-0.parquet', parquet([image(1), image(2)], ['a fox', 'a den']));
     hub.put('datasets/ann/rows', 'old/x.zip', rawZip(SET));
     const all = await bring('hf:ann/rows');
@@ -286,7 +289,7 @@ describe('a data set of a hub', () => {
     expect(files(await bring('hf:ann/rows/old'))).toEqual(['old/x/fox/a.png', 'old/x/fox/a.txt']);
   });
 
-  it('that is not there, holds nothing, or is misspelt is refused in words', async () => {
+  it('that is missing, empty or misspelt is refused in words', async () => {
     hub.put('datasets/ann/text', 'a.txt', 'words');
     expect(await refusal('hf:ann/gone')).toMatch(/^dataset\/hub: The data set hf:ann\/gone cannot be fetched/u);
     expect(await refusal('hf:ann/text')).toContain('holds no pictures');
@@ -335,7 +338,7 @@ it('dataset check and run take a zip file', () => {
   writeFileSync(join(dir, 'run.yaml'), 'version: 1\ndataset: {path: fox.zip}\nmodel: {base: tiny}\n');
   const { plan } = cli('run', 'run.yaml', '--dry-run');
   expect(plan.data.images).toMatchObject([{ path: 'fox/a.png', caption: 'a fox' }]);
-  // The run.yaml of the run names the archive, from which it can be trained again anywhere.
+  // run.yaml names the archive, so that it can be trained again anywhere.
   const shown = execFileSync(process.execPath, [bin, 'run', 'run.yaml', '--dry-run'], { cwd: dir, env, stdio: 'pipe' });
   expect(shown.toString()).toMatch(new RegExp(`^ {2}path: ${join(dir, 'fox.zip')} `, 'mu'));
 });

@@ -1,4 +1,4 @@
-/** A bundle of everything that a run can be trained by, unpacked elsewhere: the plan of it is the plan that was. */
+/** A bundle with everything that a run needs, unpacked elsewhere: it is planned as the run was. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -113,14 +113,14 @@ async function bundle(name: string, withImages: boolean): Promise<string> {
   return path;
 }
 
-it('is the same bytes when it is made again, and tells of no folder, user or machine', async () => {
+it('has the same bytes when it is made again, and names no folder, user or machine', async () => {
   const [one, two] = [await bundle('one.zip', true), await bundle('two.zip', true)].map((path) => readFileSync(path));
   expect(one?.equals(two ?? Buffer.alloc(0))).toBe(true);
   const text = one?.toString('latin1') ?? '';
   for (const secret of [dir, `${tmpdir()}/`, "ann's", 'echo ']) expect(text).not.toContain(secret);
 });
 
-it.each([true, false])('plans elsewhere what was planned, with the pictures inside: %s', async (withImages) => {
+it.each([true, false])('is planned elsewhere as the run was, with the images inside: %s', async (withImages) => {
   const zip = await bundle(`${withImages}.zip`, withImages);
   const manifest = await readManifest(zip);
   const images = join(dir, 'bob', 'pictures');
@@ -157,7 +157,7 @@ it.each([true, false])('plans elsewhere what was planned, with the pictures insi
   expect(adopted.resources.cache_dir).toBe(places(here).cache);
 });
 
-it('names the pictures that a folder lacks, and keeps nothing', async () => {
+it('names the images that a folder lacks, and leaves nothing behind', async () => {
   const zip = await bundle('bare.zip', false);
   const manifest = await readManifest(zip);
   const images = join(dir, 'bob', 'few');

@@ -1,4 +1,4 @@
-/** Bundles that anybody may have made: what does harm is refused, and nothing of it is kept. */
+/** Bundles of unknown origin: a harmful one is refused, and nothing of it is kept. */
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -75,14 +75,14 @@ async function unpacked(bytes: Buffer) {
 }
 
 describe('a bundle', () => {
-  it('is unpacked where all is as listed, for its owner alone', async () => {
+  it('is unpacked where all files are as listed, for its owner alone', async () => {
     const { told, dir, zip } = await unpacked(rawZip(sound()));
     expect([told, isZip(zip)]).toEqual(['unpacked', true]);
     expect(readFileSync(join(dir, 'images/fox.png'), 'utf8')).toBe('fox');
     expect(readdirSync(dir).sort()).toEqual(['images', 'lora', 'plan.json', 'run.yaml']);
   });
 
-  it('is unpacked as of version 1, whose images were called pictures', async () => {
+  it('is unpacked in version 1 too, which called images pictures', async () => {
     const images = JSON.parse(manifest().toString()).images as object;
     const old = sound({ visiontrain_bundle: 1, images: undefined, pictures: images });
     expect((await unpacked(rawZip(old))).told).toBe('unpacked');

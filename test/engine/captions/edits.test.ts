@@ -1,4 +1,4 @@
-/** Captions edited by hand: what a text of lines means, and which version counts. */
+/** Captions edited by hand: how the edited text is read, and which version counts. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ describe('the versions of a caption', () => {
     expect(readHistory(store, sha256)?.versions.map(({ text }) => text)).toEqual(['d']);
   });
 
-  it('do not count once the file says something else, and begin anew over that', () => {
+  it('do not count once the caption file has changed, and begin anew over that', () => {
     const store = empty();
     keepEdit(store, { sha256, own: 'a', text: 'b' }, '1');
     expect(editedCaption(store, sha256, 'later')).toBeUndefined();
@@ -97,7 +97,7 @@ describe('the versions of a caption', () => {
   });
 });
 
-it('one edit leaves one version of each caption, however often it changes it', () => {
+it('one edit leaves one version of each caption, however often it changes that caption', () => {
   const store = mkdtempSync(join(tmpdir(), 'vt-edits-'));
   const sha256 = 'b'.repeat(64);
   keepEdit(store, { sha256, own: null, text: 'first' }, '2026-01-01');

@@ -40,7 +40,7 @@ const sheet = (images: readonly CheckImage[], paths: readonly string[] = []) =>
     }),
   ].join('');
 
-/** All tags of a page, as they stand in it. */
+/** All tags of a page, in the order of the page. */
 const tagsIn = (html: string) =>
   html
     .replace(/<style>[\s\S]*?<\/style>/u, '<style>')
@@ -48,7 +48,7 @@ const tagsIn = (html: string) =>
     .match(/<[a-z!/][^>]*>/giu) ?? [];
 
 describe('the contact sheet', () => {
-  it('makes no tag and no attribute of what the data says', () => {
+  it('makes no tag and no attribute of text from the data set', () => {
     const html = sheet([image(NASTY), image('none')], [NASTY]);
     const names = new Set(tagsIn(html).map((tag) => /^<\/?([a-z0-9!]+)/iu.exec(tag)?.[1]?.toLowerCase()));
     expect([...names].sort()).toEqual(
@@ -61,7 +61,7 @@ describe('the contact sheet', () => {
     expect(html.match(/<script/gu)).toHaveLength(1);
   });
 
-  it('lets nothing in by its content policy but its own style, script and pictures', () => {
+  it('allows by its content policy only its own style, script and images', () => {
     const html = sheet([image('a')]);
     const policy = /Content-Security-Policy" content="([^"]+)"/u.exec(html)?.[1] ?? '';
     const hash = (tag: string) => {
@@ -76,7 +76,7 @@ describe('the contact sheet', () => {
     expect(html.match(/(?:src|href)="(?!data:)/gu)).toBeNull();
   });
 
-  it('shows the crop, and says what was not looked at', () => {
+  it('shows the crop, and names the images that were not examined', () => {
     const html = sheet([image('a'), image('none'), image('b', { bucket: [600, 400] })]);
     expect(html.match(/<rect x="16.67" y="0.00" width="66.67" height="100.00"\/>/gu)).toHaveLength(1);
     expect(html.match(/not looked at/gu)).toHaveLength(1);
@@ -90,7 +90,7 @@ describe('the contact sheet', () => {
     expect(moved).toContain('<rect x="25.00" y="0.00" width="66.67" height="100.00"/>');
   });
 
-  it('shows those with findings first when there are too many', () => {
+  it('shows images with findings first when there are too many', () => {
     const many = Array.from({ length: 2005 }, (_, i) => image(`p${i}`, { caption: '' }));
     const html = sheet(many, ['p2004']);
     expect(html).toContain('2005 pictures, 2000 shown');
@@ -99,7 +99,7 @@ describe('the contact sheet', () => {
     expect(html).not.toContain('<code>p2003</code><small>');
   });
 
-  it('goes to no place in the data set and over no other file', () => {
+  it('is written neither into the data set nor over another file', () => {
     const dir = mkdtempSync(join(tmpdir(), 'vt-sheet-'));
     mkdirSync(join(dir, 'data'));
     writeFileSync(join(dir, 'other.html'), 'mine');

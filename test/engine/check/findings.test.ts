@@ -18,7 +18,7 @@ const image = (path: string, more: Partial<CheckImage> = {}): CheckImage => ({
   ...more,
 });
 
-/** A number that is the same in every run, for which bits are drawn. */
+/** A number that is the same in every run, whose bits stand for drawn ones. */
 function bits(seed: number): bigint {
   let state = BigInt(seed) * 0x9e3779b97f4a7c15n + 0x1234567n;
   state = BigInt.asUintN(64, (state ^ (state >> 30n)) * 0xbf58476d1ce4e5b9n);
@@ -56,11 +56,11 @@ describe('near duplicates', () => {
     }
   });
 
-  it('are none where only the colours differ, and none of what was not looked at', () => {
+  it('are none where only the colours differ, or of images that were not examined', () => {
     expect(nearDuplicates([print(1n), undefined, print(1n, '20'.repeat(48))]).size).toBe(0);
   });
 
-  it('gather around the image with a caption, and the larger one', () => {
+  it('gather around the image with a caption, or else the larger one', () => {
     const images = [
       image('a', { own: null, size: [2000, 2000] }),
       image('b', { size: [900, 900] }),
@@ -79,24 +79,24 @@ describe('pixels', () => {
   const kinds = (more: Partial<Look>) =>
     pixelFindings([image('a')], new Map([[image('a').sha256, look(more)]])).map(({ kind }) => kind);
 
-  it('are told by bounds', () => {
+  it('are judged by bounds', () => {
     expect(kinds({})).toEqual([]);
     expect(kinds({ blur: 0.59 })).toEqual([]);
     expect(kinds({ blur: 0.6 })).toEqual(['blurred']);
     expect(kinds({ grey_rest: 0.3 })).toEqual(['damaged']);
     expect(kinds({ jpeg_quality: 49 })).toEqual(['compressed']);
     expect(kinds({ jpeg_quality: 50, borders: [0, 0.1, 0, 0.1] })).toEqual(['border']);
-    // What shows nothing has no blur and no border worth a word.
+    // An empty image has no blur and no border worth a warning.
     expect(kinds({ one_colour: 1, blur: 1, borders: [0, 0.1, 0, 0] })).toEqual(['empty']);
   });
 
-  it('of images that nobody looked at say nothing', () => {
+  it('of images that were not examined give no finding', () => {
     expect(pixelFindings([image('a'), image('b')], new Map())).toEqual([]);
   });
 });
 
 describe('sizes', () => {
-  it('tell how much is enlarged and cut away', () => {
+  it('count which images are enlarged and cropped, and how much', () => {
     const small = image('a', { size: [400, 400] });
     const wide = image('b', { size: [2000, 1000], bucket: [1024, 1024] });
     const high = image('c', { size: [1000, 1500], bucket: [1024, 1024] });
@@ -115,7 +115,7 @@ describe('sizes', () => {
     ]);
   });
 
-  it('speak of one picture, or of several', () => {
+  it('speak of one image or of several', () => {
     const small = (path: string) => image(path, { size: [400, 400] });
     const told = (...images: CheckImage[]) => sizeFindings(images).map(({ what, done }) => `${what} ${done}`);
     expect(told(small('a'))).toEqual(['1 picture much smaller than the bucket. It is enlarged, which teaches blur.']);
@@ -126,7 +126,7 @@ describe('sizes', () => {
     expect(pixelFindings([image('a'), image('b')], looks)[0]?.done).toMatch(/^Both are trained on/);
   });
 
-  it('tell what of a mask the crop cuts away, and which sides where it was moved', () => {
+  it('say how much of a mask the crop cuts off, and at which sides where it was moved', () => {
     const wide = image('b', { size: [2000, 1000], bucket: [1024, 1024] });
     const told = (left: number, lost: number, focus: boolean) =>
       sizeFindings([wide], { crops: new Map([['b', { left, top: 0, lost }]]), focus }).map(
@@ -145,7 +145,7 @@ describe('sizes', () => {
     ]);
   });
 
-  it('tell folders of which one is used more than ten times as often', () => {
+  it('name folders of which one is used more than ten times as often as another', () => {
     const many = (uses: number) => [image('a/1'), image('b/1', { uses })];
     expect(sizeFindings(many(10))).toEqual([]);
     expect(sizeFindings(many(11))[0]?.items.map(({ path, detail }) => `${path} ${detail}`)).toEqual([
@@ -163,7 +163,7 @@ describe('captions', () => {
     );
   const kinds = (...input: Parameters<typeof found>) => found(...input).map(({ kind }) => kind);
 
-  it('that are missing, equal, spoilt or with wide commas are told', () => {
+  it('are named when they are missing, equal, spoilt or have wide commas', () => {
     expect(kinds(['a fox', 'a cat'])).toEqual([]);
     expect(kinds(['a fox', null])).toEqual(['no-caption']);
     expect(found([null, null])[0]?.what).toBe('No picture has a caption.');
@@ -195,7 +195,7 @@ describe('captions', () => {
     ]);
   });
 
-  it('do or do not say the trigger, and the base knows it or not', () => {
+  it('are checked for the trigger, and the trigger for being a word of the base', () => {
     const tokens = (count: number) => new Map([['zwx', count]]);
     expect(kinds(['zwx, a fox', 'Zwx'], 'zwx')).toEqual([]);
     expect(kinds(['zwx, a fox', 'zwxs'], 'zwx', tokens(2))).toEqual(['no-trigger']);
@@ -205,7 +205,7 @@ describe('captions', () => {
 
 describe('leaks between training and validation', () => {
   const at = (path: string, held: boolean) => image(path, { held });
-  it('name the validation picture, and are no other near duplicates', () => {
+  it('name the validation image, and are no other near duplicates', () => {
     const images = [at('a.png', false), at('v.png', true), at('w.png', true)];
     const looks = new Map(
       images.map(({ sha256, path }) => [sha256, look(path === 'w.png' ? { phash: 'f'.repeat(16) } : {})]),
@@ -224,7 +224,7 @@ describe('tags', () => {
   const tags = (path: string, own: string | null) => image(path, { own });
   const kinds = (found: readonly DatasetFinding[]) => found.map(({ kind, level }) => [kind, level]);
 
-  it('of writing are told, as a warning where only the tagger names them', () => {
+  it('for writing give a finding, a warning where only the tagger names them', () => {
     const images = [
       tags('a', 'fox, snow, watermark'),
       tags('b', 'fox, snow, tree'),
@@ -250,7 +250,7 @@ describe('tags', () => {
     expect(tagFindings([tags('a', 'context, textile, dated hat style')], none)).toEqual([]);
   });
 
-  it('of characters and clothes are counted, and out of balance above ten to one', () => {
+  it('for characters and clothes are counted, and out of balance above ten to one', () => {
     const miku = Array.from({ length: 11 }, (_, i) => tags(`m${i}`, 'hatsune miku, white shirt, solo, smile'));
     const images = [
       ...miku,

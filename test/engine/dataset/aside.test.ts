@@ -1,4 +1,4 @@
-/** Files and folders beside the images, as other trainers, NAS boxes and operating systems leave them there. */
+/** Files and folders that other trainers, NAS boxes and operating systems leave beside the images. */
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ describe('masks and condition images', () => {
     ['that belong to nothing', ['hats/1.png', 'masks/rome.png', 'masks/venice.png']],
     ['with captions of their own', ['hats/1.png', 'masks/1.png', 'masks/1.txt']],
     ['that are all there is', ['masks/1.png', 'masks/2.png']],
-  ])('masks %s are the subject', async (_what, names) => {
+  ])('masks %s are images like any other', async (_what, names) => {
     const { used, notes } = await look(names);
     expect(used).toEqual(names.filter((name) => name.endsWith('.png')));
     expect(notes).toEqual([]);
@@ -77,13 +77,13 @@ describe('folders of other trainings', () => {
   });
 
   it.each(['reg', 'regs', 'regularization', 'regularisation_images', '1_reg', 'reg_data'])(
-    '%s is never the subject',
+    '%s holds no images of the subject',
     async (name) => {
       expect((await look(['a.png', `${name}/x.png`])).used).toEqual(['a.png']);
     },
   );
 
-  it.each(['regina', 'region', 'model', 'log', 'samples'])('%s alone may be', async (name) => {
+  it.each(['regina', 'region', 'model', 'log', 'samples'])('%s is a folder of images like any other', async (name) => {
     expect((await look(['a.png', `${name}/x.png`])).used).toEqual(['a.png', `${name}/x.png`]);
   });
 

@@ -1,4 +1,7 @@
-/** The plan and the trainer see the same image: files written in every way Pillow has, and the same with bytes changed. */
+/**
+ * The plan and the trainer see the same image: files written in every way that Pillow has, and the same files with
+ * bytes changed.
+ */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +21,7 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('the plan and
     600_000,
   );
 
-  it('never differ in the size of a damaged one', async () => {
+  it('never differ in the size of a damaged image', async () => {
     const { differing } = await compareReaders(folder(), { seed: 3, count: 200, kind: 'flips' });
     expect(differing).toEqual([]);
   });

@@ -56,7 +56,7 @@ describe('bucketChooser', () => {
     );
   });
 
-  it('leaves a picture that has a bucket of its size as it is', () => {
+  it('leaves an image unchanged that has a bucket of its size', () => {
     fc.assert(
       fc.property(options, fc.nat(), (o, pick) => {
         const list = bucketList(o);

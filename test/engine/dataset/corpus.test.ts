@@ -21,7 +21,7 @@ const readable = Object.keys(JSON.parse(readFileSync(join(fixtures, 'expected.js
 const files: Record<string, Buffer | string> = {};
 const cases: Case[] = [];
 let seed = 0;
-/** A small image that no other one is like. */
+/** A small image that differs from every other one. */
 const image = (width = 20, height = 20) => {
   seed += 1;
   return png(width, height, seed);
@@ -30,13 +30,13 @@ function add(path: string, bytes: Buffer | string, verdict: Verdict): void {
   files[path] = bytes;
   cases.push({ path, verdict });
 }
-/** An image with a file beside it that is to be its caption. */
+/** An image with a file beside it that is meant as its caption. */
 function captioned(path: string, words: Buffer | string, caption: string | null, ending = '.txt'): void {
   add(`${path}.png`, image(), { caption });
   files[`${path}${ending}`] = words;
 }
 
-// Sizes, around each bound.
+// Sizes on both sides of each bound.
 for (const [width, height, reason] of [
   ...[1, 2, 8, 15].flatMap((side) => [[side, side, 'too_small'] as const, [side, 64, 'too_small'] as const]),
   ...[1, 2, 8, 15].map((side) => [64, side, 'too_small'] as const),
@@ -50,7 +50,7 @@ for (const [width, height, reason] of [
 ] as const)
   add(`sizes/${width}x${height} ${seed}.png`, image(width, height), reason === null ? { caption: null } : { reason });
 
-// Names.
+// Odd file names.
 const NAMES = [
   ...[
     'a b',
@@ -124,17 +124,17 @@ for (const name of NAMES)
 for (const ending of ['.PNG', '.Png', '.JPG', '.jpeg', '.JFIF', '.WebP', '.BMP', '.gif', '.tiff', '.avif', '.HEIC'])
   add(`endings/a${ending}${ending}`, image(), { caption: null });
 
-// What a file is called does not decide what it is.
+// The content of a file decides what it is, not its name.
 for (const name of readable)
   for (const ending of ['.png', '.jpg', '.webp', '.bmp'])
     add(`called/${name}${ending}`, readFileSync(join(fixtures, name)), { caption: null });
 
-// Images that end within their first bytes.
+// Images that are cut off within their first bytes.
 for (const name of readable)
   for (const length of [0, 1, 2, 3, 5, 8, 9])
     add(`cut/${length} ${name}`, readFileSync(join(fixtures, name)).subarray(0, length), { reason: 'unreadable' });
 
-// Other things under the name of an image.
+// Other kinds of files with the name of an image.
 for (const [name, bytes] of Object.entries({
   html: '<!doctype html><title>404</title>',
   svg: '<svg xmlns="http://www.w3.org/2000/svg"/>',
@@ -217,7 +217,8 @@ for (const [i, [json, words]] of [
 for (const [i, ending] of ['.png.txt', '.TXT', '.Txt', ' .txt'].entries())
   captioned(`beside/${i}`, 'words', 'words', ending);
 
-// A PNG that ends anywhere before its pixels are whole: the header may be read, and the pixels then tell.
+// A PNG may be cut off anywhere before the end of its pixels: its header may then be readable, and reading the pixels
+// shows the damage.
 const whole = png(40, 40, 9999);
 const pixels = whole.length - 12;
 const CUTS = Array.from({ length: pixels - 33 }, (_, i) => 33 + i);
@@ -238,7 +239,7 @@ afterAll(() => {
   for (const each of [root, cuts]) rmSync(each, { recursive: true, force: true });
 });
 
-/** Bytes, times and rights of all there is in a folder. */
+/** Bytes, times and rights of everything in a folder. */
 const stamps = (folder: string) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .toSorted()
@@ -256,7 +257,7 @@ describe('the corpus', () => {
   it('gets the verdicts that are expected, and is not touched', async () => {
     const before = stamps(root);
     const cacheDir = mkdtempSync(join(tmpdir(), 'vt-corpus-cache-'));
-    // A look that remembers must say the same as the first.
+    // A second scan, which uses what the first one remembered, must say the same.
     for (const round of [1, 2]) {
       const { images, leftOut } = await scanDataset(root, { captionExtension: '.txt', cacheDir });
       const found = new Map<string, Verdict>([

@@ -1,4 +1,4 @@
-/** Captions from inside images, from names of files and folders, on request. */
+/** Captions from inside of image files and from names of files and folders, on request. */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,11 +55,11 @@ it.each([
   ['123e4567-e89b-12d3-a456-426614174000', undefined],
   ['00001-2837465', undefined],
   ['', undefined],
-])('the name %j says %j', (name, words) => {
+])('the name %j gives the caption %j', (name, words) => {
   expect(wordsOfName(name)).toBe(words);
 });
 
-it('a folder is named without its repeats', () => {
+it('a folder name is a caption without its number of repeats', () => {
   expect([wordsOfFolder('a/10_zwx fox/1.png'), wordsOfFolder('1.png'), wordsOfFolder('IMG/1.png')]).toEqual([
     'zwx fox',
     undefined,
@@ -67,7 +67,7 @@ it('a folder is named without its repeats', () => {
   ]);
 });
 
-/** An EXIF block with one tag in its first directory, or in the one for the camera's facts. */
+/** An EXIF block with one tag in its first directory, or in the sub-directory for facts of the camera. */
 function exif(tag: number, type: number, value: Buffer): Buffer {
   const inMain = tag !== 0x9286;
   const block = Buffer.alloc(44);
@@ -144,14 +144,14 @@ it.each<readonly [string, Buffer, string | undefined]>([
   expect(inside(bytes)).toBe(wanted);
 });
 
-/** Written by pillow-heif and Pillow, which put EXIF and XMP where phones and editors put them. */
+/** These files are written by pillow-heif and Pillow, which put EXIF and XMP where phones and editors put them. */
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../../fixtures/words', name));
 
 it.each([
   ['parameters.avif', 'masterpiece, a fox'],
   ['description.heic', 'an owl at night'],
   ['exif.heic', 'a red fox in the snow'],
-])('what %s says is read, however early the file ends or whatever a byte of it is', (name, wanted) => {
+])('the text of %s is read, or nothing, however early the file ends or whatever a byte of it is', (name, wanted) => {
   const bytes = fixture(name);
   expect(inside(bytes)).toBe(wanted);
   for (let length = 0; length < bytes.length; length += 1)
@@ -163,7 +163,7 @@ it.each([
   }
 });
 
-it('the places are asked in their order, behind files of captions, and told', async () => {
+it('the sources are asked in their order, after files of captions, and counted', async () => {
   const root = mkdtempSync(join(tmpdir(), 'vt-elsewhere-'));
   writeTree(root, {
     'a fox.png': withText(png(20, 20, 1), 'parameters', drawn),

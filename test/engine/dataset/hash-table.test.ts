@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { HashTable } from '../../../src/engine/dataset/known/hash-table.ts';
 
-it('finds every thing under its hash, also where many have the same one or the last slots are taken', () => {
+it('finds every value under its hash, also where many have the same hash or the last slots are taken', () => {
   const hashes = [7, 0xffff_ffff, 7, 0xffff_fffe, 0, 0xffff_ffff, 7, 15];
   const table = new HashTable(hashes.length);
   for (const [i, hash] of hashes.entries()) table.add(i, hash);

@@ -1,4 +1,7 @@
-/** Folders that somebody made to harm, or that a disk left behind: nothing leads out, blocks, or ends the whole scan. */
+/**
+ * Folders that somebody made to do harm, or that a broken disk left: no link leads out, no file blocks, and none ends
+ * the whole scan.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
@@ -27,7 +30,7 @@ const scan = (root: string) => scanDataset(root, { captionExtension: '.txt' });
 const hashed = async (root: string) => hashImages(await scan(root), { cacheDir: null });
 
 describe('links that lead out of a data set', () => {
-  it('are named, and no words behind them become captions', async () => {
+  it('are named, and no text behind them becomes a caption', async () => {
     const secret = folder({
       credentials: 'aws_secret = 1',
       'Private/x.png': png(20, 20, 7),
@@ -48,7 +51,7 @@ describe('links that lead out of a data set', () => {
     ]);
   });
 
-  it('do not matter where they stay inside', async () => {
+  it('are followed where they stay inside', async () => {
     const root = folder({ 'a.png': png(20, 20), 'words/a.txt': 'a fox' });
     symlinkSync('words/a.txt', join(root, 'a.txt'));
     const { images, notes } = await scan(root);
@@ -88,7 +91,7 @@ it('does not wait for a pipe that took the place of an image after the scan', as
   expect(leftOut).toEqual([{ path: 'a.png', reason: 'unreadable', problem: 'is a pipe or a device' }]);
 });
 
-it('one folder too deep is one line', () => {
+it('folders nested too deep are reported in one line', () => {
   const root = folder({ 'a.png': png(20, 20) });
   // The folders are nested deeper than a path may be long. To make them, one half is moved into the other.
   const half = Array(12).fill('d'.repeat(200)).join('/');
@@ -106,7 +109,7 @@ it.skipIf(process.getuid?.() === 0)('one folder that may not be opened is one li
 });
 
 describe('images that cost more than they are worth', () => {
-  it('leaves out one that is a thread', async () => {
+  it('leaves out an image that is as thin as a thread', async () => {
     const root = folder({ 'a.png': png(20, 20), 'thread.png': png(16, 2000), 'strip.png': png(16, 800) });
     const { leftOut } = await scan(root);
     expect(leftOut).toEqual([
@@ -118,7 +121,7 @@ describe('images that cost more than they are worth', () => {
     ]);
   });
 
-  it('reads fill bytes of a JPEG in few pieces, and not for ever', async () => {
+  it('reads the fill bytes of a JPEG in few pieces, and not for ever', async () => {
     const { readHeader } = await import('../../../src/engine/dataset/headers/image-header.ts');
     const fill = Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(40 << 20, 0xff)]);
     let reads = 0;
@@ -140,7 +143,7 @@ describe('images that cost more than they are worth', () => {
     ]);
   });
 
-  it('holds no more than a piece of a large file', async () => {
+  it('holds at most one piece of a large file in memory', async () => {
     const root = folder({ 'a.png': png(20, 20) });
     for (const name of ['b.jpg', 'c.jpg', 'd.jpg', 'e.jpg']) {
       writeFileSync(join(root, name), Buffer.from('ffd8ffc0000b080010001001011100ffda000801010000003f0000', 'hex'));

@@ -1,4 +1,4 @@
-/** A folder that was seen before: directory entries and stat alone, and never a wrong fact. */
+/** A folder that was scanned before: only directory entries and stat are read, and no remembered fact is wrong. */
 import { mkdtempSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { png, writeTree } from '../../helpers/images.ts';
 
-/** What was opened to be read, by path. */
+/** Paths of files that were opened for reading. */
 const opened = vi.hoisted((): string[] => []);
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
@@ -36,7 +36,7 @@ const folder = (files: Readonly<Record<string, string | Uint8Array>> = {}) => {
 const look = async (root: string, cacheDir: string | null, captionLines = false) =>
   hashImages(await scanDataset(root, { captionExtension: '.txt', captionLines, cacheDir }), { cacheDir });
 const openedIn = (root: string) => opened.filter((path) => path.startsWith(`${root}/`));
-/** Longer than the tick of a disk's clock: a file that changed within it is read again. */
+/** Milliseconds, longer than the tick of a disk's clock: a file that changed within this time is read again. */
 const settle = () => sleep(80);
 
 const FILES = {
@@ -51,7 +51,7 @@ const FILES = {
   'page.jpg': '<html>',
 };
 
-it('opens no file of a folder that it knows, and says the same of it', async () => {
+it('opens no file of a folder that it knows, and gives the same result', async () => {
   const [root, cacheDir] = [folder(FILES), folder()];
   await settle();
   const bare = await look(root, null);
@@ -65,7 +65,7 @@ it('opens no file of a folder that it knows, and says the same of it', async () 
   expect(openedIn(root)).toEqual([]);
 });
 
-it('reads what is new, changed or renamed, and only that', async () => {
+it('reads files that are new, changed or renamed, and only those', async () => {
   const [root, cacheDir] = [folder(FILES), folder()];
   await settle();
   await look(root, cacheDir);
@@ -89,7 +89,7 @@ it('reads what is new, changed or renamed, and only that', async () => {
   expect(openedIn(root)).toEqual([]);
 });
 
-it('does not believe a stamp so new that the file may have changed once more under it', async () => {
+it('does not believe a time stamp so new that the file may have changed again under it', async () => {
   const [root, cacheDir] = [folder({ 'a.png': png(20, 20, 1) }), folder()];
   vi.useFakeTimers({ toFake: ['Date'], now: Math.floor(statSync(join(root, 'a.png')).ctimeMs) + 1 });
   try {
@@ -102,7 +102,7 @@ it('does not believe a stamp so new that the file may have changed once more und
   expect(openedIn(root).length).toBe(2);
 });
 
-it('counts a cache that is damaged anywhere, cut anywhere or empty as none', async () => {
+it('ignores a cache that is damaged anywhere, cut anywhere or empty', async () => {
   const [root, cacheDir] = [folder(FILES), folder()];
   await settle();
   const bare = await look(root, null);
@@ -127,7 +127,7 @@ it('counts a cache that is damaged anywhere, cut anywhere or empty as none', asy
   }
 });
 
-it('is right whichever of several programs at once writes last, and keeps what an interrupted look found', async () => {
+it('is right whichever of several programs writes last, and keeps what an interrupted scan found', async () => {
   const [root, cacheDir] = [folder(FILES), folder()];
   await settle();
   const bare = await look(root, null);

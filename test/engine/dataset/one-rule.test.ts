@@ -1,4 +1,4 @@
-/** Forms of image files that people's programs write: places of the orientation, damage inside, and kinds of TIFF. */
+/** Forms of image files that programs write: places of the orientation, damage inside, and kinds of TIFF. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ function insert(image: Buffer, extra: Buffer, before = 'IDAT'): Buffer {
 }
 
 const EXIF = Buffer.from('4d4d002a000000080001011200030000000100060000000000' + '00', 'hex');
-// Its first tag claims more bytes than there are: Pillow passes it over and reads the next.
+// The first tag claims more bytes than there are: Pillow passes over it and reads the next.
 const GREEDY = Buffer.from(
   '4d4d002a00000008' + '0002' + '010f00020000360000000032' + '011200030000000100060000' + '00000000',
   'hex',
@@ -115,7 +115,7 @@ describe('a PNG damaged inside', () => {
 });
 
 describe('a JPEG cut short', () => {
-  it('is not saved by the end mark of its thumbnail', async () => {
+  it('is not taken for whole because of the end mark of its thumbnail', async () => {
     const { damageCheck } = await import('../../../src/engine/dataset/headers/damage.ts');
     const thumbnail = Buffer.from('ffe10008ffd8ffd90000', 'hex');
     const start = Buffer.concat([

@@ -129,7 +129,7 @@ describe('scanDataset', () => {
     expect(others).toEqual({ '.jxl': 1, '.md': 1, '': 1 });
   });
 
-  it('follows links, and not in circles', async () => {
+  it('follows links, and never in circles', async () => {
     const outside = folder({ 'linked.png': png(20, 20, 9) });
     const root = folder({ 'a.png': png(20, 20), 'sub/b.png': png(20, 20, 1) });
     symlinkSync('..', join(root, 'sub', 'up'));
@@ -174,7 +174,7 @@ describe('what is no data set', () => {
     expect((await failure(scan(join(root, 'a.png')))).message).toMatch(/is a file/);
   });
 
-  it('counts what is there instead of pictures, with a cure', async () => {
+  it('counts which files are there instead of images, with a cure', async () => {
     const root = folder({ 'a.jxl': 'x', 'b.jxl': 'x', 'a.txt': 'x' });
     const error = await failure(scan(root));
     expect([error.message, ...error.details, ...error.nextSteps]).toEqual([
@@ -188,7 +188,7 @@ describe('what is no data set', () => {
     expect((await failure(scan(folder()))).details).toEqual(['It is empty.']);
   });
 
-  it('names the pictures none of which can be read', async () => {
+  it('names the images when none of them can be read', async () => {
     const error = await failure(scan(folder({ 'a.png': '' })));
     expect(error.details).toEqual(['It holds 1 file: 1 unusable picture.', 'a.png is empty (0 bytes)']);
   });
@@ -216,7 +216,7 @@ describe('hashPictures', () => {
     expect(folders).toEqual([{ path: '', images: 2, repeats: 1 }]);
   });
 
-  it('remembers, and notices a changed file even when its size and time are put back', async () => {
+  it('remembers hashes, and notices a changed file even when its size and time are put back', async () => {
     const cacheDir = folder();
     const root = folder({ 'a.png': png(20, 20, 1), 'b.png': png(20, 20, 2) });
     const first = await hashImages(await scan(root), { cacheDir });
@@ -253,7 +253,7 @@ it('sorts by code point, as Python does', () => {
   expect(['\u{1f98a}', '\uff21', 'b', 'a', 'aa'].sort(byCodePoint)).toEqual(['a', 'aa', 'b', '\uff21', '\u{1f98a}']);
 });
 
-it('creates nothing for a folder that is not there', async () => {
+it('creates no cache for a folder that is not there', async () => {
   const root = join(folder(), 'none');
   await failure(scan(root));
   expect(() => mkdirSync(root)).not.toThrow();

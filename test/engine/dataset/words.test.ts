@@ -1,4 +1,4 @@
-/** Captions as people and other programs keep them, and which image they belong to. */
+/** Captions as people and other programs store them, and which image they belong to. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ async function look(
   return { captions: Object.fromEntries(found.map(({ path, caption }) => [path, caption])), notes, others };
 }
 
-it('a name differs in composed letters, case or outer spaces alone', async () => {
+it('a name matches when it differs only in composed letters, case or outer spaces', async () => {
   const names = ['mu\u0308ller.png', 'Fox.PNG', 'bear .png'];
   const { captions } = await look({ 'm\u00fcller.txt': 'one', 'fox.TXT': 'two', 'bear.txt': 'three' }, names);
   expect(Object.values(captions).toSorted()).toEqual(['one', 'three', 'two']);
@@ -30,16 +30,16 @@ it('a name differs in composed letters, case or outer spaces alone', async () =>
 it.each([
   ['two captions', { 'FOX.txt': 'one', 'Fox.txt': 'two' }, ['fox.png']],
   ['two images', { 'FOX.txt': 'one' }, ['fox.png', 'Fox.png']],
-])('%s of which either could be meant are not guessed at', async (_what, files, images) => {
+])('%s that both match are not guessed between', async (_what, files, images) => {
   expect(Object.values((await look(files, images)).captions)).toEqual(images.map(() => null));
 });
 
-it('the exact name wins over a like one', async () => {
+it('the exact name wins over a similar one', async () => {
   const { captions } = await look({ 'Fox.txt': 'Big', 'fox.txt': 'small' }, ['Fox.png', 'fox.png']);
   expect(captions).toEqual({ 'Fox.png': 'Big', 'fox.png': 'small' });
 });
 
-it('names as long as a file system takes keep their captions, whatever signs they have', async () => {
+it('names as long as a file system takes keep their captions, whatever characters they have', async () => {
   const stems = ['[x]', '100%', '#1', '{a|b}', '(a, b)', '狐'.repeat(80)].map(
     (odd) => odd + 'x'.repeat(251 - Buffer.byteLength(odd)),
   );
@@ -49,7 +49,7 @@ it('names as long as a file system takes keep their captions, whatever signs the
   expect(captions).toEqual(Object.fromEntries(images.map((name, i) => [name, `fox ${i}`])));
 });
 
-it('a caption of no image is named with its likely one', async () => {
+it('a caption of no image is named with the image that it probably belongs to', async () => {
   const { notes, others } = await look({ 'fox_01.txt': 'a fox', 'README.txt': 'hello' }, ['fox_1.png']);
   expect(notes).toEqual(['fox_01.txt belongs to no image and is not read: is it the caption of fox_1.png?']);
   expect(others).toEqual({ '.txt': 1 });
@@ -107,7 +107,7 @@ it.each([undefined, 'GZIP', 'ZSTD'] as const)('metadata.parquet (%s) is read lik
   expect(others).toEqual({});
 });
 
-it('metadata.parquet that is none, or has other columns, is told', async () => {
+it('metadata.parquet that cannot be read, or has other columns, is named', async () => {
   const [damaged] = (await look({ 'metadata.parquet': 'PAR1 nothing here PAR1' }, ['a.png'])).notes;
   expect(damaged).toMatch(/^metadata\.parquet cannot be read as parquet: /u);
   const other = parquetWriteBuffer({ columnData: [{ name: 'x', data: ['a'], type: 'STRING' }] });

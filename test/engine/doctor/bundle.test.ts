@@ -35,7 +35,7 @@ it.each([
   expect(scrub(text, words)).toBe(clean.replace('<mail>', scrub('MALLORY@GPU-BOX-7.example.org', words)));
 });
 
-it('takes the names of this machine out of every byte, however deep and however JSON escapes them', async () => {
+it('removes the names of this machine from every byte, however deeply nested and however JSON escapes them', async () => {
   const home = mkdtempSync(join(tmpdir(), 'vt-bundle-'));
   const run = join(home, 'runs', 'fox');
   try {

@@ -22,8 +22,8 @@ const inputFor = (box: Box, asked: string[] = []) => ({
   system: systemOf(box, asked),
 });
 
-describe('a box that is known', () => {
-  it('is not asked again until its driver or its cards change', async () => {
+describe('what is known of a box', () => {
+  it('is asked anew only when its driver or its cards change', async () => {
     const asked: string[] = [];
     const rtx = named('RTX 4090, driver 580');
     const first = await boxBuild(inputFor(rtx, asked), {});
@@ -48,7 +48,7 @@ describe('a box that is known', () => {
     expect(new Set([first.fingerprint, second.fingerprint, hidden]).size).toBe(3);
   });
 
-  it('keeps what was decided for each device, and survives a record that is damaged or from another version', async () => {
+  it('keeps the choice for each device, and survives a record that is damaged or from another version', async () => {
     const two = named('RTX 4090 beside a GTX 1080');
     expect((await boxBuild(inputFor(two), { device: 'cuda:0' })).build).toBe('cu130');
     expect((await boxBuild(inputFor(two), { device: 'cuda:1' })).build).toBe('cu126');
@@ -60,7 +60,7 @@ describe('a box that is known', () => {
     }
   });
 
-  it('uses the build that was named at set-up until the next one, and that of the variable for one run', async () => {
+  it('uses the build that was named at set-up until the next set-up, and the build of the variable for one run', async () => {
     const rtx = named('RTX 4090, driver 580');
     expect((await renewBox(inputFor(rtx), 'cu128')).box.build).toBe('cu128');
     expect((await boxBuild(inputFor(rtx), { device: 'cuda:0' })).build).toBe('cu128');
@@ -91,7 +91,7 @@ describe('the proof that a device computes', () => {
   const check = (name: string, error?: string) =>
     `echo '${JSON.stringify({ check: name, ok: error === undefined, ms: 1, ...(error === undefined ? {} : { error }) })}'`;
 
-  it('lists what passed, and what a run can do without', async () => {
+  it('lists the passed checks, and what a run can do without', async () => {
     const checks = await proveDevice(
       says([check('see'), 'echo a warning', check('kernel'), check('bf16', 'no')].join('\n')),
     );
@@ -134,7 +134,7 @@ describe('the proof that a device computes', () => {
     });
   });
 
-  it('holds for one driver and device, and is kept beside those of other devices', () => {
+  it('holds for one driver and device, and is stored beside those of other devices', () => {
     const box = (fingerprint: string, card = 0) =>
       ({ fingerprint, build: 'cu130', card, cardName: 'RTX', driver: '580', notes: [] }) as const;
     mkdirSync(join(dir, 'env', 'bin'), { recursive: true });

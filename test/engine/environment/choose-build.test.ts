@@ -40,7 +40,7 @@ describe('the build for a box', () => {
     if (box.expect.bytes !== undefined) expect(card?.totalBytes).toBe(box.expect.bytes);
   });
 
-  it('is never silently the one for the processor when any sign speaks for a card', async () => {
+  it('is never silently the one for the processor when any sign points to a card', async () => {
     for (const box of all) {
       const decision = chooseBuild(await signsOf(box), {});
       if (decision.kind === 'stop' || decision.build !== 'cpu') continue;
@@ -55,12 +55,12 @@ describe('the build for a box', () => {
     expect(chooseBuild(signs, { device: 'cuda:1' })).toMatchObject({ build: 'cu126', card: { index: 1 }, notes: [] });
   });
 
-  it('needs no driver for a run on the processor, and says what is wrong with the card', async () => {
+  it('needs no driver for a run on the processor, and reports what is wrong with the card', async () => {
     const decision = chooseBuild(await signsOf(find('T4, driver 450')), { device: 'cpu' });
     expect(decision).toMatchObject({ kind: 'build', build: 'cpu', notes: [expect.stringContaining('too old')] });
   });
 
-  it('is the one that was named, with a word if it does not fit', async () => {
+  it('is the one that was named, with a warning if it does not fit', async () => {
     const signs = await signsOf(find('GTX 1080 Ti, driver 580: cu130 has no kernels for it'));
     expect(chooseBuild(signs, { torch: 'cu126' })).toMatchObject({ build: 'cu126', notes: [] });
     expect(chooseBuild(signs, { torch: 'cu130' })).toMatchObject({
@@ -77,8 +77,8 @@ describe('the build for a box', () => {
   });
 });
 
-describe('what is asked of a box', () => {
-  it('starts no tool but nvidia-smi where nothing speaks for a card', async () => {
+describe('the questions to a box', () => {
+  it('start no tool but nvidia-smi where nothing points to a card', async () => {
     const asked: string[] = [];
     await readSigns(systemOf(find('no card'), asked), {});
     expect(asked).toEqual(['nvidia-smi']);

@@ -61,7 +61,7 @@ beforeEach(() => {
     PIP_NO_INDEX: '1',
     PIP_FIND_LINKS: wheels,
     PIP_RETRIES: '0',
-    // These settings are meant for other programs, and must not lead the installer astray.
+    // These settings are meant for other programs and must not mislead the installer.
     PYTHONPATH: join(dir, 'elsewhere'),
     PIP_TARGET: join(dir, 'elsewhere'),
     PIP_USER: '1',
@@ -71,7 +71,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('setupEnvironment with pip', () => {
-  it('is interruptible, makes it once for two that ask at once, and is then only looked at', async () => {
+  it('can be interrupted, makes it once for two processes that ask at once, and is only examined from then on', async () => {
     const leave = new AbortController();
     const stopped = setup({ signal: leave.signal, onProgress: () => leave.abort(new Error('left')) });
     await expect(stopped).rejects.toThrow('left');
@@ -150,7 +150,7 @@ describe('setupEnvironment from an index', () => {
     return folder;
   };
 
-  it('says what to do where it broke off half-way', async () => {
+  it('says what to do where the connection broke half-way', async () => {
     const folder = large();
     const broken = await serveIndex(folder, (response, content) => {
       response.write(content.subarray(0, content.length / 2), () => response.destroy());
@@ -158,7 +158,7 @@ describe('setupEnvironment from an index', () => {
     env = { ...env, PIP_INDEX_URL: broken.url };
     await expect(setup().finally(() => broken.close())).rejects.toMatchObject({
       exitCode: 3,
-      // pip before 25.1 takes half a file for a whole one, and looks at its hash.
+      // pip before 25.1 takes half a file for a whole one, and then checks its hash.
       message: expect.stringMatching(/its SHA-256 differs|broke off/),
       nextSteps: expect.arrayContaining([expect.stringContaining('ry again: visiontrain setup')]),
     });
@@ -184,14 +184,14 @@ describe('setupEnvironment from an index', () => {
 });
 
 describe('setupEnvironment that is killed', () => {
-  it('ends ready, whenever it is killed, and leaves nothing at work', async () => {
+  it('ends ready, whenever it is killed, and leaves no process at work', async () => {
     const storm = await setupStorm(join(import.meta.dirname, '../../..'), [0.9, 2.3, 3.6]);
     expect(storm, JSON.stringify(storm, null, 1)).toMatchObject({ ready: true, left: [] });
   });
 });
 
 describe('setupEnvironment before it starts', () => {
-  it('says that its disk lets nothing be started', async () => {
+  it('says that programs on its disk cannot be started', async () => {
     const mounts = `overlay / overlay rw 0 0\ntmpfs ${dir} tmpfs rw,nosuid,nodev,noexec,relatime 0 0\n`;
     await expect(setup({ mounts })).rejects.toMatchObject({
       exitCode: 3,
@@ -201,7 +201,7 @@ describe('setupEnvironment before it starts', () => {
     expect(existsSync(environmentDir(at(), requirements))).toBe(false);
   });
 
-  it('says how much disk it needs', async () => {
+  it('says how much disk space it needs', async () => {
     requirements = { ...requirements, bytes: 1e18 };
     await expect(setup()).rejects.toMatchObject({ exitCode: 3, message: expect.stringMatching(/needs .* are free/) });
   });

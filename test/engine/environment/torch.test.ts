@@ -39,17 +39,17 @@ const cuda = { name: 'torch', version: '2.13.0', requires: ['filelock', 'nvidia-
 const cpu = { name: 'torch', version: '2.13.0+cpu', requires: ['filelock'] };
 
 describe('chooseTorch without a card', () => {
-  it("takes the CPU build the person's own sources have, also beside a CUDA build", async () => {
+  it("takes the CPU build of the person's own sources, also beside a CUDA build", async () => {
     makeWheels(wheels, [cuda, { ...cuda, version: '2.13.0+cu130' }, cpu]);
     expect(await choose('cpu')).toEqual({ requirement: 'torch==2.13.0+cpu', source: {} });
   });
 
-  it('takes a build that is not named so but asks for no CUDA', async () => {
+  it('takes a build without the name of a CPU build that requires no CUDA', async () => {
     makeWheels(wheels, [{ name: 'torch', version: '2.13.0', requires: ['filelock', 'nvidia-x ; extra == "gpu"'] }]);
     expect(await choose('cpu')).toEqual({ requirement: 'torch==2.13.0', source: {} });
   });
 
-  it("goes to PyTorch's index when they have the CUDA build only", async () => {
+  it("takes PyTorch's index when they have only the CUDA build", async () => {
     makeWheels(wheels, [cuda]);
     makeWheels(join(dir, 'cpu'), [cpu]);
     const index = await serveIndex(join(dir, 'cpu'));
@@ -73,7 +73,7 @@ describe('chooseTorch without a card', () => {
   });
 });
 
-it('with a card the build of PyPI comes by its hashes, and only the very same one of their own index instead', async () => {
+it('with a card the build of PyPI comes by its hashes, and from their own index only if it has the very same file', async () => {
   const locked = {
     requirement: 'torch==2.13.0',
     source: { constraints: join(dir, 'constraints.txt') },
@@ -81,7 +81,7 @@ it('with a card the build of PyPI comes by its hashes, and only the very same on
   };
   makeWheels(wheels, [cuda]);
   expect(await choose('cu130')).toEqual(locked);
-  // Builds for another CUDA, and the CPU build that a machine's administrator put there, are not what the card needs.
+  // Builds for another CUDA, and a CPU build that an administrator put there, do not serve the card.
   makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu126' }, cpu]);
   expect(await choose('cu130')).toEqual(locked);
   makeWheels(wheels, [{ ...cuda, version: '2.13.0+cu130' }]);

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { checkedEvent } from '../../../src/engine/events/check.ts';
 import { type EventType, payloads } from '../../../src/engine/events/schema.ts';
 
-/** Values of every kind, right ones among them, for any key. */
+/** Values of every kind for any key, valid ones among them. */
 const anything = fc.oneof(
   fc.constantFrom<unknown>(
     'finished',
@@ -30,7 +30,7 @@ function keysOf(type: EventType): string[] {
 }
 
 describe('checkedEvent', () => {
-  it.each(Object.keys(payloads) as EventType[])('%s: believes what the schema believes', (type) => {
+  it.each(Object.keys(payloads) as EventType[])('%s: accepts what the schema accepts', (type) => {
     const shape = fc.record(Object.fromEntries(keysOf(type).map((key) => [key, anything])), { requiredKeys: [] });
     fc.assert(
       fc.property(shape, (payload) => {
@@ -46,7 +46,7 @@ describe('checkedEvent', () => {
     );
   });
 
-  it('leaves out an optional key that is not what it should be, and passes types on that it does not know', () => {
+  it('leaves out an optional key with an invalid value, and passes on types that it does not know', () => {
     const step: object = { v: 2, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, grad_norm: null, x: 1 };
     expect(checkedEvent(step)).toBe(true);
     expect(step).toEqual({ v: 2, seq: 1, t: 1, type: 'step', step: 1, epoch: 1, loss: 1, lr: 1, x: 1 });

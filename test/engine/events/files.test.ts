@@ -24,7 +24,7 @@ describe('openEventWriter', () => {
     expect(readFileSync(file(), 'utf8')).toBe('{"v":2,"seq":1,"t":1.5,"type":"note","level":"info","text":"a\\nb"}\n');
   });
 
-  it('goes on after the last complete line and ends a partial one', () => {
+  it('goes on after the last complete line and completes a partial one with a line end', () => {
     const first = openEventWriter(dir);
     first.write('note', { level: 'info', text: 'one' });
     first.write('note', { level: 'info', text: 'two' });
@@ -40,7 +40,7 @@ describe('openEventWriter', () => {
 });
 
 describe('EventReader', () => {
-  it('keeps a partial last line until it is whole, also when it ends within a character', () => {
+  it('keeps a partial last line until it is whole, even when it ends within a character', () => {
     const line = Buffer.from('{"v":2,"seq":1,"t":1,"type":"note","level":"info","text":"é"}\n');
     const cut = line.indexOf(0xa9);
     writeFileSync(file(), line.subarray(0, cut));
@@ -52,7 +52,7 @@ describe('EventReader', () => {
     expect(reader.offset).toBe(line.length);
   });
 
-  it('skips lines that are no events and passes unknown types on', () => {
+  it('skips lines that are no events and passes on unknown types', () => {
     writeFileSync(
       file(),
       [
@@ -88,7 +88,8 @@ describe('EventReader', () => {
     writeFileSync(join(dir, 'other'), old.replace('old', 'new') + old.replace('old', 'newer'));
     rmSync(file());
     writeFileSync(file(), readFileSync(join(dir, 'other')));
-    // A file system may hand the freed inode out again; then only the size tells, and what was appended is read.
+    // A file system may reuse the freed inode; then only the size tells the files apart, and what was appended is
+    // read.
     expect(texts(reader.read()).at(-1)).toBe('newer');
   });
 

@@ -25,7 +25,7 @@ it('names pictures that were never learned, four at most', () => {
   );
 });
 
-it('says what those known by heart were compared with', () => {
+it('names the group with which images known by heart were compared', () => {
   expect(byHeartWords(found())).toBeUndefined();
   expect(byHeartWords(found({ by_heart: ['a.png'], by_heart_count: 1 }))).toBe(
     'a.png (their loss fell far more than that of the others)',

@@ -50,7 +50,7 @@ it.each([
   rmSync(dir, { recursive: true });
 });
 
-it('leaves lines of today and what is no event as they are', () => {
+it('leaves lines of today, and lines that are no events, as they are', () => {
   for (const line of [null, 3, 'x', [], {}, { ...head, v: EVENTS_VERSION, type: 'step', pictures_per_second: 3 }]) {
     expect(withNamesOfToday(structuredClone(line))).toEqual(line);
   }

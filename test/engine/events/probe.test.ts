@@ -13,7 +13,7 @@ const found = (changes: Partial<Payload<'probe'>> = {}): Payload<'probe'> => ({
   ...changes,
 });
 
-it('says what a step takes, and warns where memory and count are a tenth apart', () => {
+it('says what a step takes, and warns when measured and counted memory are a tenth apart', () => {
   expect(probeNote(found())).toEqual({
     level: 'info',
     text: "Two steps were tried: one, with 4 pictures at once, takes 7.1 GB of the card's memory and 1.2 s.",
@@ -29,7 +29,7 @@ it('says what a step takes, and warns where memory and count are a tenth apart',
   expect(probeApart(uncounted)).toBeUndefined();
 });
 
-it('is kept with the state, and told among its notes', () => {
+it('is kept with the state and shown among its notes', () => {
   const event = { v: 2, seq: 1, t: 5, type: 'probe', ...found({ memory: 9e9 }) } as RunEvent;
   const state = reduce(initialState, event);
   expect(state.probe?.memory).toBe(9e9);

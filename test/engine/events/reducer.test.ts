@@ -92,7 +92,7 @@ describe('reduce', () => {
       attemptStartedAt: 900,
       bestStep: 40,
     });
-    // 52 seconds of the first attempt and 8 of this one; the time between is not work.
+    // The state counts 52 seconds of the first attempt and 8 of this one; the time between is not work.
     expect(workedSeconds(first)).toBe(52);
     expect(workedSeconds(again)).toBe(60);
     expect(again.exit).toBeUndefined();
@@ -143,7 +143,7 @@ describe('time left', () => {
     events.push(step(151, 101), ...steps(101, 200, 151, 1));
     const state = reduceAll(initialState, events);
     expect(secondsPerStep(state.pace)).toBeCloseTo(1);
-    // 200 steps of 1 s and, at the rate seen, 50 s per 101 steps.
+    // What is left is 200 steps of 1 s and, at the measured rate, 50 s per 101 steps.
     expect(secondsLeft(state.pace, 400, 250)).toBeCloseTo(200 + (200 * 50) / 101, 0);
   });
 
@@ -183,7 +183,7 @@ describe('series', () => {
     );
   });
 
-  it('leaves out numbers that are none', () => {
+  it('leaves out values that are not numbers', () => {
     expect(seriesPoints(appendSeries(emptySeries, 1, Number.NaN))).toEqual([]);
   });
 });

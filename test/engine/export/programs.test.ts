@@ -17,26 +17,26 @@ beforeEach(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('folders of other programs', () => {
-  it('are told by name, with a folder or without', () => {
+  it('are chosen by name, with a folder or without', () => {
     expect(programIn('comfyui')).toEqual({ program: 'comfyui', folder: undefined });
     expect(programIn('forge=/data/x=y')).toEqual({ program: 'forge', folder: '/data/x=y' });
     expect([programIn('ComfyUI/models/loras'), programIn('./comfyui')]).toEqual([undefined, undefined]);
   });
 
-  it('are found at home, beside the folder one is in, and where a variable says', () => {
+  it('are found at home, in or beside the working folder, and where a variable points', () => {
     const found = make('ann/ComfyUI/models/loras');
     expect(programFolder('comfyui', around)).toBe(found);
     const own = make('x/models/Lora');
     expect(programFolder('a1111', { ...around, env: { A1111_PATH: join(dir, 'x') } })).toBe(own);
   });
 
-  it('have embeddings beside, under the word that calls them', () => {
+  it('have a folder for embeddings beside the one for LoRAs, where the file is named like its word', () => {
     expect(embeddingPlace('comfyui', '/c/models/loras', 'zfx')).toBe('/c/models/embeddings/zfx.safetensors');
     expect(embeddingPlace('a1111', '/a/models/Lora', 'zfx fox')).toBe('/a/embeddings/zfx fox.safetensors');
     expect(embeddingPlace('forge', '/f/models/Lora', '../zfx')).toBeNull();
   });
 
-  it('are asked for where there is none, or more than one, and kept once they were told', () => {
+  it('are asked for where there is none or more than one, and remembered from then on', () => {
     expect(() => programFolder('forge', around)).toThrow(/Forge is not found/);
     make('ann/forge/models/Lora');
     make('ann/art/stable-diffusion-webui-forge/models/Lora');

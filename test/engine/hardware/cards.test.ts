@@ -32,7 +32,7 @@ describe('chooseCards', () => {
     expect(chooseCards(2, { device: 'cuda:2', gpu: four[2] }, four).cards).toEqual([2, 0]);
   });
 
-  it('makes processes on a processor, and none of them for all', () => {
+  it('makes processes on a processor, and one of them where all are asked for', () => {
     expect(chooseCards(3, processor, [])).toMatchObject({ cards: [], processes: 3 });
     expect(chooseCards('all', processor, [])).toMatchObject({ cards: [], processes: 1 });
   });

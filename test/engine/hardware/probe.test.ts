@@ -45,14 +45,14 @@ describe('parseNvidiaSmi', () => {
     expect(parseNvidiaSmi(SMI, visible).map(({ name, index }) => `${name} ${index}`)).toEqual(cards);
   });
 
-  it('bears what the tool says instead of figures', () => {
+  it('accepts words of the tool in place of numbers', () => {
     const [card] = parseNvidiaSmi('0, GPU-1, NVIDIA GB10, [N/A], [N/A], 580.1, 12.1\nunexpected line\n');
     expect(card).toMatchObject({ totalBytes: null, freeBytes: null, capability: '12.1' });
     expect(parseNvidiaSmi('NVIDIA-SMI has failed because it could not talk to the driver.')).toEqual([]);
   });
 });
 
-it('reads rocm-smi, and nothing from nonsense', () => {
+it('reads rocm-smi, and finds nothing in nonsense', () => {
   const text = JSON.stringify({
     card0: {
       'Card series': 'Radeon RX 7900 XTX',
@@ -68,7 +68,7 @@ it('reads rocm-smi, and nothing from nonsense', () => {
 });
 
 describe('probeHardware', () => {
-  /** A folder with an executable of that name, as PATH. */
+  /** A folder that holds an executable of that name, as PATH. */
   function tool(script: string): NodeJS.ProcessEnv {
     const folder = mkdtempSync(join(tmpdir(), 'vt-smi-'));
     writeFileSync(join(folder, 'nvidia-smi'), `#!/bin/sh\n${script}\n`);
@@ -105,12 +105,12 @@ describe('a tool for cards', () => {
     return probeHardware([], { PATH: `${folder}:${process.env.PATH}` });
   };
 
-  it('is read when it has ended, though a child of its own keeps the pipe', async () => {
+  it('is read when it has ended, even if one of its children holds the pipe open', async () => {
     const { gpus } = await withTool(`setsid sleep 300 & printf '${SMI.replaceAll('\n', '\\n')}'`);
     expect(gpus).toHaveLength(2);
   });
 
-  it('is given up when it hangs, whatever keeps the pipe', async () => {
+  it('is given up when it hangs, even if another process holds the pipe open', async () => {
     expect((await withTool('setsid sleep 300 & sleep 300')).gpus).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ describe('a hook', () => {
     expect(readFileSync(join(dir, 'hooks.log'), 'utf8')).toContain('on_sample');
   });
 
-  it('as a list is read by no shell', async () => {
+  it('given as a list is read by no shell', async () => {
     expect((await call(['printf', '%s', '$(id); rm -rf "x"'])).stdout).toBe('$(id); rm -rf "x"');
   });
 
@@ -51,7 +51,7 @@ describe('a hook', () => {
     expect(alive('sleep 777')).toBe(false);
   });
 
-  it('that floods is read to its end, and little of it is kept', async () => {
+  it('that prints without end is read to its end, and little of the output is kept', async () => {
     rmSync(join(dir, 'hooks.log'), { force: true });
     const { failure, stdout } = await call('head -c 30000000 /dev/zero; echo; echo \'{"metrics": {"clip": 0.5}}\'');
     expect(failure).toBeUndefined();
@@ -77,11 +77,11 @@ describe('an answer', () => {
   });
 });
 
-describe('the yes to hooks', () => {
+describe('consent to hooks', () => {
   const own = places({ VISIONTRAIN_HOME: join(dir, 'home') });
   const hooks = (run: string | string[], timeout = 60) => hooksSchema.parse({ on_finish: [{ run, timeout }] });
 
-  it('is asked for once, and for these commands only', () => {
+  it('is asked for once, and for exactly these commands', () => {
     expect(hooksAreAllowed(hooksSchema.parse({}), own)).toBe(true);
     let said: unknown;
     try {
@@ -98,7 +98,7 @@ describe('the yes to hooks', () => {
     expect(hooksAreAllowed(hooks('echo a'), own)).toBe(false);
   });
 
-  it('holds for programs by their place', () => {
+  it('of a program is for its path', () => {
     const placed = withAbsolutePrograms(hooks(['./a.sh', './b']), (path) => `/dir/${path}`);
     expect(placed.on_finish[0]?.run).toEqual(['/dir/./a.sh', './b']);
   });

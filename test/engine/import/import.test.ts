@@ -1,4 +1,4 @@
-/** Settings of other trainers, small ones of our own for each form, and what becomes of every word. */
+/** Settings of other trainers: small files of our own for each format, and what becomes of every key. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,7 +127,7 @@ seed = 42
     expect(JSON.stringify(dangerous)).not.toContain('SECRETSECRET');
   });
 
-  it('takes the JSON of OneTrainer, and multiplies its rate as it does', () => {
+  it('takes the JSON of OneTrainer, and multiplies its rate as OneTrainer does', () => {
     const { trainer, spec } = imported(
       'one.json',
       JSON.stringify({
@@ -226,7 +226,7 @@ learning_rate = 0.0002
     ]);
   });
 
-  it('trains like a LoRA, from its metadata', () => {
+  it('trains as a LoRA was trained, from its metadata', () => {
     const metadata = {
       ss_sd_model_name: 'illustriousXL_v01.safetensors',
       ss_base_model_version: 'sdxl_base_v1-0',
@@ -259,7 +259,7 @@ learning_rate = 0.0002
     });
   });
 
-  it('leaves out what the rules refuse, and says so', () => {
+  it('leaves out settings that the rules refuse, and names them', () => {
     const { lost, spec } = imported(
       'rules.toml',
       'pretrained_model_name_or_path = "sdxl"\nnetwork_dim = 16\nmultires_noise_iterations = 6\nnoise_offset = 0.1\nnetwork_dropout = 3\n',

@@ -1,4 +1,4 @@
-/** A run of ours, the metadata that its LoRA has, and the run.yaml that is made of that: the same is trained. */
+/** A run of ours, the metadata that its LoRA carries, and the run.yaml made from that metadata: both train the same. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -68,7 +68,7 @@ describe.skipIf(python === undefined)('train like this one', () => {
     writeFileSync(again, found.yaml);
     const second = await planned(again);
     expect(found.unknown, name).toEqual([]);
-    // Without that weighting its gamma counts for nothing, and stands in no file.
+    // Without that weighting its gamma has no effect, so it stands in no file.
     const effective = ({ training: { min_snr_gamma: gamma, ...rest } }: Plan) => ({
       ...rest,
       gamma: rest.loss_weighting === 'min_snr' ? gamma : null,

@@ -1,4 +1,7 @@
-/** Each setting that a LoRA of ours carries, chosen otherwise than usual: the run.yaml made of its metadata has it too. */
+/**
+ * For each setting that a LoRA of ours carries, a value that is not the default comes back in the run.yaml made from
+ * the metadata.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +30,10 @@ for (const i of [1, 2, 3]) writeFileSync(join(dir, 'fox', `${i}.png`), png(96, 9
 writeFileSync(join(dir, 'fox', '1.mask.png'), png(96, 96, 9));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A value of each key that is not the usual one, with what else it needs. Keys of yes and no, and of words, need none here. */
+/**
+ * For each key a value that is not the default, with the other keys that it needs. Booleans and enumerations need no
+ * entry here.
+ */
 const OTHER: Readonly<Record<string, unknown>> = {
   'dataset.caption_extension': '.caption',
   'dataset.caption_from': ['image', 'file_name'],
@@ -106,7 +112,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   'validation.min_change': { patience: 4, min_change: 6 },
 };
 
-/** What a key needs in other sections. */
+/** Keys of other sections that a key needs. */
 const BESIDE: Readonly<Record<string, Record<string, Record<string, unknown>>>> = {
   'training.scale_v_loss': { model: { base: 'noobai-vpred' } },
   'validation.patience': { dataset: { validation_share: 0.34 } },
@@ -114,10 +120,10 @@ const BESIDE: Readonly<Record<string, Record<string, Record<string, unknown>>>> 
 };
 const baseOf = (key: string) => String(BESIDE[key]?.model?.base ?? 'tiny');
 
-/** Facts of the base, and keys that a LoRA does not carry on purpose, or that need a machine of their own. */
+/** Facts of the base, and keys that a LoRA does not carry on purpose or that need a machine of their own. */
 const APART: ReadonlySet<string> = new Set(['dataset.goal', 'model.flow_shift']);
 
-/** The document of a run in which one key is other than usual. */
+/** The document of a run with one key off its default. */
 function documentWith(key: string, given: unknown): Record<string, Record<string, unknown>> {
   const [section = '', field = ''] = key.split('.');
   const isGroup = typeof given === 'object' && given !== null && Object.hasOwn(given, field);
@@ -174,7 +180,10 @@ interface Case {
   readonly plan: Plan;
 }
 
-/** The setting of the run, as numbers of steps, and what a weighting without its gamma comes to. */
+/**
+ * The setting of the run in the form in which both sides are equal: cadences as numbers of steps, and a weighting
+ * without effect as none.
+ */
 function expected({ spec, plan }: Case, key: string): unknown {
   if (key === 'training.steps') return plan.training.steps;
   if (key === 'training.warmup') return plan.training.warmup_steps;

@@ -1,4 +1,4 @@
-/** What other trainers' files mean: small ones of our own for each of their ways, and files that are no good. */
+/** The meaning of other trainers' files: small files of our own for each of their conventions, and invalid files. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ const GUI = {
 };
 
 describe('the window of kohya_ss', () => {
-  it('saves fields that are off for what was chosen, and they are not taken', () => {
+  it('saves fields that have no effect for what was chosen, and these are not taken', () => {
     const fields = { factor: 4, unit: 2, conv_dim: 16, decompose_both: true, dataset_config: '', model_list: 'custom' };
     const noises = { noise_offset: 0.05, multires_noise_iterations: 8, multires_noise_discount: 0.2 };
     const cadences = { save_every_n_epochs: 1, save_every_n_steps: 0, max_train_steps: 0 };
@@ -64,7 +64,7 @@ describe('the window of kohya_ss', () => {
     expect([lokr.adapter, lokr.lokr]).toMatchObject(['lokr', { factor: 4, full: true }]);
   });
 
-  it('has more words in a text, as for a command line', () => {
+  it('has several arguments in one text, as a command line has', () => {
     const { spec, lostText, unknown } = imported('more.json', {
       ...GUI,
       max_grad_norm: 1,
@@ -93,7 +93,7 @@ describe('the window of kohya_ss', () => {
     expect(changedText).toContain('a whole model (a LoRA is trained here');
   });
 
-  it('has optimisers and names that are not quite ours, and says so', () => {
+  it('has optimisers and names that are nearly ours, and the import says so', () => {
     const { spec, changedText, lost } = imported('dadapt.json', {
       ...GUI,
       optimizer: 'DAdaptAdam',
@@ -123,7 +123,7 @@ describe('the window of kohya_ss', () => {
 describe('OneTrainer', () => {
   const ONE = { training_method: 'LORA', base_model_name: 'stabilityai/stable-diffusion-xl-base-1.0' };
 
-  it('has its own defaults, units and words for weights', () => {
+  it('has its own defaults, units and names of weight types', () => {
     const { spec, taken, unknown } = imported('one.json', {
       ...ONE,
       backup_after: 20,
@@ -156,7 +156,7 @@ describe('OneTrainer', () => {
 });
 
 describe('sd-scripts', () => {
-  it('does what it does where the file is silent', () => {
+  it('has its defaults applied where the file is silent', () => {
     const { spec } = imported(
       'silent.toml',
       'pretrained_model_name_or_path = "sdxl"\nnetwork_dim = 4\nlearning_rate = 1e-4\n',
@@ -167,7 +167,7 @@ describe('sd-scripts', () => {
     expect(imported('gamma.toml', gamma).spec.training).toMatchObject({ loss_weighting: 'min_snr', min_snr_gamma: 5 });
   });
 
-  it('trains on several folders, each with words of its own', () => {
+  it('trains on several folders, each with captions of its own', () => {
     const text = `[general]
 shuffle_caption = true
 [[datasets]]
@@ -200,7 +200,7 @@ image_dir = "gone"
   });
 });
 
-describe('files that are no good', () => {
+describe('invalid files', () => {
   const fails = (name: string, content: string | Buffer | object, base = 'sdxl') => {
     try {
       imported(name, content, base);
@@ -230,7 +230,7 @@ describe('files that are no good', () => {
     expect(fails('large.json', `${JSON.stringify(GUI)}${' '.repeat((16 << 20) + 1)}`)).toMatch(/large/u);
   });
 
-  it('of ten megabytes, with strings for all, are taken nevertheless', () => {
+  it('are still valid at ten megabytes, with strings for all values', () => {
     const words = Object.fromEntries(Object.entries(GUI).map(([key, value]) => [key, String(value)]));
     const given = { ...words, gradient_checkpointing: 'True', training_comment: 'x'.repeat(10 << 20), v2: 'False' };
     const { spec, lostText } = imported('ten.json', given);
@@ -256,7 +256,7 @@ describe('files that are no good', () => {
       expect(lostText).toContain(word);
   });
 
-  it('are LoRAs whose metadata somebody has edited', () => {
+  it('include LoRAs whose metadata somebody has edited', () => {
     const metadata = {
       ss_sd_model_name: 'sdxl.safetensors',
       ss_network_dim: 'many',
@@ -275,7 +275,7 @@ describe('files that are no good', () => {
       expect(lostText).toContain(word);
   });
 
-  it('are for other models or other work, and refused', () => {
+  it('are refused when they are for other models or other work', () => {
     expect(fails('flux.json', { ...GUI, LoRA_type: 'Flux1' })).toContain('');
     const reason = (name: string, content: string | object) => {
       try {

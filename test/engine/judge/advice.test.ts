@@ -47,7 +47,7 @@ function row(step: number, { likeness, bleeding = 0, change = 0, copied = 0, ima
 }
 
 describe('the advice', () => {
-  it('takes the nearest to pictures kept out, of those that bleed least and copy nothing', () => {
+  it('takes the row nearest to images kept out of training, among those that bleed least and copy nothing', () => {
     const rows = [
       row(0, { likeness: 0.4 }),
       row(400, { likeness: 0.5, bleeding: 0.02, change: -0.01 }),
@@ -65,34 +65,35 @@ describe('the advice', () => {
     expect(doubt).toContain('4 samples a row are few');
   });
 
-  it('leaves out what has a surely higher loss where likeness tells nothing', () => {
+  it('leaves out rows with a surely higher loss where likeness tells nothing', () => {
     const early = row(400, { likeness: 0.6, change: -0.01 });
     const rows = [row(0, { likeness: 0.4 }), early, row(800, { likeness: 0.6, bleeding: 0.1, change: -0.03 })];
     expect(advise(rows, request).step).toBe(800);
     expect(advise([...rows.slice(0, 2), row(800, { likeness: 0.6, change: -0.0105 })], request).step).toBe(400);
   });
 
-  it('takes no alarm from as many copied prompts as runs that copy nothing have by chance', () => {
+  it('does not count as copying as many copied prompts as runs that copy nothing have by chance', () => {
     const chance = (copied: number) => {
       const found = row(400, { likeness: 0.6 });
       return { ...found, copies: found.copies && { ...found.copies, prompts: 6, prompts_copied: copied } };
     };
-    // Of six prompts with one in ten each, three or more are copied in 16 of 1000 rows, two or more in 114.
+    // When each of six prompts is copied in one row of ten by chance, 16 of 1000 rows copy three or more, and 114 copy
+    // two or more.
     expect(advise([row(0, {}), chance(2)], request).step).toBe(400);
     expect(advise([row(0, {}), chance(3)], request).step).toBeNull();
-    // With four rows each may raise an alarm in 12 of 1000 only.
+    // With four rows, only 12 of 1000 may be called copying by chance for each of them.
     const four = [100, 200, 300].map((step) => row(step, { likeness: 0.6 }));
     expect(advise([row(0, {}), ...four, chance(3)], request).copying).toEqual([]);
     expect(advise([row(0, {}), ...four, chance(4)], request).copying).toEqual([{ step: 400, strength: 1 }]);
   });
 
-  it('takes no alarm from single samples whose other seeds copy nothing', () => {
+  it('does not count as copying single samples whose other seeds copy nothing', () => {
     const found = row(400, { likeness: 0.6 });
     const single = { ...found, copies: found.copies && { ...found.copies, copied: 4 } };
     expect(advise([row(0, {}), single], request).copying).toEqual([]);
   });
 
-  it('leaves out what surely fits its prompts worse', () => {
+  it('leaves out rows that surely fit their prompts worse', () => {
     const fitting = (value: number) => ({ value, stderr: 0.01, each: [value - 0.01, value + 0.01] });
     const early = { ...row(400, { likeness: 0.6 }), fit: fitting(0.2) };
     const late = { ...row(800, { likeness: 0.6, bleeding: 0.1 }), fit: fitting(0.3) };
@@ -100,7 +101,7 @@ describe('the advice', () => {
     expect(advise([row(0, {}), early, { ...late, fit: null }], request).step).toBe(400);
   });
 
-  it('does not doubt what a model looked at', () => {
+  it('does not doubt measures that a model made', () => {
     const { doubt } = advise([row(0, {}), row(400, {})], { ...request, likeness: '/m/dinov2', fit: '/m/clip' });
     expect(doubt).not.toContain('cannot see');
     expect(doubt).not.toContain('fit their prompts');
@@ -111,12 +112,12 @@ describe('the advice', () => {
     expect(text).toContain('but no nearer to them than what the base model draws');
   });
 
-  it('does not call a copy what the base model draws too', () => {
+  it('does not call a sample a copy that the base model draws too', () => {
     const rows = [row(0, { likeness: 0.4, copied: 1 }), row(400, { likeness: 0.6, copied: 1 })];
     expect(advise(rows, request).step).toBe(400);
   });
 
-  it('advises none where all copy, and says what', () => {
+  it('advises none where all rows copy, and names the copied image', () => {
     const rows = [row(0, { likeness: 0.4 }), row(400, { copied: 4, image: 'a.png' }), row(800, { copied: 4 })];
     expect(advise(rows, request)).toMatchObject({
       step: null,
@@ -125,7 +126,7 @@ describe('the advice', () => {
     });
   });
 
-  it('advises none where nothing was measured that tells one from another', () => {
+  it('advises none where nothing was measured that tells rows apart', () => {
     const blind = (step: number) => ({ ...row(step, {}), change: null, validation: null, bleeding: null });
     const told = advise([blind(0), blind(400), blind(800)], request);
     expect(told).toMatchObject({ step: null, strength: null });
@@ -135,7 +136,7 @@ describe('the advice', () => {
     expect(advise([blind(0), blind(400)], request).step).toBe(400);
   });
 
-  it('never rests on loss alone, but leaves out what is surely worse', () => {
+  it('never rests on loss alone, but leaves out rows that are surely worse', () => {
     const rows = [
       row(0, { likeness: 0.4 }),
       row(400, { likeness: 0.5, change: -0.01 }),
@@ -145,7 +146,7 @@ describe('the advice', () => {
     expect(advise(rows, request).step).toBe(800);
   });
 
-  it('says what was not there to look at', () => {
+  it('names the measures that could not be made', () => {
     const bare: JudgeRow[] = [row(0, {}), row(400, {})].map((each) => ({
       ...each,
       validation: null,
@@ -160,13 +161,13 @@ describe('the advice', () => {
   });
 });
 
-describe('what is judged', () => {
+describe('the samples to judge', () => {
   const plan = (prompts: string[]): Plan => {
     const made = fixturePlan('/home/me', 10, null);
     return { ...made, samples: { ...made.samples, prompts, shots: null } };
   };
 
-  it('is every checkpoint, with the prompts of the samples and one without the trigger', () => {
+  it('are those of every checkpoint, with the prompts of the run and one without the trigger', () => {
     const made = judgeRequest(plan(['zfx, a red fox']), { checkpoints: [20, 10], trigger: 'zfx' });
     expect(made.steps).toEqual([10, 20]);
     expect(made.strengths).toEqual([1]);
@@ -177,7 +178,7 @@ describe('what is judged', () => {
     ]);
   });
 
-  it('adds none where a prompt without the trigger is there, or nobody knows the trigger', () => {
+  it('have no added prompt where one without the trigger exists, or the trigger is unknown', () => {
     const two = plan(['zfx, a fox', 'a car']);
     expect(judgeRequest(two, { checkpoints: [1], trigger: 'zfx' }).prompts).toHaveLength(2);
     expect(judgeRequest(two, { checkpoints: [1], trigger: '' }).prompts.map(({ trigger }) => trigger)).toEqual([
@@ -186,7 +187,7 @@ describe('what is judged', () => {
     ]);
   });
 
-  it('draws the captions of pictures kept out, to compare each with its picture', () => {
+  it('include captions of images kept out of training, to compare each with its image', () => {
     const made = plan(['zfx, a fox', 'a car']);
     const held = Array.from({ length: 9 }, (_, i) => ({ caption: `zfx, fox ${i}`, path: `held/${i}.png` }));
     const [first] = made.data.images;
@@ -205,7 +206,7 @@ describe('what is judged', () => {
     expect(drawn[1]).toMatchObject({ text: 'zfx, fox 2', trigger: true });
   });
 
-  it('knows a prompt that is a caption by its image, and draws it once', () => {
+  it('include a prompt that is a caption only once, with its image', () => {
     const made = plan(['zfx, kept out', 'zfx, trained on', 'zfx, a fox']);
     const [first] = made.data.images;
     if (first === undefined) throw new Error('the plan has no image');
@@ -221,7 +222,7 @@ describe('what is judged', () => {
     ]);
   });
 
-  it('refuses a step that has no checkpoint', () => {
+  it('refuse a step that has no checkpoint', () => {
     const ask = () => judgeRequest(plan(['a']), { checkpoints: [10], steps: [30], trigger: '' });
     expect(ask).toThrow('There is no checkpoint of step 30.');
     expect(() => judgeRequest(plan(['a']), { checkpoints: [], trigger: '' })).toThrow('no checkpoint in this run yet');

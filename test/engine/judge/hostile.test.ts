@@ -1,4 +1,7 @@
-/** What a run folder says of judging may be a stranger's: no process is believed that is not proven, no path that leads out. */
+/**
+ * The files of judging in a run folder may be a stranger's: no process is believed without proof, and no path that
+ * leads out.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -57,7 +60,7 @@ const age = (seconds: number) => {
   for (const name of ['judge.json', 'judge-waiting.json']) utimesSync(join(dir, name), time, time);
 };
 
-/** A process that says when it is there, with the file open if it is named. */
+/** A process that reports when it is ready, with this file open if one is named. */
 async function bystander(log?: string) {
   const open = log === undefined ? '' : `require('fs').openSync(${JSON.stringify(log)}, 'a');`;
   const child = spawn(process.execPath, ['-e', `${open} console.log('there'); setInterval(() => {}, 1e6);`]);
@@ -95,7 +98,7 @@ describe('the process that judges', () => {
     }
   });
 
-  it('of a machine that cannot be looked into lives by its heartbeat alone, so that a copied run can be judged', () => {
+  it('of a machine that cannot be examined counts as alive by its heartbeat alone, so that a copied run can be judged', () => {
     write({ pid: 4711, start: '1', boot: 'x', host: 'elsewhere' });
     expect(isJudging(dir, readJudgement(dir))).toBe(true);
     expect(readWaiting(dir)).toBeDefined();
@@ -129,7 +132,7 @@ describe('judge.json', () => {
   });
 });
 
-describe('a strange file of judging', () => {
+describe('a file of judging that is not valid', () => {
   const strange: readonly [string, (path: string) => void][] = [
     ['a FIFO', (path) => execFileSync('mkfifo', [path])],
     ['a link to a device', (path) => symlinkSync('/dev/zero', path)],
@@ -142,7 +145,7 @@ describe('a strange file of judging', () => {
     expect(await cardHolders(makeRun('owl'), runs, 1)).toEqual([]);
   });
 
-  it('is told by status, which shows the rest, with no escape', async () => {
+  it('is named by status, which shows the rest, with no escape', async () => {
     execFileSync('mkfifo', [join(dir, 'judge.json')]);
     const env = { ...process.env, VISIONTRAIN_HOME: join(runs, 'home') };
     const told = await cli(['status', 'fox', '--workspace', runs], env);

@@ -1,4 +1,4 @@
-/** What becomes of a judgement that is there already: a real process judges, with a shell in Python's place. */
+/** How a judgement is used that exists already: a real process judges, with a shell in Python's place. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const request: JudgeRequest = {
   ...{ steps: [10], strengths: [1], prompts: [], seeds: [1], likeness: null, fit: null },
 };
 
-/** Judges, and returns whether it said that another version had measured, and how often Python was called so far. */
+/** Judges; returns whether it reported that another version had measured, and how often Python was called so far. */
 async function judged(asked: JudgeRequest = request): Promise<{ told: boolean; calls: number; status: string }> {
   const python = join(dir, 'python');
   const said = [row(0), row(10), { type: 'done' }].map((line) => JSON.stringify(line)).join('\n');
@@ -45,7 +45,7 @@ function measuredBy(measures: number | undefined): void {
   writeFileSync(join(dir, 'judge.json'), JSON.stringify({ ...readJudgement(dir), measures }));
 }
 
-it('is returned at once where the same was judged by the same measures', async () => {
+it('is returned at once where the same samples were judged by the same measures', async () => {
   expect(await judged()).toEqual({ told: false, calls: 1, status: 'done' });
   expect(await judged()).toEqual({ told: false, calls: 1, status: 'done' });
   expect(await judged({ ...request, seeds: [2] })).toEqual({ told: false, calls: 2, status: 'done' });

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-/** Puts files of the right length where those of a model of the registry would lie. */
+/** Writes files of the right length where the files of a model of the registry would lie. */
 function bring(id: string): void {
   const entry = registry.assets.find((asset) => asset.id === id);
   for (const { path, bytes } of entry?.files ?? []) {
@@ -34,7 +34,7 @@ const chosen = (base: string, asked = {}) => {
 };
 
 describe('models that judge', () => {
-  it('are none where none is here, and none for the embedded model', () => {
+  it('are none where none is on this machine, and none for the embedded model', () => {
     expect(chosen('sdxl-1.0')).toEqual([null, null]);
     bring('dinov2-small');
     bring('clip-vit-large-patch14');
@@ -43,7 +43,7 @@ describe('models that judge', () => {
     expect(chosen('a file of somebody')).toEqual(['dinov2-small', 'clip-vit-large-patch14']);
   });
 
-  it('are a tagger for a base of tags, and what is asked for in any case', () => {
+  it('are a tagger for a base of tags, and always the models that are asked for', () => {
     bring('clip-vit-large-patch14');
     expect(chosen(ILLUSTRIOUS)).toEqual([null, 'clip-vit-large-patch14']);
     bring('wd-vit-tagger-v3');
@@ -55,7 +55,7 @@ describe('models that judge', () => {
     expect(chosen(ILLUSTRIOUS, { likeness: 'pixels', fit: 'none' })).toEqual([null, null]);
   });
 
-  it('may be a folder, which is looked at', () => {
+  it('may be a folder, which is examined', () => {
     const folder = join(dir, 'mine');
     mkdirSync(folder);
     writeFileSync(join(folder, 'config.json'), '{}');

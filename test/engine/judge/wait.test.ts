@@ -24,7 +24,7 @@ function makeRun(name: string, device = 'cuda:0'): string {
   return dir;
 }
 
-/** A judgement of this process, which lives, unless it is done. */
+/** A judgement by this process, which is alive; with `done`, one that has ended. */
 function judging(dir: string, status: 'running' | 'done'): void {
   const table = {
     version: 1,
@@ -47,7 +47,7 @@ function waitingSince(dir: string, since: number, elsewhere = {}): void {
 }
 
 describe('judging waits for its card', () => {
-  it('until who has it is done, and says who that is', async () => {
+  it('until the run that holds it is done, and names that run', async () => {
     const [a, b] = [makeRun('a'), makeRun('b', 'cuda')];
     makeRun('elsewhere', 'cuda:1');
     judging(a, 'running');
@@ -68,7 +68,7 @@ describe('judging waits for its card', () => {
     expect(stopWaiting(b)).toBe(false);
   });
 
-  it('behind those only who waited before, so that two never start at once', async () => {
+  it('only behind runs that waited before, so that two never start at once', async () => {
     const [a, b] = [makeRun('a'), makeRun('b')];
     waitingSince(a, 100);
     waitingSince(b, 200);

@@ -18,7 +18,7 @@ const tracker = (more: Partial<TrackerSpec>): TrackerSpec => ({
   ...more,
 });
 
-it('a Space gets nothing until the person has allowed that very one', () => {
+it('a Space gets nothing until the person has allowed this very Space', () => {
   const wanted = [tracker({}), tracker({ space: 'me/foxes' })];
   expect(() => settleSpaces(wanted, here, false)).toThrow('would be sent to the Space them/foxes');
   expect(unallowedSpaces(wanted, here)).toEqual(['them/foxes', 'me/foxes']);
@@ -28,7 +28,7 @@ it('a Space gets nothing until the person has allowed that very one', () => {
   expect(() => settleSpaces([tracker({})], here, false)).not.toThrow();
 });
 
-it('what sends nothing to a Space is asked about by nobody', () => {
+it('nobody is asked about a run that sends nothing to a Space', () => {
   const quiet = [tracker({ space: null }), tracker({ mode: 'offline' }), tracker({ to: 'wandb' })];
   expect(unallowedSpaces(quiet, here)).toEqual([]);
   settleSpaces(quiet, here, false);

@@ -34,7 +34,7 @@ function sampleFile(): string {
   return found ?? '';
 }
 
-/** What stands in the event files of a run, by a reader of our own in another language. */
+/** The contents of a run's event files, read by a reader of our own in another language. */
 function read(): {
   step: number;
   tag?: string;
@@ -91,7 +91,7 @@ describe('event files', () => {
     expect(all.find(({ tag }) => tag === 'config')?.text).toContain('name: fox');
   });
 
-  it('go on where an earlier attempt stopped, and void what lay beyond its checkpoint', () => {
+  it('go on where an earlier attempt stopped, and void values beyond its checkpoint', () => {
     const runDir = fresh();
     const first = [start(0), step(1, 1), step(2, 1), step(3, 1)];
     const one = openEventFile({ runDir, every: 1, images: true, after: 0 });
@@ -119,7 +119,7 @@ describe('event files', () => {
 });
 
 describe('logged values', () => {
-  it('stand for all steps since the last', () => {
+  it('average all steps since the last ones', () => {
     const log = valueLog(3);
     log.take(start(0));
     const taken = [1, 2, 3, 4, 5, 6, 7].map((n) => log.take(step(n, n, { grad_norm: 10 - n })));
@@ -132,7 +132,7 @@ describe('logged values', () => {
     expect(log.rest()).toBeUndefined();
   });
 
-  it('have the rates of the text encoders under the names of sd-scripts, until they rest', () => {
+  it('have the rates of the text encoders under the names of sd-scripts, until these stop training', () => {
     const runDir = fresh();
     const logged = (training: object, n: number) => {
       writeFileSync(join(runDir, 'plan.json'), JSON.stringify({ training: { learning_rate: 2e-4, ...training } }));

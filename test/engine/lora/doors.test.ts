@@ -1,7 +1,8 @@
 /**
- * LoRA files of every kind and age through every door that reads their header. test/fixtures/lora-doors.json holds the
- * files and the right outcome at each door; trainer/tests/lora_tools/test_doors.py holds those that read weights to it.
- * `judge` is no door: it draws from the checkpoints of a run.
+ * LoRA files of every kind and age through every function that reads their header ("door").
+ * test/fixtures/lora-doors.json holds the files and the expected outcome at each;
+ * trainer/tests/lora_tools/test_doors.py holds the functions that read weights to it. `judge` is not among them,
+ * because it draws from the checkpoints of a run.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ interface DoorFile {
   readonly tensors: Readonly<Record<string, readonly number[]>>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly dtype?: keyof typeof WIDTHS;
-  /** The byte that all numbers are made of: 0x3c gives 0.0115 in fp32, 0xff no number. */
+  /** The byte that fills all weights: 0x3c gives 0.0115 in fp32, 0xff gives NaN. */
   readonly fill?: number;
   readonly spoil?: keyof typeof SPOILS;
   readonly expect: Readonly<Record<string, string>>;
@@ -45,7 +46,7 @@ const SPOILS = {
   'a web page': () => Buffer.from(`<!DOCTYPE html><html>${' '.repeat(600)}</html>`),
 };
 
-/** The file with another header, whose first tensor `change` alters. */
+/** The file with a changed header: `change` alters the entry of its first tensor. */
 function lie(bytes: Buffer, change: (tensor: Header[string]) => void): Buffer {
   const start = 8 + Number(bytes.readBigUInt64LE());
   const header = JSON.parse(bytes.subarray(8, start).toString()) as Header;
@@ -73,7 +74,7 @@ function made({ tensors, metadata = {}, dtype = 'F32', fill = 0x3c, spoil }: Doo
   return spoil === undefined ? bytes : SPOILS[spoil](bytes);
 }
 
-/** `ok`, with what `action` gives, or the id of the error. An error without an id fails the test. */
+/** Returns `ok` with what `action` gives, or the id of the error. An error without an id fails the test. */
 function verdict(action: () => string | undefined): string {
   try {
     return ['ok', action() ?? []].flat().join(': ');
@@ -87,7 +88,7 @@ function verdict(action: () => string | undefined): string {
 const dir = mkdtempSync(join(tmpdir(), 'vt-doors-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** What a run trains that goes on from this file, as it is filled in where a person gives nothing. */
+/** What a run trains that goes on from this file, when the person gives nothing else. */
 function specFor(path: string): Pick<RunSpec, 'model' | 'training'> {
   const facts = factsOfLora(path);
   const { rank = 16, conv_rank = 0 } = facts?.ranks ?? {};

@@ -152,7 +152,7 @@ describe('inspect', () => {
     expect(inspectLora(path)).toMatchObject(what);
   });
 
-  it('knows who trained a file, and alphas and steps that only the metadata tells', () => {
+  it('finds the program that trained a file, and alphas and steps that only the metadata tells', () => {
     const layer = `unet.${unet}`;
     const shapes = { [`${layer}.lora_A.weight`]: [4, 768], [`${layer}.lora_B.weight`]: [320, 4] };
     const peft = {
@@ -239,7 +239,7 @@ describe('check', () => {
     const unequal = { ...plain(), [`${ATTN2}.lora_up.weight`]: ['F32', [2, 4], f32(...full(8, 1))] as const };
     expect(texts(write('unequal', unequal))).toContain(`bad: the two halves have different ranks in ${ATTN2}`);
     expect(texts(write('alpha-0', plain(1, f32(0)))).join()).toContain('alpha is 0');
-    // An OFT's alpha bounds its turns, and 0 is no bound.
+    // The alpha of an OFT bounds its rotations, and 0 means no bound.
     const oft = {
       'lora_unet_x.oft_blocks': ['F32', [1, 2, 2], f32(0, 1, 0, 0)],
       'lora_unet_x.alpha': ['F32', [], f32(0)],
@@ -255,7 +255,7 @@ describe('check', () => {
     expect(texts(write('hash', plain(), { sshs_model_hash: 'ab'.repeat(32) })).join()).toContain('changed since');
   });
 
-  it('is not fooled by a header that lies, and refuses what is no such file', async () => {
+  it('is not misled by a false header, and refuses files that are not safetensors', async () => {
     const lies = write('lies', plain(), {}, (header) => {
       (header[`${ATTN2}.lora_up.weight`] as { shape: number[] }).shape = [1000, 1000];
     });
@@ -331,7 +331,7 @@ describe('edit', () => {
     expect((await cli(['lora', 'edit', from, ...flags], env)).code).toBe(2);
   });
 
-  it('asks where to, and changes the file itself where told', async () => {
+  it('asks for a file to write to, and changes the file itself only when told', async () => {
     const path = write('place', plain());
     const { code, stderr } = await cli(['lora', 'edit', path, '--title', 'x'], env);
     expect([code, stderr]).toEqual([2, expect.stringContaining('--in-place')]);
@@ -344,7 +344,7 @@ describe('edit', () => {
 describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merge, convert', () => {
   const python = { ...env, VISIONTRAIN_PYTHON: process.env.VISIONTRAIN_TEST_PYTHON };
 
-  it('make files that say what they are, with a given rank', async () => {
+  it('write files that describe themselves, with a given rank', async () => {
     const [one, two] = [write('one', plain(0.5)), write('two', plain(0.25))];
     const both = join(dir, 'both.safetensors');
     const merged = await cli(['lora', 'merge', `${one}:0.5`, two, '-o', both, '--json'], python);
@@ -353,7 +353,7 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merg
     const small = join(dir, 'small.safetensors');
     const resized = await cli(['lora', 'resize', both, '--rank', '1', '-o', small], python);
     expect(resized).toMatchObject({ code: 0, stdout: `${small}\n` });
-    // Both files are of rank 1 in truth.
+    // Both files have rank 1 in truth.
     expect(resized.stderr).toContain('0.0 % lost');
     expect(inspectLora(small)).toMatchObject({ base: 'SD 1.5', problems: [], ranks: [{ rank: 1 }] });
     const named = join(dir, 'named.safetensors');
@@ -388,7 +388,7 @@ describe.skipIf(process.env.VISIONTRAIN_TEST_PYTHON === undefined)('resize, merg
     expect((await cli(['lora', 'diff', one], python)).code).toBe(2);
   });
 
-  it('tell what fits a base, and write a checkpoint with the LoRA in it', async () => {
+  it('name LoRAs that fit a base, and write a checkpoint with the LoRA merged into it', async () => {
     const one = write('into', plain());
     const base = join(dir, 'base.safetensors');
     const attention = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight';
@@ -443,7 +443,7 @@ print(changed == [name], apart < 1e-3)
     }
   });
 
-  it('refuse what cannot be', async () => {
+  it('refuse impossible requests', async () => {
     const one = write('refused', plain());
     const sdxl = join(dir, 'diffusers.safetensors');
     for (const [args, said] of [

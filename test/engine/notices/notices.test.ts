@@ -38,7 +38,7 @@ const event = (type: string, t: number, more: object = {}): RunEvent => {
 };
 const begun = () => [event('run', 0, { name: 'fox', attempt: 1, steps: 100, host: 'h', version: '1' })];
 
-describe('what is told', () => {
+describe('the notice of an event', () => {
   it('holds the run, its steps and losses, and no name of an image, no prompt and no path', () => {
     const secret = 'grandma-in-the-bath';
     const told = noticeSource().take([
@@ -64,7 +64,7 @@ describe('what is told', () => {
       for (const one of told) expect(String(webMessage(one, { format }).body)).not.toContain(secret);
   });
 
-  it('has no short download, and checkpoints and samples at most once a minute', () => {
+  it('is left out for a short download, and comes at most once a minute for checkpoints and samples', () => {
     const checkpoint = (t: number) => event('checkpoint', t, { step: t, path: 'c', bytes: 1 });
     const told = noticeSource().take([
       ...begun(),
@@ -76,8 +76,8 @@ describe('what is told', () => {
   });
 });
 
-describe('what each service is sent', () => {
-  it('calls nobody, whatever the run is called', () => {
+describe('the message to each service', () => {
+  it('mentions nobody, whatever the run is called', () => {
     const loud = { ...notice, run: '@everyone <!channel>' };
     const discord = webMessage(loud, { format: 'discord' });
     expect(JSON.parse(String(discord.body))).toEqual({
@@ -93,7 +93,7 @@ describe('what each service is sent', () => {
     expect(body).toBe('füchse finished: learned, 100 steps');
   });
 
-  it('is a documented object for any other', () => {
+  it('is a documented object for any other service', () => {
     expect(JSON.parse(String(webMessage(notice, { format: 'json' }).body))).toMatchObject({
       version: 1,
       kind: 'finished',
@@ -104,7 +104,7 @@ describe('what each service is sent', () => {
     });
   });
 
-  it('passes words to programs of the desktop as arguments, behind the options', () => {
+  it('is passed to desktop programs as arguments, behind the options', () => {
     const odd = { ...notice, text: '--icon=/etc/passwd "; rm -rf ~' };
     const linux = desktopCommand('linux', odd);
     expect(linux.slice(linux.indexOf('--') + 1)).toEqual(['visiontrain: fox', odd.text]);
@@ -143,13 +143,13 @@ describe('a web hook that misbehaves', () => {
     const connections = openConnections({});
     const lost = await post(connections, url, webMessage(notice, { format: 'json' }), {
       signal: new AbortController().signal,
-      // On a busy machine an answer that comes may take longer than the limit that a server hangs against.
+      // On a busy machine an answer may take longer than the limit that applies to a server that hangs.
       limits: name.startsWith('hangs') ? limits : { ...limits, tryMs: 10_000 },
     });
     await connections.destroy();
     if (why === undefined) expect(lost).toBeUndefined();
     else expect(lost).toMatch(why);
-    // What is said of it never holds the address, which is a secret.
+    // No message about the hook holds its address, which is a secret.
     expect(lost ?? '').not.toContain('127.0.0.1');
     if (path !== '/circle') expect(server.received.slice(before).filter((r) => r.path === path)).toHaveLength(tries);
     expect(other.received).toEqual([]);
@@ -180,14 +180,14 @@ describe('a web hook that misbehaves', () => {
     await notifier.close(1500);
     expect(Date.now() - began).toBeLessThan(60_000);
     const good = server.received.slice(before).filter(({ path }) => path === '/good');
-    // Those that waited were replaced by newer ones, and what an earlier attempt did is not told again.
+    // Waiting notices were replaced by newer ones, and events of an earlier attempt are not told again.
     expect(good.map(({ body }) => JSON.parse(body).kind)).toEqual(['checkpoint', 'checkpoint', 'finished']);
     expect(JSON.parse(good[1]?.body ?? '').t).toBe(800);
     expect(lost).toHaveLength(2);
     expect(lost.join()).toMatch(/json \(NONE\) was not told: the variable NONE is empty/);
   });
 
-  it('is sent a sample where the person wants that, and never a file from elsewhere', async () => {
+  it('is sent a sample where the person wants that, and never a file from outside the run', async () => {
     const runDir = mkdtempSync(join(tmpdir(), 'visiontrain-notices-'));
     writeFileSync(join(runDir, 'a.png'), 'PICTURE');
     const env = { HOOK: server.at('/pictures', 200) };

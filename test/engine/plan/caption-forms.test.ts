@@ -42,7 +42,7 @@ const composed = (
   })[0]?.caption;
 
 describe('the forms of a caption', () => {
-  it.each(forms)('are plain as the trainer has it: $caption', ({ options: given, caption, plain }) => {
+  it.each(forms)('is what the trainer makes of it: $caption', ({ options: given, caption, plain }) => {
     expect(plainCaption(caption, options(given))).toBe(plain);
     expect(plainCaption(caption, null)).toBe(caption);
   });
@@ -66,14 +66,14 @@ describe('the forms of a caption', () => {
     expect(mostCaptions(plan(null))).toBe(1);
   });
 
-  it('have braces that belong together or not', () => {
+  it('are known to have braces that match or not', () => {
     expect(['{a|b}', '{{a}}', 'a'].filter(hasLooseBrace)).toEqual([]);
     expect(['{a', 'a}', '{a|{b}}'].filter(hasLooseBrace)).toEqual(['{a', 'a}', '{a|{b}}']);
   });
 });
 
 describe('a caption with options', () => {
-  it('has trigger and prefix in its front, and the suffix at its end', () => {
+  it('has trigger and prefix at its front, and the suffix at its end', () => {
     const more = { caption_prefix: 'good', caption_suffix: 'end' };
     expect(composed('hat ||| a, b', { keep_separator: '|||' }, more)).toBe('zwx, good, hat ||| a, b, end');
     expect(composed('zwx, hat ||| a ||| c', { keep_separator: '|||' }, more)).toBe('good, zwx, hat ||| a ||| c, end');
@@ -82,7 +82,7 @@ describe('a caption with options', () => {
     expect(composed('hat, a', { keep_separator: '|||' }, more)).toBe('zwx, good, hat, a, end');
   });
 
-  it('has each line as a caption of its own, or the first, or all as one', () => {
+  it('is each line by itself, or the first line, or all lines as one', () => {
     expect(composed('a\nb', { lines: 'random' })).toBe('zwx, a\nzwx, b');
     expect(composed('a\nb', { lines: 'first' })).toBe('zwx, a');
     const file = Buffer.from('\ufeffa,\tb\r\n\r\n  c \u2028d');

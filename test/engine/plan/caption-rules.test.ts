@@ -37,14 +37,14 @@ describe('rules over captions', () => {
     expect(captionRules({ ...none, ...(rules as Partial<CaptionRules>) })(text)).toBe(expected),
   );
 
-  it('a pattern with a star may hold any sign', () => {
+  it('a pattern with a star matches any character', () => {
     for (const sign of `!"#$%&'()+-./:;<=>?@[]^_{|}~`) {
       const rules = captionRules({ ...none, remove: [`x${sign}y*`] });
       expect(rules(`x${sign}yz, b`)).toBe('b');
     }
   });
 
-  it('gives the same again when it is applied twice, but for replacements', () => {
+  it('changes nothing when applied twice, except for replacements', () => {
     const tag = fc.constantFrom('a', 'b', 'cat', 'cat ears', 'long_hair', 'q');
     const some = fc.array(tag, { maxLength: 3 });
     const rules = fc.record({ remove: some, keep_only: some, protect: some, dedupe: fc.boolean(), limit: fc.nat(4) });
@@ -57,7 +57,7 @@ describe('rules over captions', () => {
     );
   });
 
-  it('tells of captions that are left without a word', () => {
+  it('names captions that are left empty', () => {
     const images = [
       { path: 'a.png', caption: 'cat' },
       { path: 'b.png', caption: null },

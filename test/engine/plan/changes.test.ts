@@ -30,12 +30,12 @@ const told = (now: readonly PlanImage[], namesFolders = false) =>
 const [a, b, d] = then as [PlanImage, PlanImage, PlanImage];
 
 describe('dataChanges', () => {
-  it('sees none in the same data set, in another order or under other names', () => {
+  it('finds none in the same data set, in another order or under other names', () => {
     expect(told(then)).toEqual([]);
     expect(told([d, { ...a, path: 'renamed.png' }, b])).toEqual([]);
   });
 
-  it('names by path what changed, is gone and is new', () => {
+  it('names by path which images changed, are gone and are new', () => {
     const now = [sample('a.png', 'other'), { ...b, caption: 'zfx, blue' }, sample('new.png', 'N')];
     expect(told(now)).toEqual([
       ['a.png', 'picture'],
@@ -57,18 +57,18 @@ describe('dataChanges', () => {
     );
   });
 
-  it('tells two pictures that changed places from two that changed', () => {
+  it('does not call two images changed that swapped their names', () => {
     expect(told([{ ...b, path: 'a.png' }, { ...a, path: 'b.png' }, d])).toEqual([]);
   });
 
-  it('sees another folder where the metadata names it', () => {
+  it('sees that an image moved to another folder where the metadata names it', () => {
     const now = [a, b, { ...d, path: 'e/d.png' }];
     expect(told(now)).toEqual([]);
     expect(told(now, true)).toEqual([['e/d.png', 'folder']]);
     expect(told([{ ...a, path: 'renamed.png' }, b, d], true)).toEqual([]);
   });
 
-  it('sees that a folder was renamed to other repeats', () => {
+  it('sees that a folder was renamed to another number of repeats', () => {
     expect(told([a, b, { ...d, path: '10_c/d.png', repeats: 10 }])).toEqual([['10_c/d.png', 'repeats']]);
   });
 });

@@ -77,7 +77,7 @@ const counted = (() => {
 
 const GIB = 2 ** 30;
 
-/** Rows of bench/results/memory-counts.json that a card trains, as plans. */
+/** Rows of bench/results/memory-counts.json for runs on a card, as plans. */
 const parts = Object.entries(
   JSON.parse(readFileSync(join(root, 'bench/results/memory-counts.json'), 'utf8')) as Record<string, { total: number }>,
 )
@@ -104,7 +104,7 @@ const parts = Object.entries(
   });
 
 describe('memory of a step', () => {
-  it.each(counted)('of %s is as it was counted', (_, family, training, peaks) => {
+  it.each(counted)('of %s is the counted one', (_, family, training, peaks) => {
     for (const [i, gradient_checkpointing] of (['none', 'selective', 'full'] as const).entries()) {
       const bytes = memoryOf(plan({ family, training, resources: { gradient_checkpointing } }));
       const peak = peaks[i];
@@ -113,7 +113,7 @@ describe('memory of a step', () => {
     }
   });
 
-  it.each(parts)('of %s is near the count by part', (_name, made, row) => {
+  it.each(parts)('of %s is near the sum counted part by part', (_name, made, row) => {
     const bytes = memoryOf(made) ?? 0;
     expect(Math.abs((bytes - GIB) / row.total - 1)).toBeLessThan(0.06);
   });
@@ -126,11 +126,11 @@ describe('memory of a step', () => {
     );
   });
 
-  it('was read from the whole table', () => {
+  it('is compared with the whole table', () => {
     expect(counted).toHaveLength(30);
   });
 
-  it('holds the text encoders where there are more captions than are encoded in advance', () => {
+  it('includes the text encoders where there are more captions than are encoded in advance', () => {
     const tags = 'a, b, c, d, e, f, g, h, i';
     const long = { steps: 20_000, gradient_accumulation: 1, batches_per_epoch: 1 };
     const gib = (data: Partial<Plan['data']>, training: Partial<Plan['training']> = long): number => {
@@ -180,19 +180,19 @@ describe('memory of a step', () => {
             },
           }),
         );
-        // Cards report a little less than their name says.
+        // Cards report a little less memory than their name says.
         expect(bytes).toBeLessThan((c.from_gb - 0.2) * 2 ** 30);
       }
     },
   );
 
-  it('is not said where it was not counted', () => {
+  it('is not told for settings for which it was not counted', () => {
     expect(memoryOf(plan({ resources: { attention: 'math' } }))).toBeUndefined();
     expect(memoryWarnings(plan({ resources: { attention: 'math' } }), card(2))).toEqual([]);
     expect(memoryWarnings(plan(), undefined)).toEqual([]);
   });
 
-  it('is silent where the run fits', () => {
+  it('gives no warning where the run fits', () => {
     expect(memoryWarnings(plan(), card(16))).toEqual([]);
   });
 
@@ -213,7 +213,7 @@ describe('memory of a step', () => {
     expect(warning?.split(': ')[1]).toBe(cure);
   });
 
-  it('tells of a card that others use', () => {
+  it('names a card that other programs use', () => {
     expect(memoryWarnings(plan(), card(16, 8))).toEqual([
       'a step takes about 13.0 GB of memory; of Card 8.0 GB are free: close what else uses it',
     ]);

@@ -25,7 +25,7 @@ it('reads the plan of the first version, and writes it anew only before the trai
   expect(readFileSync(path, 'utf8')).toBe(written);
 });
 
-it('fills in arguments of optimisers that came later, where a plan gives any', () => {
+it('adds arguments of optimisers that came later, where a plan gives any', () => {
   const { schedulefree_c: _, prodigy_steps: __, ...args } = optimizerArgsSchema.parse({ d_coef: 2 });
   const plan = planSchema.parse(
     withLaterKeys({ ...older, training: { ...older.training, optimizer: 'prodigy', optimizer_args: args } }),
@@ -33,13 +33,13 @@ it('fills in arguments of optimisers that came later, where a plan gives any', (
   expect(plan.training.optimizer_args).toMatchObject({ d_coef: 2, schedulefree_c: null, prodigy_steps: null });
 });
 
-it('fills in what came later of a prompt with options of its own', () => {
+it('adds keys that came later to a prompt with options of its own', () => {
   const shot = { prompt: 'a', negative: '', steps: 4, guidance: 4, seed: 1, size: [64, 64], strength: 1 };
   const plan = withLaterKeys({ ...older, samples: { ...older.samples, shots: [shot] } });
   expect(planSchema.parse(plan).samples.shots).toEqual([{ ...shot, clip_skip: null }]);
 });
 
-it('leaves what is whole as it is, and never makes a plan of what is none', () => {
+it('leaves a complete plan as it is, and never makes a plan of another document', () => {
   const whole = withLaterKeys(older);
   expect(withLaterKeys(whole)).toBe(whole);
   for (const damaged of [null, [], 'x', {}, { data: {}, training: [] }]) expect(withLaterKeys(damaged)).toBe(damaged);
@@ -47,7 +47,7 @@ it('leaves what is whole as it is, and never makes a plan of what is none', () =
   expect(planSchema.safeParse(withLaterKeys({ ...older, training })).success).toBe(false);
 });
 
-it('refuses the pseudo-Huber loss of that version, which is another one today', () => {
+it('refuses the pseudo-Huber loss of that version, which is a different one today', () => {
   const huber = { ...older, training: { ...older.training, loss: 'huber' } };
   expect(planSchema.safeParse(withLaterKeys(huber)).success).toBe(false);
 });

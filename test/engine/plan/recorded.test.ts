@@ -18,7 +18,7 @@ const { spec } = fillSpec(
 );
 const [first, second] = plan.data.images;
 
-it('captions that are written later are composed by the same rules, and what follows from them follows', () => {
+it('captions that are written later follow the same rules, and so does everything that depends on them', () => {
   const texts = new Map([[second?.sha256 ?? '', `red, ${'very long tag, '.repeat(40)}end`]]);
   const made = withCaptions(plan, spec, texts);
   expect(made.data.images[0]).toEqual(first);
@@ -27,7 +27,7 @@ it('captions that are written later are composed by the same rules, and what fol
   expect(made.output.facts.ss_tag_frequency).toContain('"very long tag"');
 });
 
-it('a run keeps the captions that were written for it, and only for images that have none of their own', () => {
+it('a run keeps the captions that were written for it, only for images without captions of their own', () => {
   const recorded = withCaptions(
     plan,
     spec,

@@ -160,13 +160,13 @@ describe('marks of other programs', () => {
     ]);
   });
 
-  it('are told of sample prompts', () => {
+  it('are reported in sample prompts', () => {
     expect(warnings(['a'], ['(zfx:1.3) toy, [[hat]]', 'zfx BREAK hat'])).toEqual([
       'samples.prompts hold what other programs read as commands ((word:1.2), [[word]], BREAK): here it is read as words, so write the words alone',
     ]);
   });
 
-  it('are none in plain captions', () => {
+  it('are not found in plain captions', () => {
     expect(warnings(['zwx (series), [hat], score_9, rating:general, :d, a|b, 10:30, breakfast'])).toEqual([]);
   });
 });
@@ -179,7 +179,7 @@ describe('estimateTokens', () => {
     ['hatsune miku, watercolour, photorealistic', 8],
     ["it's a fox-like, black-and-white emblem (1998)", 19],
     ['сова, 日本語, 🦊', 12],
-  ])('%s: not fewer than there are, and not half as many again', (text, tokens) => {
+  ])('%s: no fewer than the real count, and at most half as many more', (text, tokens) => {
     expect(estimateTokens(text)).toBeGreaterThanOrEqual(tokens);
     expect(estimateTokens(text)).toBeLessThanOrEqual(Math.ceil(1.5 * tokens) + 2);
   });
@@ -199,25 +199,25 @@ describe('the validation split', () => {
     );
   });
 
-  it('changes with the seed', () => {
+  it('differs for another seed', () => {
     const all = sampleIds(Array.from({ length: 40 }, (_, i) => createHash('sha256').update(`${i}`).digest('hex')));
     expect(validationIds(all, 0.3, 1)).not.toEqual(validationIds(all, 0.3, 2));
   });
 
-  it('keeps them out of the batches', () => {
+  it('keeps its images out of the batches', () => {
     const { plan } = resolve();
     expect(plan.data.images.filter(({ validation }) => validation)).toHaveLength(1);
     expect(plan.training.batches_per_epoch).toBe(9);
   });
 
-  it('takes a folder of its own instead, without what is trained on', () => {
+  it('takes a folder of its own instead, without images that are trained on', () => {
     const own = scan(
       Array.from({ length: 12 }, (_, i) => ({ path: `v${i}.png`, caption: 'a fox' })),
       '/data/held',
     );
     const { plan } = resolve({ spec: spec({ validation: { path: './held' } }), validation: own });
     const measured = plan.data.images.filter(({ validation }) => validation);
-    // The first ten have the bytes of the images that are trained on.
+    // The first ten have the bytes of images that are trained on.
     expect(measured.map(({ path }) => path)).toEqual(['/data/held/v10.png', '/data/held/v11.png']);
     expect(measured.map(({ caption }) => caption)).toEqual(['zfx, a fox', 'zfx, a fox']);
     expect(plan.training.batches_per_epoch).toBe(10);
@@ -233,7 +233,7 @@ describe('the validation split', () => {
     expect(notes).toEqual(['the loss is measured on 64 of the 100 pictures of validation.path']);
   });
 
-  it('is another run only where it decides what is trained', () => {
+  it('changes the identity of the run only where it decides what is trained', () => {
     const hash = (validation: Record<string, unknown>) => resolve({ spec: spec({ validation }) }).plan.spec_sha256;
     expect(hash({ every: 10 })).toBe(resolve().plan.spec_sha256);
     expect(hash({ min_change: 2 })).toBe(resolve().plan.spec_sha256);
@@ -250,7 +250,7 @@ describe('batches and steps', () => {
       scan: scan(images),
     });
     expect(plan.data.images.map(({ repeats }) => repeats)).toEqual([6, 2, 2]);
-    // 8 uses of the square in batches of 3, and 2 of the other shape.
+    // The square has 8 uses in batches of 3, and the other shape has 2.
     expect(plan.training.batches_per_epoch).toBe(3 + 1);
   });
 
@@ -271,7 +271,7 @@ describe('batches and steps', () => {
     expect(rates('sdxl', [1e-5, 0])).toEqual([1e-5, 0]);
   });
 
-  it('finds the room captions need', () => {
+  it('is the number of tokens that captions need', () => {
     const tokens = (words: number) =>
       resolve({ scan: scan([{ caption: Array.from({ length: words }, () => 'fox').join(' ') }]) }).plan.data.max_tokens;
     expect([tokens(20), tokens(55), tokens(74), tokens(110), tokens(900)]).toEqual([75, 75, 150, 150, 225]);
@@ -297,13 +297,13 @@ describe('a length in epochs', () => {
     );
   });
 
-  it('has the warm-up that fits it, and says so', () => {
+  it('has a warm-up that fits it, and says so', () => {
     const { plan, warnings } = resolve({ spec: spec({ training: { steps: '1 epoch', warmup: 1000 } }) });
     expect(plan.training.warmup_steps).toBe(Math.floor(plan.training.steps / 10));
     expect(warnings.join()).toContain('no more than the warm-up of 1000');
   });
 
-  it('goes with cadences in epochs and minutes', () => {
+  it('is combined with cadences in epochs and minutes', () => {
     const { plan } = resolve({
       spec: spec({ samples: { every: '2 epochs' }, output: { checkpoint_every: '1h', save_keep: 3 } }),
     });
@@ -313,7 +313,7 @@ describe('a length in epochs', () => {
 });
 
 describe('long captions', () => {
-  it('says which will not be read to their end', () => {
+  it('names those that will not be read to their end', () => {
     const captions = (words: number) =>
       resolve({ scan: scan([{ caption: 'fox '.repeat(words) }]) }).warnings.filter((w) => w.includes('225 tokens'));
     expect(captions(150)).toEqual([]);
@@ -362,7 +362,7 @@ describe('device and precision', () => {
     else expect(told).toMatch(warning);
   });
 
-  it('packs the base where it is asked to, says that it changes what is learned, and is another run then', () => {
+  it('packs the base where asked, says that the result differs, and is another run then', () => {
     const plain = resolve({ spec: spec() });
     expect(plain.plan.resources).toMatchObject({ base_precision: 'same', text_precision: 'same' });
     const packed = resolve({ spec: spec({ resources: { base_precision: 'nf4', text_precision: 'int8' } }) });
@@ -373,7 +373,7 @@ describe('device and precision', () => {
     expect(packed.plan.spec_sha256).not.toBe(plain.plan.spec_sha256);
   });
 
-  it('streams the base to a card alone, and is the same run without', () => {
+  it('streams the base only to a card, and is the same run without', () => {
     const asked = { resources: { stream_base: true } };
     const there = resolve({ spec: spec(asked), hardware: hardware(card('8.0')) });
     expect(there.plan.resources.stream_base).toBe(true);
@@ -411,7 +411,7 @@ describe('device and precision', () => {
     ['cuda', hardware(), /no NVIDIA or AMD card was found/],
     ['cuda:3', hardware(card('8.0')), /there is only cuda:0 \(Card 8\.0\)/],
     ['mps', hardware(card('8.0')), /no Mac/],
-  ])('%s that is not there is an error with a way out', (device, machine, message) => {
+  ])('%s that is missing is an error with a cure', (device, machine, message) => {
     const run = () => resolve({ spec: spec({ resources: { device } }), hardware: machine });
     expect(run).toThrow(EnvironmentError);
     expect(run).toThrow(message);
@@ -486,7 +486,7 @@ describe('the plan', () => {
       ['/data/reg/p1.png', 'a fox', 0.5],
       ['/data/reg/p2.png', 'a fox', 0.5],
     ]);
-    // 5 uses, of which 3 of the square shape and 2 of the wide one are matched: (5 + 3) and 2 uses, in batches of 2.
+    // The 5 uses, of which 3 are square and 2 wide, are matched: (5 + 3) and 2 uses, in batches of 2.
     expect(plan.training.batches_per_epoch).toBe(4 + 1);
     expect(summarizePlan(plan)).toMatchObject({ images: 2, uses: 5 });
     const facts = resolve({
@@ -498,7 +498,7 @@ describe('the plan', () => {
     expect(facts.ss_tag_frequency).not.toContain('sitting');
   });
 
-  it('holds the masks of images, and is the same run wherever they lie', () => {
+  it('holds the masks of images, and is the same run wherever these lie', () => {
     const mask = { path: 'm.png', sha256: 'a'.repeat(64), alpha: false };
     const from = (folder: string) =>
       resolve({
@@ -545,7 +545,7 @@ describe('the plan', () => {
     expect(identity({ resources: { workers: 4 } })).toBe(identity({}));
   });
 
-  it('names copies apart', () => {
+  it('names equal images', () => {
     const same = 'ab'.repeat(32);
     expect(sampleIds([same, 'cd'.repeat(32), same])).toEqual(['ab'.repeat(8), 'cd'.repeat(8), `${'ab'.repeat(8)}-2`]);
   });
@@ -580,7 +580,7 @@ describe('metadata', () => {
 });
 
 describe('warnings', () => {
-  it('say what will be done', () => {
+  it('describe consequences of settings', () => {
     const { warnings } = resolve({
       spec: spec({
         dataset: { shuffle_tags: true },
@@ -606,12 +606,12 @@ describe('warnings', () => {
     ]);
   });
 
-  it('begin with memory that the card does not have', () => {
+  it('begin with the memory that the card does not have', () => {
     const [first] = resolve({ spec: spec({ training: { batch_size: 64 } }) }).warnings;
     expect(first).toMatch(/^a step takes about [\d.]+ GB of memory, more than the 12.0 GB of Card 8.9: --set /);
   });
 
-  it('name pictures of which most is cut away, and what keeps their shape', () => {
+  it('name images of which most is cut off, and the setting that keeps their shape', () => {
     const captions = Array.from({ length: 12 }, (_, i) => ({
       path: `p${i}.png`,
       caption: 'a fox',
@@ -655,7 +655,7 @@ describe('summarizePlan', () => {
     [{ save_every: 0 }, 0, ', checkpoints'],
     [{ save_every: '30 minutes' }, 0, ', and one more for each save on the way, checkpoints'],
     [{ save_every: '30 minutes', save_keep: 2 }, 2, ', 2 more on the way '],
-  ])('counts the LoRA files that stay: %j', (output, files, words) => {
+  ])('counts the LoRA files that remain: %j', (output, files, words) => {
     const { plan } = resolve({
       spec: spec({ dataset: { validation_share: 0, repeats: 4 }, training: { steps: 400 } }),
       scan: scan(Array.from({ length: 10 }, () => ({}))),
@@ -692,7 +692,7 @@ describe('summarizePlan', () => {
     expect(disk.lora / 1e6).toBeCloseTo(megabytes, 0);
   });
 
-  it('expects less of a small model', () => {
+  it('expects a smaller file for a small model', () => {
     const { plan } = resolve();
     expect(summarizePlan(plan, 20e6).disk.lora).toBeLessThan(summarizePlan(plan).disk.lora / 5);
   });

@@ -39,7 +39,7 @@ const placed = (dataset: Readonly<Record<string, unknown>>, sizes: readonly (rea
 const ids = (images: ReturnType<typeof placed>) => images.map(({ id, bucket }) => [id.slice(16), bucket.join('×')]);
 
 describe('several resolutions', () => {
-  it('of one size are that size, to the same images', () => {
+  it('with one entry equal that resolution, down to the bytes of the plan', () => {
     const sizes = [
       [1024, 1024],
       [700, 500],
@@ -81,7 +81,7 @@ describe('several resolutions', () => {
     expect(images.filter(({ validation }) => !validation)).toHaveLength(2 * (8 - held.length));
   });
 
-  it('give buckets of one size one row of batches', () => {
+  it('give buckets of one size one sequence of batches', () => {
     const images = placed({ resolution: [512, 384] }, [
       [1024, 1024],
       [384, 384],
@@ -89,7 +89,7 @@ describe('several resolutions', () => {
     expect(batchesPerEpoch(images, 4)).toBe(2);
   });
 
-  it('are refused where one stands twice, is odd, or lies outside the buckets', () => {
+  it('are refused when one is repeated, invalid, or outside the bucket limits', () => {
     const { dataset: d, ...rest } = specWith({ resolution: 512 });
     const said = (resolution: number[], more = {}) =>
       findings({ ...rest, dataset: { ...d, resolution, ...more } }, 'error').map(
@@ -106,7 +106,7 @@ describe('variations', () => {
   const warned = (augment: Readonly<Record<string, unknown>>, more = {}) =>
     findings(specWith({ augment, ...more }), 'warning').map(({ message }) => message.split(':')[0]);
 
-  it('that change nothing, or the colours of a style, are warned of', () => {
+  it('that have no effect, or change the colours of a style, give a warning', () => {
     expect(warned({})).toEqual(['changes nothing']);
     expect(warned({}, { flip: true })).toEqual([]);
     expect(warned({ hue: 0.1 }, { goal: 'style' })).toEqual(['changes colours, and a style is learned from them']);

@@ -46,12 +46,12 @@ const samplesOf = (sources: readonly Source[], paths: readonly string[], dataset
   planSamples({ spec: specWith(sources, dataset), scan: scan(paths) });
 
 describe('sources in a plan', () => {
-  it('that ask for nothing of their own give the plan without them', () => {
+  it('without settings of their own leave the plan unchanged', () => {
     const paths = [...many('a', 3), ...many('b', 2), 'c.png'];
     expect(samplesOf([{ path: '/data/a' }, { path: '/data/b' }], paths)).toEqual(samplesOf([], paths));
   });
 
-  it('change captions, repeats and weight of their own images, the innermost one counting', () => {
+  it('change captions, repeats and weight of their images, and the innermost source counts', () => {
     const samples = samplesOf(
       [
         { path: '/data/a', trigger: 'red', repeats: 3, loss_weight: 0.5 },
@@ -83,7 +83,7 @@ describe('sources in a plan', () => {
     expect(uses([1, 2], [12, 90])).toEqual([45, 90]);
     expect(uses([3, 1], [10, 10])).toEqual([30, 10]);
     expect(uses([1, 1, 2], [7, 5, 3])).toEqual([7, 7, 14]);
-    // None is ever used less than once.
+    // No image is ever used less than once.
     expect(uses([0.001, 1], [10, 10])).toEqual([10, 10_000]);
     const samples = samplesOf(
       [
@@ -147,7 +147,8 @@ describe('sources in a plan', () => {
     expect(sha([{ path: '/a' }])).toBe(sha([{ path: '/b' }]));
     expect(sha([{ path: '/a', weight: 2 }])).not.toBe(sha([{ path: '/a' }]));
     expect(sha([{ path: '/a', flip: true }])).not.toBe(sha([{ path: '/a' }]));
-    // What came later is no part of it at its default: a run of an earlier version stays the same run.
+    // A setting that came later is no part of the identity at its default: a run of an earlier version stays the same
+    // run.
     const spec = specWith([{ path: '/a' }]);
     const before = spec.dataset.sources.map(({ path, role, repeats, weight, loss_weight, ...rest }) => {
       const { trigger, caption_prefix, caption_suffix, default_caption } = rest;
@@ -187,7 +188,7 @@ describe('the images of a run with sources', () => {
     return runImages({ spec, dir, places: { home: join(dir, 'home'), cache: join(dir, 'cache') } });
   };
 
-  it('come from all of them, each once, in its role', async () => {
+  it('come from all sources, each once, in its role', async () => {
     const {
       scan: train,
       regularisation,
@@ -211,7 +212,7 @@ describe('the images of a run with sources', () => {
         problem: 'is the same picture as own.png, in another source',
       },
     ]);
-    // What is a source is not passed over any more.
+    // A folder that is a source is not passed over any more.
     expect(train.notes).toEqual([]);
     expect(regularisation?.images.map(({ path, caption }) => [path, caption])).toEqual([
       [join(dir, 'data/reg/r.png'), 'woman'],
@@ -226,7 +227,7 @@ describe('the images of a run with sources', () => {
     ]);
   });
 
-  it('have captions from where their own source says', async () => {
+  it('have captions from the place that their own source names', async () => {
     writeTree(dir, { 'named/red fox.png': png(40, 30, 7), 'plain/grey owl.png': png(40, 30, 8) });
     const found = await images([{ path: 'named', caption_from: ['file_name'] }, { path: 'plain' }]);
     expect(found.scan.images.map(({ path, caption }) => [path, caption])).toEqual([
@@ -266,7 +267,7 @@ describe('the images of a run with sources', () => {
     ]);
   });
 
-  it('may all be those of sources, but not none at all', async () => {
+  it('may come from sources alone, but there must be some', async () => {
     const only = await images([{ path: 'far/../far' }, { path: 'data/few' }], 'data/few');
     expect(only.scan.images.map(({ path }) => path)).toContain(join(dir, 'far/b.png'));
     await expect(images([{ path: 'data/reg', role: 'regularisation' }], 'data/reg')).rejects.toThrow('no pictures');
@@ -274,11 +275,11 @@ describe('the images of a run with sources', () => {
   });
 });
 
-describe('pictures that the base draws', () => {
+describe('regularisation images that the base draws', () => {
   const made = (regularisation: Source, paths = many('a', 4)) =>
     samplesOf([], paths, { regularisation }).filter(({ generated }) => generated !== null);
 
-  it('take the prompts in turn and the sizes of what is trained on', () => {
+  it('take the prompts in turn, and the sizes of the training images', () => {
     const images = made({ prompts: ['a fox', 'a red fox'], count: 5, weight: 0.5 });
     expect(images.map(({ caption }) => caption)).toEqual(['a fox', 'a red fox', 'a fox', 'a red fox', 'a fox']);
     expect(new Set(images.map(({ id }) => id)).size).toBe(5);
@@ -291,7 +292,7 @@ describe('pictures that the base draws', () => {
     const hashes = (regularisation: Source) => made(regularisation).map(({ sha256 }) => sha256);
     expect(hashes({ prompts: ['a fox'], count: 3 })).toEqual(hashes({ prompts: ['a fox'], count: 3 }));
     expect(hashes({ prompts: ['a cat'], count: 3 })).not.toEqual(hashes({ prompts: ['a fox'], count: 3 }));
-    // More of them keep those that were there.
+    // A larger number keeps the images that were there.
     expect(hashes({ prompts: ['a fox'], count: 4 }).slice(0, 3)).toEqual(hashes({ prompts: ['a fox'], count: 3 }));
   });
 

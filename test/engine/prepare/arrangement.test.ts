@@ -1,4 +1,7 @@
-/** How a folder is arranged: what of it becomes sources, masks and validation, and what stays one plain folder. */
+/**
+ * How a folder is arranged: which parts become sources, masks and validation, and which folder stays one plain data
+ * set.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Each image has a content of its own. */
+/** Each image has contents of its own. */
 function files(...paths: string[]): void {
   for (const path of paths) {
     const full = join(dir, path);
@@ -112,7 +115,7 @@ describe('an arrangement', () => {
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** Enter on every question of the wizard, and the run kept for later. @returns the labels of the questions */
+/** Presses Enter on every question of the wizard, and keeps the run for later. */
 async function answerAll(folder: string, mode: 'easy' | 'advanced', script: Record<string, string> = {}) {
   const asked: string[] = [];
   await runWizard({

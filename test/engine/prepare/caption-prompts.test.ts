@@ -1,4 +1,4 @@
-/** Sample prompts from captions: which are drawn, and which never are. */
+/** Sample prompts from captions: which captions are drawn, and which never are. */
 import { describe, expect, it } from 'vitest';
 import { captionPrompts, withCaptionPrompts } from '../../../src/engine/prepare/caption-prompts.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
@@ -41,7 +41,7 @@ describe('captionPrompts', () => {
     expect(found[2]).toBe('a photo of zwx in a forest, soft light');
   });
 
-  it('takes those that are most like the others, of several kinds, whatever their order', () => {
+  it('takes captions that are most like the others, of several kinds, whatever their order', () => {
     const held = [...TAGS.slice(0, 2).map((tags) => `${tags}, night`), 'zwx, cave, torch, armour', `${TAGS[3]}, night`];
     const found = promptsOf(images(TAGS, held));
     expect(found.slice(0, 2)).toEqual([expect.stringContaining('school'), expect.stringContaining('swimsuit')]);
@@ -124,13 +124,13 @@ describe('captionPrompts', () => {
 describe('withCaptionPrompts', () => {
   const held = images(TAGS, ['zwx, red hair, school uniform, stairs']);
 
-  it('says that they were found', () => {
+  it('reports that they were found', () => {
     const { spec, provenance } = withCaptionPrompts(filled(), held);
     expect(spec.samples.prompts[0]).toBe('zwx, red hair, school uniform, stairs');
     expect(provenance['samples.prompts']).toBe('detected');
   });
 
-  it('leaves prompts alone that somebody gave, the same as the recipe’s too', () => {
+  it('leaves prompts alone that a person gave, even when equal to the recipe’s', () => {
     for (const prompts of [['a zwx'], filled().spec.samples.prompts]) {
       const given = filled('sd15', {}, { prompts });
       expect(withCaptionPrompts(given, held)).toBe(given);

@@ -1,5 +1,6 @@
 /**
- * Which settings exclude each other, as one table: what is refused, what is warned of, and that each alone is taken.
+ * Which settings exclude each other, as one table: each pair is refused or warned of, and each setting alone is
+ * accepted.
  *
  * What stands together but changes what is computed is tested where it is: an image without a mask counts whole and
  * masks follow crops and angles (trainer/tests/data/test_masks.py), worst cases of random captions and of several
@@ -17,7 +18,7 @@ import { testRegistry as registry } from '../../helpers/registry.ts';
 
 const file = join(mkdtempSync(join(tmpdir(), 'vt-exclusions-')), 'run.yaml');
 
-/** What is found in a run.yaml for `base` with `--set` of each: errors, or warnings where there are none. */
+/** Problems of a run.yaml for `base` with `--set` of each text: errors, or warnings where there are no errors. */
 function found(base: string, set: readonly string[]): { level: 'error' | 'warning'; lines: readonly string[] } {
   writeFileSync(file, `version: 1\ndataset:\n  path: my foxes\n  trigger: zfx\nmodel:\n  base: ${base}\n`);
   try {
@@ -31,7 +32,7 @@ function found(base: string, set: readonly string[]): { level: 'error' | 'warnin
 
 interface Row {
   readonly level: 'error' | 'warning';
-  /** What both stand on, then each of the two, which alone is taken. */
+  /** Settings that both need, then the two settings, each of which alone is accepted. */
   readonly both?: readonly string[];
   readonly one: readonly string[];
   readonly other: readonly string[];
@@ -243,7 +244,7 @@ const table: Readonly<Record<string, Row>> = {
   },
 };
 
-/** What a base of rectified flow refuses, each with what its message ends with. */
+/** Settings that a base of rectified flow refuses, each with the end of its message. */
 const beside: readonly (readonly [string, RegExp])[] = [
   [t('loss_weighting', 'soft_min_snr'), /^training\.loss_weighting .*: write none$/u],
   [t('loss_weighting', 'debiased'), /^training\.loss_weighting .*: write none$/u],
@@ -262,7 +263,7 @@ describe('settings that exclude each other', () => {
     const together = at(one, other);
     expect(together.level).toBe(level);
     expect(together.lines).toContainEqual(expect.stringMatching(says));
-    // The first alone is taken, so that it is the pair that is refused.
+    // The first alone is accepted, so the pair is what is refused.
     expect(at(one).level).toBe('warning');
     expect(at(one).lines).not.toContainEqual(expect.stringMatching(says));
   });
@@ -276,7 +277,7 @@ describe('settings that exclude each other', () => {
     writeFileSync(file, `version: 1\ndataset:\n  path: my foxes\nmodel:\n  base: ${path}\n`);
     const load = (set: readonly string[]) =>
       loadSpec(file, { registry: { ...registry, models }, overrides: [...set] }).spec;
-    // The recipe of SDXL is changed to what such a base needs, without a word of the person.
+    // The recipe of SDXL is changed to what such a base needs, without a setting by the person.
     expect(load([]).training).toMatchObject({ min_snr_gamma: null, loss_weighting: 'none', noise_offset: 0 });
     expect(load(flow).model).toMatchObject({ prediction: 'flow', flow_shift: 2.5 });
     try {

@@ -54,7 +54,7 @@ describe('a file of three keys', () => {
     expect(provenance).toMatchObject({ 'dataset.path': 'you', 'training.rank': 'preset', 'dataset.repeats': 'preset' });
   });
 
-  it('takes the recipe of its goal', () => {
+  it('uses the recipe of its goal', () => {
     expect(load(MINIMAL.replace('path: my foxes', 'path: x\n  goal: character')).spec.training.rank).toBe(32);
   });
 
@@ -97,7 +97,7 @@ describe('who chose a value', () => {
     expect(load(text, ['resources.precision=fp16']).provenance['resources.precision']).toBe('you');
   });
 
-  it('reads the comment of a line once, behind all that stands in it', () => {
+  it('reads the comment of a line once, behind everything that stands in it', () => {
     const text = `${MINIMAL}training: {rank: 17, alpha: 8}  # you\nsamples: {guidance: 7, negative: "b # you"}\n`;
     const { provenance } = load(text);
     expect([provenance['training.rank'], provenance['training.alpha']]).toEqual(['you', 'you']);
@@ -369,7 +369,7 @@ describe('malformed and hostile files get a sentence', () => {
     expect(problems(text)[0]).toMatchObject({ line: 3 });
   });
 
-  it('never lets anything but a ConfigError out', () => {
+  it('throws no error but a ConfigError', () => {
     const chunk = fc.constantFrom(
       ...'abc:-[]{}#&*!|>"\'\n\t %@`,?\\0~\u00e9\u2028',
       'version: 1',

@@ -86,13 +86,13 @@ describe('a LoRA that is gone on from', () => {
     expect([provenance['training.rank'], provenance['training.alpha']]).toEqual(['detected', 'detected']);
   });
 
-  it('gives none of them where one is given', () => {
+  it('gives neither where the person gives one', () => {
     const { spec } = training({ rank: 32 });
     expect(spec.training.rank).toBe(32);
     expect(spec.training.alpha).toBe(filled({}).spec.training.alpha);
   });
 
-  it('is not asked where it cannot be read, which is told later', () => {
+  it('is not read where it cannot be, which another check reports', () => {
     expect(filled({ training: { init_lora: 'gone.safetensors' } }).spec.training.rank).toBe(
       filled({}).spec.training.rank,
     );

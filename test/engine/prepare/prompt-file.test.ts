@@ -29,7 +29,7 @@ function problem(prompts: string): string {
 
 const put = (name: string, text: string) => writeFileSync(join(dir, name), text);
 
-// What sd-scripts' load_prompts makes of these three is the same.
+// The function load_prompts of sd-scripts gives the same result for these three files.
 const TXT = '# a comment\n\nzwx, a fox --n blurry --w 768 --h 512 --d 42 --s 20 --l 7.5\n  zwx in the snow  \n';
 const TOML = `[prompt]
 negative_prompt = "blurry"
@@ -63,13 +63,13 @@ describe('a file of prompts', () => {
     ['txt', TXT],
     ['toml', TOML],
     ['json', JSON_FILE],
-  ])('in sd-scripts .%s gives each sample what is its own', (end, text) => {
+  ])('in sd-scripts .%s gives each sample its own values', (end, text) => {
     put(`prompts.${end}`, text);
     const planned = plannedSamples(load(`prompts.${end}`));
     expect(planned.prompts).toEqual(['zwx, a fox', 'zwx in the snow']);
     const [first, second] = planned.shots ?? [];
     expect(first).toMatchObject({ negative: 'blurry', size: [768, 512], seed: 42, steps: 20, guidance: 7.5 });
-    // What stands in the group of a TOML file holds for all of its prompts.
+    // Values in the group of a TOML file hold for all of its prompts.
     expect(second?.size).toEqual(end === 'toml' ? [768, 512] : [512, 512]);
     expect(second?.guidance === 5).toBe(end === 'json');
   });

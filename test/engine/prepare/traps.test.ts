@@ -25,7 +25,7 @@ const withDataset = (line: string) => `version: 1\ndataset:\n  path: ./pics\n${l
 const LINE = 'must be one line of text, at most';
 const NAME = 'must be text;';
 
-describe('what YAML takes for something else is said, with what to write', () => {
+describe('a value that YAML reads as another type is answered with what to write', () => {
   it.each([
     ['an empty key', withDataset('  trigger:'), [`4 dataset.trigger is empty: write '' or remove the line`]],
     [
@@ -151,12 +151,12 @@ describe('what YAML takes for something else is said, with what to write', () =>
     expect(loadSpec(file, { registry }).spec.dataset.trigger).toBe(trigger);
   });
 
-  it('an empty VAE is none, and a date is a name', () => {
+  it('an empty VAE means no VAE, and a date is a name', () => {
     expect(told('version: 1\nname: 2026-11-29\ndataset: {path: ./pics}\nmodel: {base: sd15, vae: }\n')).toEqual([]);
   });
 });
 
-describe('what is no YAML at all for a mark in a text', () => {
+describe('text that is invalid YAML because of a character is answered with what to write', () => {
   it.each([
     ['[trigger] a toy on a table', 'put text that starts with [ in quotes'],
     ['{zwx} toy', 'put text that starts with { in quotes'],

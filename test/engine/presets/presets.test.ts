@@ -1,4 +1,4 @@
-/** Presets of a person's own: made, kept, compared, and laid under what they choose. */
+/** Presets of a person's own: made, kept, compared, and applied below the person's other choices. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ beforeAll(() => {
 });
 
 describe('a preset', () => {
-  it('holds what was chosen, and nothing of one data set, run or machine', () => {
+  it('holds the person’s choices, and nothing of one data set, run or machine', () => {
     const path = file('fox.yaml', CHOSEN);
     const { preset, left } = presetFrom({ name: 'soft', about: 'soft styles' }, loadSpec(path, { registry }), false);
     expect(Object.fromEntries(preset.values)).toEqual({
@@ -136,14 +136,14 @@ training:
       'you',
       'preset:mine',
     ]);
-    // A written file says so, is read back so, and is written the same again.
+    // The written file names the preset, is read back so, and is written the same again.
     const text = renderSpec(loaded.spec, loaded.provenance);
     expect(text).toMatch(/batch_size: 3 +# preset:mine /u);
     expect(text).toContain('#   preset:NAME');
     const again = loadSpec(file('again.yaml', text), { registry });
     expect(again.provenance).toEqual(loaded.provenance);
     expect(renderSpec(again.spec, again.provenance)).toBe(text);
-    // Without a preset nothing of that is in a file.
+    // Without a preset no file mentions one.
     expect(renderSpec(loadSpec(path, { registry }).spec, {})).not.toContain('preset:NAME');
   });
 
@@ -177,7 +177,7 @@ training:
 });
 
 describe('the wizard', () => {
-  /** Enter on every question but those of the script; what was asked, by label. */
+  /** Presses Enter on every question except those of the script; returns the questions that were asked, by label. */
   async function wizard(script: Readonly<Record<string, string>>, preset?: string) {
     const asked: string[] = [];
     const shown: string[][] = [];
@@ -196,7 +196,7 @@ describe('the wizard', () => {
     return { asked, shown, text };
   }
 
-  it('offers presets as one more choice of its first question, and asks nothing more for them', async () => {
+  it('offers presets as one more choice of its first question, and asks no more questions for them', async () => {
     const easy = await wizard({ Mode: 'easy', Model: 'tiny', Review: 'save' });
     expect(easy.shown[0]).toEqual(['easy', 'advanced']);
     const values = new Map<string, unknown>([
@@ -213,7 +213,7 @@ describe('the wizard', () => {
     for (const line of ['rank: 24', 'base: sdxl', 'goal: style', 'base_precision: int8'])
       expect(own.text).toMatch(new RegExp(` {2}${line} +# preset:soft-style `, 'u'));
     expect(own.text).toMatch(/ {2}alpha: .*# preset /u);
-    // By name, without that question; an answer of the person's own is theirs.
+    // A preset named on the command line leaves that question out; an answer by the person is the person's.
     const named = await wizard({ Detail: 'compact', Review: 'save' }, 'soft-style');
     expect(named.asked).not.toContain('Mode');
     expect(named.text).toMatch(/ {2}base: sdxl +# preset:soft-style /u);
@@ -259,7 +259,7 @@ describe('visiontrain preset', () => {
   });
 });
 
-it('a value that is changed after its preset laid it counts as the person’s own', () => {
+it('a value that is changed after its preset set it counts as the person’s own', () => {
   const values = new Map<string, unknown>([
     ['training.dropout', 0.1],
     ['training.cycles', 2],
@@ -272,6 +272,6 @@ it('a value that is changed after its preset laid it counts as the person’s ow
   const edited = file('edited.yaml', yaml.replace('dropout: 0.1', 'dropout: 0.3'));
   const { provenance } = loadSpec(edited, { registry, own: (name) => (name === 'mild' ? preset : undefined) });
   expect([provenance['training.dropout'], provenance['training.cycles']]).toEqual(['you', 'preset:mild']);
-  // Of a preset that is gone only the comment tells.
+  // When a preset is gone, only the comment in the file tells of it.
   expect(loadSpec(edited, { registry, own: () => undefined }).provenance['training.dropout']).toBe('preset:mild');
 });

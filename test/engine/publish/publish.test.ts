@@ -54,7 +54,7 @@ beforeEach(() => {
 const publish = (...more: string[]) => cli(['publish', 'hub', name, '--plain', ...more], home.env);
 
 describe('publish hub', () => {
-  it('sends file, card and samples to a repository for the person alone', async () => {
+  it('sends file, card and samples to a private repository', async () => {
     const { code, stdout, stderr } = await publish();
     expect([code, stdout]).toEqual([0, `${hub.url}/ann/fox\n`]);
     expect(stderr).toContain('for you alone');
@@ -68,7 +68,7 @@ describe('publish hub', () => {
       'images/01.png',
     ]);
     expect(repo?.files.get('fox.safetensors')?.equals(lora)).toBe(true);
-    // The token goes to the hub, and never to where large files are put.
+    // The token goes to the hub, and never to the storage of large files.
     expect(hub.logins.filter(([, login]) => login === 'Bearer hf_right').map(([step]) => step)).toEqual(
       hub.asked.filter((step) => step !== 'put'),
     );
@@ -96,7 +96,7 @@ describe('publish hub', () => {
     expect(words).not.toContain(home.dir);
   });
 
-  it('goes on where it was left: a large file that arrived is not sent again', async () => {
+  it('goes on where it was interrupted: a large file that arrived is not sent again', async () => {
     hub.faults.set('commit', [403]);
     expect((await publish()).code).toBe(2);
     expect(hub.asked).toContain('put');
@@ -106,7 +106,7 @@ describe('publish hub', () => {
     expect(hub.repos.get('ann/fox')?.files.get('fox.safetensors')?.equals(lora)).toBe(true);
   });
 
-  it('shows nothing to all unless told so, also where the repository is there', async () => {
+  it('makes nothing public unless told so, even in an existing repository', async () => {
     hub.repos.set('ann/fox', { private: false, files: new Map() });
     const refused = await publish();
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('everybody can see it')]);
@@ -117,7 +117,7 @@ describe('publish hub', () => {
     expect(JSON.parse(stdout)).toMatchObject({ repo: 'ann/other', is_private: false, commit: 'c'.repeat(40) });
   });
 
-  it('survives cut lines, 429, 5xx and a repository that is there already', async () => {
+  it('survives broken connections, 429, 5xx and a repository that exists', async () => {
     hub.repos.set('ann/fox', { private: true, files: new Map() });
     const faults: Readonly<Partial<Record<Step, HubFault[]>>> = {
       create: [409],
@@ -147,7 +147,7 @@ describe('publish hub', () => {
     expect(hub.repos.get('ann/fox')?.private).toBe(true);
   });
 
-  it('sends a large file in parts where the hub wants that, each part again when its line is cut', async () => {
+  it('sends a large file in parts where the hub wants that, and repeats a part when its connection breaks', async () => {
     hub.faults.set('batch', [[429, { ratelimit: '"api";r=0;t=0' }], 'parts']);
     hub.faults.set('put', ['drop', 503]);
     const { code, stderr } = await publish();
@@ -203,7 +203,7 @@ describe('publish hub', () => {
     expect((await publish()).code).toBe(0);
   });
 
-  it('gives up on a hub that never answers rightly, with the exit code of a network', async () => {
+  it('gives up on a hub that never gives a valid answer, with the exit code of a network', async () => {
     home.env.VISIONTRAIN_DOWNLOAD_TRIES = '3';
     hub.faults.set(
       'preupload',
@@ -216,7 +216,7 @@ describe('publish hub', () => {
     delete home.env.VISIONTRAIN_DOWNLOAD_TRIES;
   });
 
-  it('asks for a token where there is none, and takes that of the hub’s own login', async () => {
+  it('asks for a token where there is none, and uses the token of the hub’s own login', async () => {
     const { HF_TOKEN: _token, ...env } = home.env;
     const none = await cli(['publish', 'hub', name, '--plain'], env);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('hf auth login')]);
@@ -230,7 +230,7 @@ describe('publish hub', () => {
 
   it('publishes no run that is not finished', async () => {
     const open = tellRun(home, { name: 'open', side: 16, alike: true, exit: null });
-    // A claim that nobody has renewed for long: its run died, however slow this machine is.
+    // A claim that was not renewed for long: its run counts as dead, however slow this machine is.
     utimesSync(join(open.dir, 'attempts', '1.json'), new Date(0), new Date(0));
     const result = await cli(['publish', 'hub', open.name, '--plain'], home.env);
     expect([result.code, result.stderr]).toEqual([2, expect.stringContaining('is not finished')]);
@@ -238,7 +238,7 @@ describe('publish hub', () => {
 });
 
 describe('publish kit', () => {
-  it('has file, covers with their prompts in them, words, settings and licence, and replaces nothing', async () => {
+  it('has file, covers with their prompts inside, description, settings and licence, and replaces nothing', async () => {
     const kit = join(home.dir, 'kit');
     const { code, stdout, stderr } = await cli(['publish', 'kit', name, '--to', kit, '--plain'], home.env);
     expect([code, stdout]).toEqual([0, `${kit}\n`]);

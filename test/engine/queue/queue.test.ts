@@ -32,7 +32,7 @@ function makeRun(name: string, device = 'cpu'): void {
 }
 
 describe('a queue', () => {
-  it('of a hundred runs starts each of them once, though whoever starts them is killed again and again', async () => {
+  it('of a hundred runs starts each of them once, though the process that starts them is killed again and again', async () => {
     folder();
     const names = Array.from({ length: 100 }, (_, i) => `run-${i}`);
     for (const name of names) makeRun(name, `cuda:${Number(name.slice(4)) % 3}`);
@@ -82,7 +82,7 @@ describe('a queue', () => {
     expect((await advanceQueue(runs, async () => {})).started).toEqual([]);
   });
 
-  it('is held, moved and made to wait for another run; what is killed while it moves loses nothing', async () => {
+  it('is held, moved and made to wait for another run; a kill during a move loses nothing', async () => {
     home = new FixtureHome({});
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) home.create(5, name);
@@ -99,7 +99,7 @@ describe('a queue', () => {
       ...[true, true, false, false],
     ]);
     expect([(await queue('move', 'c', '0')).code, (await queue('move', 'x', '1')).code]).toEqual([2, 2]);
-    // A mover that was killed has left the run under both numbers.
+    // A process that was killed while it moved a run has left the run under both numbers.
     const [first = ''] = readdirSync(join(home.runs, '.queue')).filter((name) => name.endsWith('.json'));
     writeFileSync(join(home.runs, '.queue', '000999.json'), readFileSync(join(home.runs, '.queue', first)));
     const shown = await cli(['ps'], home.env);
@@ -116,7 +116,7 @@ describe('a queue', () => {
     expect(started).toEqual(['a', 'c']);
   });
 
-  it('names a run whose pictures are gone, passes it by, and starts it when they are back and it is released', async () => {
+  it('passes by a run whose images are gone, names it, and starts it when they are back and it is released', async () => {
     folder();
     const images = join(runs, '..', `${runs.split('/').at(-1)}-images`);
     for (const name of ['gone', 'next']) {
@@ -181,7 +181,7 @@ describe('a queue', () => {
     expect([readExit(one.dir)?.status, readExit(two.dir)?.status]).toEqual(['finished', 'finished']);
     process.kill(readSupervisor(three.dir)?.pid as number, 'SIGKILL');
     await until(() => !runCondition(three.dir).supervised);
-    // Its trainer goes on alone, and the card is taken until it has ended.
+    // Its trainer goes on alone, and the card counts as taken until it has ended.
     expect(JSON.parse((await cli(['queue', 'run', '--json'], home.env)).stdout)).toMatchObject({ started: [] });
     makeRequest(three.dir, 'stop');
     await until(() => runCondition(three.dir).state !== 'live');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { listedRuns, sweepRuns } from '../../../src/engine/queue/sweep.ts';
 
 describe('a sweep', () => {
-  it('is every combination, named by what differs', () => {
+  it('is every combination, named by the values that differ', () => {
     const all = sweepRuns(['training.rank=8,16', 'training.learning_rate=1e-4, 2e-4'], { seed: 1 });
     expect(all.map(({ suffix }) => suffix)).toEqual(['rank8-lr1e-4', 'rank8-lr2e-4', 'rank16-lr1e-4', 'rank16-lr2e-4']);
     expect(all[1]).toMatchObject({
@@ -18,7 +18,7 @@ describe('a sweep', () => {
     const drawn = (seed: number) => sweepRuns(texts, { random: 200, seed });
     expect(drawn(1)).toEqual(drawn(1));
     expect(drawn(1)).not.toEqual(drawn(2));
-    // The first draws of a longer sweep are those of a shorter one, so that it can be gone on with.
+    // The first draws of a longer sweep are those of a shorter one, so that a sweep can be extended.
     expect(sweepRuns(texts, { random: 5, seed: 1 })).toEqual(drawn(1).slice(0, 5));
     const rates = drawn(1).map(({ values }) => values['training.learning_rate'] as number);
     const ranks = drawn(1).map(({ values }) => values['training.rank'] as number);

@@ -14,7 +14,7 @@ const report = (settings: readonly ChosenSetting[]) =>
     verdict: { title: '' },
   }) as unknown as RunReport;
 
-it('lists a setting that an older run does not know only where somebody set it', () => {
+it('lists a setting that an older run does not have only where somebody set it', () => {
   const rank: ChosenSetting = { key: 'training.rank', value: 16, by: 'you' };
   const older = report([rank]);
   const dora = (by: ChosenSetting['by']): ChosenSetting => ({ key: 'training.dora', value: false, by });

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-it('a file of the run is found, and one that is gone is left to the caller', () => {
+it('a file of the run is found, and a missing one is left to the caller', () => {
   expect(insideRun(dir, 'output/fox.safetensors')).toBe(join(dir, 'output', 'fox.safetensors'));
   expect(insideRun(dir, 'output/gone/x.safetensors')).toBe(join(dir, 'output', 'gone', 'x.safetensors'));
 });

@@ -31,7 +31,7 @@ describe('compareRuns', () => {
     expect(both).toEqual({ same: true, sha256: ['x', 'x'], parted: null, differences: [], mixed: [] });
   });
 
-  it('names the first step that parted, and whether loss or update did', () => {
+  it('names the first step that differs, and whether its loss or its update does', () => {
     const update = compareRuns(
       finishedRun(straight, 'x'),
       finishedRun(
@@ -57,7 +57,7 @@ describe('compareRuns', () => {
     expect(loss.parted).toEqual({ step: 2, losses: [0.4, 0.41], sameLoss: false });
   });
 
-  it('counts a step that was done again after a resume by its last doing', () => {
+  it('counts a step that was repeated after a resume by its last pass', () => {
     const resumed = finishedRun(
       [
         [1, 0.5, 'aa'],
@@ -82,7 +82,7 @@ describe('compareRuns', () => {
     expect(compareRuns(finishedRun(straight, 'x'), other).differences).toEqual([]);
   });
 
-  it('tells that the first run was itself resumed in another environment', () => {
+  it('says when the first run was itself resumed in another environment', () => {
     const first = finishedRun(straight, 'x');
     const writer = openEventWriter(first);
     const differences = [{ fact: 'torch', was: '2.12.0', now: '2.13.0' }];

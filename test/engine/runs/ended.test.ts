@@ -26,7 +26,7 @@ beforeEach(() => {
   [runs, cache] = [join(dir, 'runs'), join(dir, 'cache')];
   mkdirSync(runs, { mode: 0o700 });
   mkdirSync(cache, { mode: 0o700 });
-  // What is younger than the clock of a file system can tell is not kept, so the tests live a minute later.
+  // Changes younger than a file system's clock can tell apart are not remembered, so the tests live a minute later.
   vi.useFakeTimers({ now: Date.now() + 60_000, toFake: ['Date'] });
 });
 afterEach(() => {
@@ -44,7 +44,7 @@ function ended(name: string, { status = 'finished', step = 1600, startedAt = 1.7
   const first = { v: 2, seq: 1, t: 1, type: 'run', steps: 1600, device: 'cuda' };
   writeFileSync(join(dir, 'plan.json'), '{}');
   writeFileSync(join(dir, 'attempts', '1.json'), JSON.stringify(owner));
-  // So a supervisor marks that it has ended.
+  // A supervisor marks the end of its attempt in this way.
   utimesSync(join(dir, 'attempts', '1.json'), 0, 0);
   writeFileSync(
     join(dir, 'supervisor.json'),
@@ -55,7 +55,7 @@ function ended(name: string, { status = 'finished', step = 1600, startedAt = 1.7
   return dir;
 }
 
-/** The rows, after a check that they are what reading every run gives. */
+/** The rows of the list, after a check that they equal those of reading every run. */
 async function rows() {
   const quick = (await listRows(runs, cache)).rows;
   const keys = [
@@ -76,7 +76,7 @@ async function rows() {
       .map((pairs) => Object.fromEntries(pairs));
   const byName = (all: readonly RunRow[]) => plain(all).sort((a, b) => String(a.name).localeCompare(String(b.name)));
   expect(byName(quick)).toEqual(byName(await listRuns(runs)));
-  // There are fewer runs than are shown unasked, so both lists are the same.
+  // There are fewer runs than the list shows by default, so both lists are the same.
   const newest = await listNewest(runs, cache, new Set());
   expect({ ...newest, rows: plain(newest.rows) }).toEqual({ rows: plain(quick), older: 0 });
   return Object.fromEntries(quick.map((row) => [row.name, row]));
@@ -88,7 +88,7 @@ const file = () => fileOf((name) => !name.endsWith('-newest.json'));
 const newestFile = () => fileOf((name) => name.endsWith('-newest.json'));
 const kept = () => Object.keys(JSON.parse(readFileSync(file(), 'utf8')).rows).sort();
 
-it('rows of runs that ended are kept, and are what reading the run says', async () => {
+it('rows of runs that ended are remembered, and equal what reading the run gives', async () => {
   ended('a');
   ended('b', { status: 'failed', step: 7 });
   mkdirSync(join(runs, 'no-run'));
@@ -103,7 +103,7 @@ it('rows of runs that ended are kept, and are what reading the run says', async 
   expect(readFileSync(file())).toEqual(before);
 });
 
-it('a row is taken from what was kept, not from the files', async () => {
+it('a row is taken from the remembered rows, not from the files', async () => {
   ended('a');
   await rows();
   const value = JSON.parse(readFileSync(file(), 'utf8'));
@@ -154,12 +154,12 @@ it.each([
       rmSync(join(dir, 'exit.json'));
     },
   ],
-])('a change shows: %s', async (_, change) => {
+])('a change is seen: %s', async (_, change) => {
   const dir = ended('a');
   ended('b');
   await rows();
   change(dir);
-  // The comparison with what was read is in `rows`.
+  // `rows` itself compares with the runs as they are read.
   await rows();
 });
 
@@ -181,7 +181,7 @@ it.each([
   ['steps', 4, '9'],
   ['device', 5, {}],
   ['start', 6, null],
-])('a kept row whose %s cannot be right is read again', async (_, at, value) => {
+])('a remembered row with an impossible %s is read again', async (_, at, value) => {
   ended('a');
   await rows();
   const whole = JSON.parse(readFileSync(file(), 'utf8'));
@@ -191,21 +191,21 @@ it.each([
   await rows();
 });
 
-it('what others may write to is not kept', async () => {
+it('a run that others may write to is not remembered', async () => {
   chmodSync(ended('theirs'), 0o777);
   ended('mine');
   await rows();
   expect(kept()).toEqual(['mine']);
 });
 
-it('what was changed a moment ago is not kept yet', async () => {
+it('a run that changed a moment ago is not remembered yet', async () => {
   ended('a');
   vi.setSystemTime(Date.now() - 60_000);
   await rows();
   expect(files()).toEqual([]);
 });
 
-it('without a private folder for it nothing is kept, and the list is right', async () => {
+it('without a private folder for rows nothing is remembered, and the list is right', async () => {
   ended('a');
   chmodSync(cache, 0o777);
   expect(await rows()).toHaveProperty('a');
@@ -213,16 +213,16 @@ it('without a private folder for it nothing is kept, and the list is right', asy
   expect(readdirSync(cache, { recursive: true })).toEqual(['runs']);
 });
 
-it('what a supervisor still holds is not kept, since it lets go without a trace', async () => {
+it('a run that a supervisor still holds is not remembered, since its release leaves no trace', async () => {
   const dir = ended('a');
   writeFileSync(join(dir, 'attempts', '1.json'), JSON.stringify(identify(process.pid)));
   await rows();
-  // Its name is kept as one to look at each time.
+  // Its name is remembered as that of a run to read each time.
   expect(files()).toEqual([expect.stringMatching(/-newest\.json$/)]);
   expect(JSON.parse(readFileSync(newestFile(), 'utf8'))).toMatchObject({ others: ['a'], ended: 0, rows: {} });
 });
 
-describe('the newest of many', () => {
+describe('the newest of many runs', () => {
   const WEEK = 7 * 24 * 3600;
   const now = 1.7e9 + WEEK / 2;
   const nameOf = (i: number) => `r${String(i).padStart(2, '0')}`;
@@ -241,15 +241,15 @@ describe('the newest of many', () => {
     vi.setSystemTime(Date.now() + 60_000);
   });
 
-  it('are twenty, and the others are counted, with and without what is remembered', async () => {
+  it('are twenty, and the others are counted, with and without remembered rows', async () => {
     for (const _ of [1, 2, 3]) expect(await newest()).toMatchObject({ names: last(20), older: 10 });
     expect((await listRows(runs, cache)).rows).toHaveLength(30);
     expect((await listRows(runs, cache)).older).toBe(0);
   });
 
-  it('are looked at, and no other run is', async () => {
+  it('are read, and no other run is', async () => {
     await newest();
-    // The folders above it keep their times, so only a look at the run itself could tell of this change.
+    // The folders above it keep their times, so only reading the run itself could show this change.
     for (const name of [nameOf(5), nameOf(25)]) writeFileSync(join(runs, name, 'exit.json'), exitOf('failed', 3));
     const { names, older, rows } = await newest();
     expect({ names, older }).toEqual({ names: last(20), older: 10 });
@@ -289,18 +289,18 @@ describe('the newest of many', () => {
     const dir = join(runs, nameOf(4));
     writeFileSync(join(dir, 'attempts', '2.json'), JSON.stringify(identify(process.pid)));
     rmSync(join(dir, 'exit.json'));
-    // A supervisor does this when it has taken the run.
+    // A supervisor does this when it has taken over the run.
     touchRuns(runs);
     expect(await newest()).toMatchObject({ names: [nameOf(4), ...last(20)], older: 9 });
     vi.setSystemTime(Date.now() + 60_000);
     for (const _ of [1, 2]) expect(await newest()).toMatchObject({ names: [nameOf(4), ...last(20)], older: 9 });
-    // And it is among the ended ones again when it ends, though nobody touches the folder of the runs then.
+    // The run is among the ended ones again when it ends, though nobody touches the folder of the runs then.
     writeFileSync(join(dir, 'exit.json'), exitOf('stopped', 9));
     utimesSync(join(dir, 'attempts', '2.json'), 0, 0);
     for (const _ of [1, 2]) expect(await newest()).toMatchObject({ names: last(20), older: 10 });
   });
 
-  it('are with them what waits in the queue, and what failed lately', async () => {
+  it('are joined by the runs that wait in the queue, and by those that failed lately', async () => {
     for (const _ of [1, 2])
       expect(await newest([nameOf(7), 'gone'])).toMatchObject({ names: [...last(20), nameOf(7)], older: 9 });
     const { rows } = await listRows(runs, cache);
@@ -309,7 +309,7 @@ describe('the newest of many', () => {
     expect(newestRows(rows, new Set(), now + WEEK)).toHaveLength(20);
   });
 
-  it('are read where others can write to the folder', async () => {
+  it('are read anew where others can write to the folder', async () => {
     chmodSync(runs, 0o777);
     vi.setSystemTime(Date.now() + 60_000);
     await newest();
@@ -323,7 +323,7 @@ describe('the newest of many', () => {
     ['ended', 'many'],
     ['rows', null],
     ['folder', [1]],
-  ])('are read again when %s of what is remembered cannot be right', async (key, value) => {
+  ])('are read again when %s of the remembered list cannot be right', async (key, value) => {
     await newest();
     const whole = JSON.parse(readFileSync(newestFile(), 'utf8'));
     writeFileSync(newestFile(), JSON.stringify({ ...whole, [key]: value }));

@@ -42,7 +42,7 @@ async function ends(dir: string): Promise<void> {
 }
 const fifo = (path: string) => execFileSync('mkfifo', [path]);
 
-describe('a link at a name of ours', () => {
+describe('a link at the name of a file of a run', () => {
   const attacks: readonly [name: string, kind: 'file' | 'folder'][] = [
     ['.reserve', 'file'],
     ['events.jsonl', 'file'],
@@ -68,7 +68,7 @@ describe('a link at a name of ours', () => {
     expect(kind === 'file' ? [] : readdirSync(mine)).toEqual(kind === 'file' ? [] : ['stop']);
   });
 
-  it('nor a second name of a file', async () => {
+  it('is not followed as a second name of a file either', async () => {
     home = new FixtureHome();
     const run = home.create();
     writeFileSync(join(home.dir, 'thesis'), 'my thesis');
@@ -77,7 +77,7 @@ describe('a link at a name of ours', () => {
     expect(readFileSync(join(home.dir, 'thesis'), 'utf8')).toBe('my thesis');
   });
 
-  it('nor for a request or a log that is cut', () => {
+  it('is not followed for a request or a log that is cut short', () => {
     home = new FixtureHome();
     const run = home.create();
     writeFileSync(join(home.dir, 'thesis'), 'my thesis');
@@ -90,7 +90,7 @@ describe('a link at a name of ours', () => {
   });
 });
 
-it('a second run of a name of 100 letters has one that may be', () => {
+it('a second run of a name of 100 letters gets a valid name', () => {
   home = new FixtureHome();
   const [first, second] = [home.create(1, 'n'.repeat(100)), home.create(1, 'n'.repeat(100))];
   expect(first.name).toBe('n'.repeat(100));
@@ -146,7 +146,7 @@ describe('a folder that others can write to', () => {
     for (const name of ['', 'control', 'checkpoints', 'samples', 'output'])
       chownSync(join(run.dir, name), 65531, 65531);
     expect(() => refuseForeignFolder(run.dir)).not.toThrow();
-    // The user's own group, by the custom of systems that give each user one.
+    // The user's own group, because many systems give each user one.
     chmodSync(runs, 0o775);
     expect(() => refuseForeignFolder(run.dir)).not.toThrow();
     chownSync(join(run.dir, 'control'), 65532, 65532);
@@ -156,7 +156,7 @@ describe('a folder that others can write to', () => {
     expect(() => refuseForeignFolder(run.dir)).toThrow(`${runs} `);
   });
 
-  it('is not what a new run gets, whatever the umask', () => {
+  it('is not made for a new run, whatever the umask', () => {
     const before = process.umask(0);
     try {
       const base = mkdtempSync(join(tmpdir(), 'vt-umask-'));
@@ -174,7 +174,7 @@ describe('a folder that others can write to', () => {
   });
 });
 
-describe('a plan that was changed', () => {
+describe('a plan that somebody changed', () => {
   it('can name no file outside the run', async () => {
     home = new FixtureHome();
     const run = home.create();
@@ -207,7 +207,7 @@ describe('a plan that was changed', () => {
   });
 });
 
-describe('a process that is named but is none of the run', () => {
+describe('a process that a run folder names but that is not the run’s', () => {
   it('is not ended by stop --now', async () => {
     home = new FixtureHome();
     const run = home.create();
@@ -250,7 +250,7 @@ describe('one bad folder', () => {
     },
   };
 
-  it('is one row that says so, and the others are listed', async () => {
+  it('is one row that names the fault, and the others are listed', async () => {
     home = new FixtureHome();
     home.create(5, 'sound');
     for (const [name, harm] of Object.entries(spoil)) harm(home.create(5, name).dir);
@@ -276,7 +276,7 @@ describe('one bad folder', () => {
     expect((await cli(['status', 'exit-fifo'], home.env)).stdout).toMatch(/^Problem +exit.json is a FIFO/m);
   });
 
-  it('cannot make a reader wait, or hold more than a run can have', () => {
+  it('cannot make a reader wait, or use more memory than a run can need', () => {
     home = new FixtureHome();
     const run = home.create();
     fifo(join(run.dir, 'events.jsonl'));
@@ -294,7 +294,7 @@ describe('one bad folder', () => {
   });
 });
 
-describe('numbers of starts', () => {
+describe('numbers of attempts', () => {
   it('beyond all that are given do not keep a run from starting', async () => {
     home = new FixtureHome();
     const run = home.create();
@@ -316,8 +316,8 @@ describe('numbers of starts', () => {
   });
 });
 
-describe('while it goes on', () => {
-  it('a run that is moved goes on where it is, and can be stopped and resumed there', async () => {
+describe('a run that goes on', () => {
+  it('goes on when its folder is moved, and can be stopped and resumed there', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
     const run = home.create(1000);
     await startRun(run, home.env);
@@ -335,20 +335,20 @@ describe('while it goes on', () => {
     expect(existsSync(run.dir)).toBe(false);
   });
 
-  it('a run whose folder is removed ends, with its trainer', async () => {
+  it('ends when its folder is removed, with its trainer', async () => {
     home = new FixtureHome({ FIXTURE: 'stubborn', FIXTURE_SECONDS: '0.05' });
     const run = home.create(100_000);
     await startRun(run, home.env);
     await until(() => steps(run.dir) > 0);
     const { pid, trainer } = readSupervisor(run.dir) ?? {};
     rmSync(run.dir, { recursive: true });
-    // Asked at the same time, as by a machine that shuts down: the request has no place any more.
+    // The stop is requested at the same moment, as when a machine shuts down, and has no folder any more.
     process.kill(pid as number, 'SIGTERM');
     await until(() => identify(trainer?.pid as number) === undefined && identify(pid as number) === undefined);
     expect(existsSync(run.dir)).toBe(false);
   });
 
-  it('a run that another machine took over is let go of: its trainer ends, and no word of its end is written', async () => {
+  it('is released when another machine takes it over: its trainer ends, and no end of it is written', async () => {
     home = new FixtureHome({ FIXTURE: 'stubborn', FIXTURE_SECONDS: '0.05' });
     const run = home.create(100_000);
     await startRun(run, home.env);
@@ -363,7 +363,7 @@ describe('while it goes on', () => {
     rmSync(join(run.dir, 'attempts', '2.json'));
   });
 
-  it('a clock that is set back between call and supervisor is no failure', async () => {
+  it('does not fail when the clock is set back between the call and the supervisor', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
     const run = home.create(1000);
     const back = join(home.dir, 'back.mjs');
@@ -373,7 +373,7 @@ describe('while it goes on', () => {
     expect(readExit(run.dir)).toBeNull();
   });
 
-  it('a log that floods is kept by its end alone', () => {
+  it('keeps only the end of a log that floods', () => {
     home = new FixtureHome();
     const run = home.create();
     writeFileSync(join(run.dir, 'trainer.log'), `${'x'.repeat(3000)}the end`);

@@ -25,7 +25,7 @@ describe('wantsJudging', () => {
     expect(over('finished', { hooks: {}, judge: false })).toBe(false);
   });
 
-  it('is not for a run of before there was such a setting, nor for one that is not over', () => {
+  it('is not for a run older than this setting, nor for an unfinished one', () => {
     expect(wantsJudging(dir)).toBe(false);
     expect(over('finished', undefined)).toBe(false);
     expect(over('finished', { hooks: {} })).toBe(false);

@@ -25,7 +25,7 @@ function plan(
   };
 }
 
-/** The state of a run whose steps took `seconds`. */
+/** The state of a run whose steps took this many seconds. */
 function state(seconds: number, { steps = 20, facts = { device_name: 'RTX 4090' } as object } = {}): RunState {
   const events = Array.from({ length: steps }, (_, i) => ({
     type: 'step',
@@ -47,12 +47,13 @@ const folder = () => join(mkdtempSync(join(tmpdir(), 'vt-pace-')), 'state');
 const asked = (dir: string, of: Plan = plan(), card = 'RTX 4090', weights: number | undefined = undefined) =>
   earlierPace(dir, paceQuestion(of, card, weights));
 
-it('says how long a step takes where a run of the kind was made on the card, and else nothing', () => {
+it('tells the duration of a step where a similar run was made on the card, and otherwise nothing', () => {
   const dir = folder();
   expect(asked(dir)).toBeUndefined();
   keepPace(dir, plan(), state(1.5), 6e9);
   expect(asked(dir)).toBeCloseTo(1.5, 6);
-  // What changes no step is of the same kind, and images of nearly the size take time by their pixels.
+  // Settings that change no step leave a run similar, and for images of nearly the same size the duration follows the
+  // pixels.
   expect(asked(dir, plan(1024, { training: { learning_rate: 1, rank: 128, steps: 9 } }))).toBeCloseTo(1.5, 6);
   expect(asked(dir, plan(960))).toBeCloseTo(1.5 * (960 / 1024) ** 2, 6);
   for (const other of [
@@ -63,7 +64,7 @@ it('says how long a step takes where a run of the kind was made on the card, and
   ])
     expect(asked(dir, other)).toBeUndefined();
   expect(asked(dir, plan(), 'RTX 3090')).toBeUndefined();
-  // A base for tests has another pace than its family.
+  // A base for tests has another speed than its family.
   expect(asked(dir, plan(), 'RTX 4090', 7e6)).toBeUndefined();
 });
 
@@ -81,7 +82,7 @@ it('keeps the newest of each kind, of runs that were long enough and undisturbed
   expect(JSON.parse(readFileSync(join(dir, 'paces.json'), 'utf8'))).toHaveLength(2);
 });
 
-it('knows a processor by its threads', () => {
+it('knows a processor by its number of threads', () => {
   const dir = folder();
   const onCpu = plan(512, { resources: { device: 'cpu', threads: 4 } });
   keepPace(dir, onCpu, state(30, { facts: { device_name: 'x86_64', cpu: 'Xeon' } }), 6e9);
@@ -89,7 +90,7 @@ it('knows a processor by its threads', () => {
   expect(asked(dir, onCpu, processorName('Xeon', 8))).toBeUndefined();
 });
 
-it('takes a file that is none for an empty one', () => {
+it('reads an invalid file as an empty one', () => {
   const dir = folder();
   mkdirSync(dir, { recursive: true });
   for (const text of ['', '{', '{}', '[1, null, {"kind": "x", "pixels": "1", "seconds": 2}]']) {
@@ -100,7 +101,7 @@ it('takes a file that is none for an empty one', () => {
   expect(asked(dir)).toBeCloseTo(1.5, 6);
 });
 
-it('is a line of the plan', () => {
+it('becomes a line of the plan', () => {
   expect(paceLine(1600, 3)).toBe('about 80 min of training: 3.0 s a step, as earlier runs here took');
   expect(paceLine(5000, 0.046)).toBe('about 4 min of training: 46 ms a step, as earlier runs here took');
 });

@@ -1,4 +1,7 @@
-/** `visiontrain sample`: what is drawn and where it stands, the base that is found, and the whole command on the demo. */
+/**
+ * `visiontrain sample`: which images it draws and where they stand, which base it finds, and the whole command on the
+ * demo.
+ */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +54,7 @@ describe('the grid', () => {
     expect(grid.shots[cell?.shot ?? 9]).toMatchObject({ prompt: 'b', seed: 1 });
   });
 
-  it('turns with its axes, and holds every picture once', () => {
+  it('swaps its axes on request, and holds every image once', () => {
     const loras = [
       { name: 'fox', strengths: [0.5, 1] },
       { name: '狐/..', strengths: [0.4] },
@@ -72,13 +75,13 @@ describe('the grid', () => {
     expect(grid.files[0]?.[1]).toBe('step-000800-x1-p1-s1.png');
   });
 
-  it('refuses what nobody looks through', () => {
+  it('refuses more images than anybody looks through', () => {
     const many = Array.from({ length: 600 }, (_, i) => [shot(`${i}`, 1)]);
     expect(() => sampleGrid(input({ prompts: many }))).toThrow('1200 samples; 1000 are the most');
   });
 });
 
-describe('what is asked for', () => {
+describe('the request', () => {
   it('is read from the options', () => {
     const lines = join(dir, 'prompts.txt');
     writeFileSync(lines, '\uFEFF# mine\r\na fox --w 96\r\n\r\na car\r\n');
@@ -104,7 +107,7 @@ describe('what is asked for', () => {
     [{ sampler: 'lms' }, '--sampler'],
     [{ prompt: ['a --w 7'] }, 'a width'],
     [{ prompt: ['a\nb'] }, '--prompt'],
-  ])('%o is told by its name', (options, said) => {
+  ])('%o is refused by the name of its option', (options, said) => {
     expect(() => askedFor(options)).toThrow(said);
   });
 });
@@ -126,12 +129,12 @@ describe('the base of a file', () => {
   const sdxl = registry.models.find(({ id }) => id === 'sdxl');
   const weights = sdxl?.files.find(({ role }) => role === 'weights');
 
-  it('is the one whose hash or name it holds', () => {
+  it('is the one whose hash or name the file holds', () => {
     expect(baseOfLoras([lora('hash', 2048, { ss_new_sd_model_hash: weights?.sha256 ?? '' })], registry)).toBe('sdxl');
     expect(baseOfLoras([lora('name', 2048, { ss_sd_model_name: 'sdxl' })], registry)).toBe('sdxl');
   });
 
-  it('is asked for where it tells none, and must be one for all', () => {
+  it('is asked for when the file names none, and must be the same for all files', () => {
     expect(() => baseOfLoras([lora('mute', 768)], registry)).toThrow('it does not say');
     expect(() => baseOfLoras([lora('mix', 768, { ss_sd_model_name: 'my mix' })], registry)).toThrow('my mix');
     expect(() => baseOfLoras([lora('one', 768), lora('two', 2048)], registry)).toThrow('different base models');
@@ -139,7 +142,7 @@ describe('the base of a file', () => {
 });
 
 describe('the command', () => {
-  it('says what it lacks, with what to type', async () => {
+  it('names what is missing, with what to type', async () => {
     const file = lora('told', 768);
     const none = join(dir, 'none.safetensors');
     const context = { places: places(env), env } as Context;

@@ -72,7 +72,7 @@ const list = () =>
 const pids = () => (existsSync(drawn) ? readFileSync(drawn, 'utf8').trim().split('\n').map(Number) : []);
 const whole = ['fox-x1-p1-s1.png', 'fox-x1-p1-s2.png', 'fox-x1-p1-s3.png'];
 
-describe('samples of a command that was ended', () => {
+describe('samples of an interrupted command', () => {
   const env = { ...home.env, VISIONTRAIN_PYTHON: python() };
   const file = join(home.dir, 'fox.safetensors');
   const name = 'lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q';
@@ -111,7 +111,7 @@ describe('samples of a command that was ended', () => {
     await until(() => pids().length === 2);
     killed.child.kill('SIGKILL');
     expect(await killed.done).toMatchObject({ signal: 'SIGKILL' });
-    // The program waits for ever, and yet ends with the command.
+    // The drawing program waits for ever, and yet ends with the command.
     await until(() => groupMembers(pids()[1] ?? 0).length === 0);
     expect(readdirSync(to).filter((entry) => entry.endsWith('.tmp')).length).toBeGreaterThan(0);
 

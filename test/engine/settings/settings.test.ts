@@ -47,7 +47,7 @@ describe('readSettings', () => {
     });
   });
 
-  it('takes an import in a settings file for data', async () => {
+  it('reads an import in a settings file as data', async () => {
     for (const name of settingFiles) {
       const projectDir = folder();
       const ran = join(projectDir, 'ran');
@@ -64,7 +64,7 @@ describe('readSettings', () => {
     }
   });
 
-  it('says where a file stands that is no settings file at all', async () => {
+  it('names the place of a settings file with invalid content', async () => {
     const projectDir = folder();
     execFileSync('mkfifo', [join(projectDir, '.visiontrainrc')]);
     await expect(readSettings({ flags: {}, env: {}, projectDir, userDir: folder() })).rejects.toMatchObject({
@@ -80,7 +80,7 @@ describe('readSettings', () => {
     });
   });
 
-  it('takes how a person is told from that person alone', async () => {
+  it('reads the settings of notices only from the person’s own file', async () => {
     const [projectDir, userDir] = [folder(), folder()];
     const text = 'notify:\n  bell: false\n  web:\n    - {format: ntfy, url_env: NTFY_URL}\n';
     writeFileSync(join(userDir, '.visiontrainrc.yaml'), text);

@@ -1,4 +1,6 @@
-/** What a job asks for, its script, and Slurm's answers: those of a program that says what each case wants. */
+/**
+ * The resources of a job, its script, and Slurm's answers, given by stand-in programs that print what each case needs.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,8 +29,8 @@ const job = {
   body: [`exec ${quoted('/node')} ${quoted('/runs/fox')}`],
 };
 
-describe('what a job asks for', () => {
-  it('comes from slurm.yaml, and --slurm over it', () => {
+describe('resources of a job', () => {
+  it('come from slurm.yaml, and --slurm overrides it', () => {
     writeFileSync(
       join(dir, 'slurm.yaml'),
       'partition: gpu\naccount: lab\ntime: 1-00:00:00\nextra: [--mail-type=END]\n',
@@ -63,7 +65,7 @@ describe('what a job asks for', () => {
     ['modules=cuda; reboot', 'modules.0 must be the name of a module'],
     ['partitoin=gpu', 'slurm must not have partitoin'],
     ['partition', 'partition is not key=value'],
-  ])('refuses %j', (text, words) => {
+  ])('are refused as %j', (text, words) => {
     try {
       readSlurmOptions(dir, [text]);
       expect.unreachable();
@@ -73,12 +75,12 @@ describe('what a job asks for', () => {
     }
   });
 
-  it.each(['- a', 'a: &b 1', 'partition: [', '1'])('refuses the file %j', (text) => {
+  it.each(['- a', 'a: &b 1', 'partition: [', '1'])('are refused in the file %j', (text) => {
     writeFileSync(join(dir, 'slurm.yaml'), text);
     expect(() => readSlurmOptions(dir, [])).toThrow('cannot be understood');
   });
 
-  it('counts the cards of a node', () => {
+  it('include the cards of a node', () => {
     const counts = ['gpu', 'gpu:2', 'gpu:a100:4', 'gpu:a100:2,gpu:v100:1', 'lscratch:10', 'gpu:2(S:0-1)'];
     expect(counts.map((gres) => cardsOfJob({ gres }))).toEqual([1, 2, 4, 3, 0, 2]);
     expect(cardsOfJob({ gres: null })).toBe(0);
@@ -116,27 +118,27 @@ exec '/node' '/runs/fox'
 `);
   });
 
-  it('means each word as it is, whatever stands in it, in a variable and as a word', () => {
+  it('passes each argument unchanged, whatever it contains, in a variable and as a word', () => {
     const odd = 'it\'s $(id) `id` \\ " ü\n!x';
     const script = jobScript({ ...job, env: { ODD: odd }, body: [`printf %s "$ODD" ${quoted(odd)}`] });
     expect(execFileSync('bash', ['-c', script], { encoding: 'utf8' })).toBe(odd + odd);
   });
 
-  it('doubles the sign of patterns in a path, and refuses what sbatch cannot be told', () => {
+  it('doubles percent signs in a path, and refuses characters that sbatch cannot be given', () => {
     expect(jobScript({ ...job, output: '/a b/100%/slurm' })).toContain('--output="/a b/100%%/slurm.log"');
     for (const path of ['/a"b', '/a\\b', '/a\nb'])
       expect(() => jobScript({ ...job, output: path })).toThrow(VisiontrainError);
     expect(jobScript({ ...job, about: ['a\n#SBATCH --uid=0'] })).toContain('# a #SBATCH --uid=0');
   });
 
-  it('makes an array, with a bound on those that run at once', () => {
+  it('makes an array, with a limit on the jobs that run at once', () => {
     const options = slurmSchema.parse({ at_once: 2 });
     expect(jobScript({ ...job, options, jobs: 4 })).toContain('#SBATCH --array=0-3%2\n');
     expect(jobScript({ ...job, jobs: 4 })).toContain('--output="/runs/fox/slurm-%a.log"');
   });
 });
 
-/** Puts programs of these names and texts into a folder of their own, which is the only one they are looked for in. */
+/** Puts programs of these names and texts into a folder, which is the only one on the PATH. */
 function programs(texts: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   for (const [name, text] of Object.entries(texts)) {
     writeFileSync(join(dir, name), `#!/bin/bash\n${text}\n`);
@@ -155,7 +157,7 @@ describe("Slurm's answers", () => {
     ['echo 12', 12],
     ['echo "12;cluster"', 12],
     ['echo "Welcome to the cluster!"; echo 4711', 4711],
-  ])('submits: %s', async (text, number) => {
+  ])('tell the number of a submitted job: %s', async (text, number) => {
     expect(await submit('/job.sh', programs({ sbatch: text }))).toBe(number);
   });
 
@@ -169,14 +171,14 @@ describe("Slurm's answers", () => {
     ['echo "Submitted, good luck"', 'sbatch did not say which job it made.', 'good luck'],
     ['exit 0', 'sbatch did not say which job it made.', undefined],
     ['kill -9 $$', 'Slurm refuses the job.', undefined],
-  ])('is refused: %s', async (text, message, detail) => {
+  ])('tell why a job is refused: %s', async (text, message, detail) => {
     const error = await caught(submit('/job.sh', programs({ sbatch: text })));
     expect(error).toMatchObject({ message, id: 'slurm/refused' });
     expect(error?.details.join('\n')).not.toContain('\u001b');
     if (detail !== undefined) expect(error?.details.join('\n')).toContain(detail);
   });
 
-  it('is not there', async () => {
+  it('are missing where Slurm is', async () => {
     expect(await caught(submit('/job.sh', { PATH: dir }))).toMatchObject({ id: 'slurm/missing' });
   });
 
@@ -188,26 +190,26 @@ describe("Slurm's answers", () => {
     ['exit 1', 'echo "CANCELLED by 1000|None"', { state: 'CANCELLED', reason: '' }],
     ['exit 0', 'echo "PREEMPTED|"', { state: 'PREEMPTED', reason: '' }],
     ['exit 1', 'echo "SPECIAL_NEW_STATE|x"', { state: 'SPECIAL_NEW_STATE', reason: 'x' }],
-    // Accounting is not switched on, or answers nonsense.
+    // Accounting is off, or answers nonsense.
     ['exit 1', 'echo "Slurm accounting storage is disabled" >&2; exit 1', undefined],
     ['echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1', 'echo "what?"', undefined],
     ['head -c 100000 /dev/zero', 'exit 0', undefined],
-  ])('tells the state of a job: %s / %s', async (squeue, sacct, state) => {
+  ])('tell the state of a job: %s / %s', async (squeue, sacct, state) => {
     programs({ squeue, sacct });
     expect(await jobState('12', { PATH: `${dir}:/usr/bin:/bin` })).toEqual(state);
   });
 
-  it('does without sacct', async () => {
+  it('suffice without sacct', async () => {
     expect(await jobState('12', programs({ squeue: 'exit 1' }))).toBeUndefined();
   });
 
-  it('takes a state that it does not know for one that goes on', () => {
+  it('with an unknown state count as a job that goes on', () => {
     const over = ['COMPLETED', 'TIMEOUT', 'NODE_FAIL'].map((state) => isOver({ state, reason: '' }));
     const not = ['PENDING', 'REQUEUED', 'PREEMPTED', 'COMPLETING', 'NEW'].map((state) => isOver({ state, reason: '' }));
     expect([...over, ...not]).toEqual([true, true, true, false, false, false, false, false]);
   });
 
-  it('puts a job back by its number alone', async () => {
+  it('put a job back by its number alone', async () => {
     const env = programs({ scontrol: `printf '%s ' "$@" > ${dir}/said` });
     expect((await requeue('12', env)).code).toBe(0);
     expect(readFileSync(join(dir, 'said'), 'utf8')).toBe('requeue 12 ');

@@ -73,14 +73,14 @@ describe('trainerCommand', () => {
   const cards = { ...resources, device: 'cuda:1', processes: 2, cards: [1, 3] };
   const several = trainerCommand({ ...input, resources: cards });
 
-  it('shows the trainer the cards of the run alone, of those that the person shows', () => {
+  it('shows the trainer only the cards of the run, out of those that the person’s variable shows', () => {
     expect(several.env.CUDA_VISIBLE_DEVICES).toBe('1,3');
     const env = { CUDA_VISIBLE_DEVICES: 'GPU-a, GPU-b,GPU-c,GPU-d' };
     expect(trainerCommand({ ...input, resources: cards, env }).env.CUDA_VISIBLE_DEVICES).toBe('GPU-b,GPU-d');
     expect(trainerCommand({ ...input, env }).env.CUDA_VISIBLE_DEVICES).toBe(env.CUDA_VISIBLE_DEVICES);
   });
 
-  it('takes PyTorch’s launcher for processes on a processor, and says where machines meet', () => {
+  it('uses PyTorch’s launcher for processes on a processor, and names the place where machines meet', () => {
     const here = trainerCommand({ ...input, resources: { ...resources, processes: 2 } }).argv.join(' ');
     expect(here).toContain(
       '-m torch.distributed.run --nnodes 1 --nproc-per-node 2 --max-restarts 0 --rdzv-backend c10d',
@@ -99,7 +99,7 @@ describe('trainerCommand', () => {
   });
 
   it.runIf(process.env.VISIONTRAIN_TEST_PYTHON)(
-    'gives accelerate only options it knows, and leaves none to its own choice',
+    'gives accelerate only options that it knows, and leaves no choice to it',
     () => {
       const script = `
 import json, sys

@@ -1,4 +1,7 @@
-/** Advice after an end without a word names nothing that is set already, and nothing that is not ours to renew. */
+/**
+ * Advice after a trainer ended without an error names no setting that is on already, and no environment that is not
+ * ours to renew.
+ */
 import { expect, it } from 'vitest';
 import { crashReason } from '../../../src/engine/supervisor/outcome.ts';
 
@@ -20,7 +23,7 @@ const advice = (end: Story['end'], resources: Partial<Story['plan']['resources']
     undefined,
   ).nextSteps.join('\n');
 
-it('after SIGKILL, what would take less memory is named where it is not so already', () => {
+it('after SIGKILL, settings that need less memory are named unless they are on already', () => {
   const both = '--set training.batch_size=1\nor:  --set resources.gradient_checkpointing=full';
   expect(advice(killed, {})).toContain(both);
   expect(advice({ ...killed, outOfMemory: true }, {})).toContain(both);
@@ -31,7 +34,7 @@ it('after SIGKILL, what would take less memory is named where it is not so alrea
   );
 });
 
-it("after SIGKILL, nothing is advised that spares a card's memory and not the machine's", () => {
+it("after SIGKILL, nothing is advised that saves a card's memory and not the machine's", () => {
   expect(advice(killed, { device: 'cuda:0' })).not.toMatch(/--set/);
   expect(advice(killed, { device: 'cuda', workers: 4 })).toMatch(/--set resources.workers=0$/m);
 });

@@ -37,7 +37,7 @@ const documents = (name: string) =>
     .map((line) => JSON.parse(line));
 
 describe('hooks of a run', () => {
-  it('are told of start and end, once an attempt, and can measure', async () => {
+  it('get start and end, once an attempt, and can measure', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.02', FIXTURE_SAVES: '2' });
     const run = withHooks(
       {
@@ -61,7 +61,7 @@ describe('hooks of a run', () => {
       { step: 2, hook: 'on_checkpoint', values: { clip: 0.31 } },
       { step: 4, hook: 'on_checkpoint', values: { clip: 0.31 } },
     ]);
-    // One writer at a time: numbers go on without a gap or a double.
+    // There is one writer at a time: numbers go on without a gap or a double.
     expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1));
   });
 
@@ -79,7 +79,7 @@ describe('hooks of a run', () => {
     expect(readExit(late.dir)?.reason).toContain('the hook on_checkpoint ended with code 4');
   });
 
-  it('that fail, hang or remove things do the run no harm', async () => {
+  it('that fail, hang or remove files do the run no harm', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.4', FIXTURE_SAVES: '2' });
     const run = withHooks({
       on_start: [{ run: 'sleep 600', timeout: 1 }],
@@ -87,7 +87,7 @@ describe('hooks of a run', () => {
     });
     await goes(run);
     expect(readExit(run.dir)).toMatchObject({ status: 'finished', step: 5 });
-    // A hook that ends after the trainer is told of in the supervisor's log: no event follows the last one.
+    // A hook that ends after the trainer is named in the supervisor's log: no event follows the last one.
     const told = () => [
       ...events(run).flatMap((event) => (event.type === 'note' ? [event.text] : [])),
       ...readFileSync(join(run.dir, RUN_FILES.supervisorLog), 'utf8').split('\n'),

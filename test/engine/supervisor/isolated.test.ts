@@ -22,7 +22,7 @@ const MODULES = [
   'usercustomize',
 ];
 
-/** A folder full of modules of well-known names; each that is run leaves its name in `ran`. */
+/** A folder full of modules of well-known names; each that is imported leaves its name in `ran`. */
 function strangersFolder(): { dir: string; ran: () => string[] } {
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-stranger-'));
   const ran = join(dir, 'ran');
@@ -37,7 +37,7 @@ function strangersFolder(): { dir: string; ran: () => string[] } {
 }
 
 describe.runIf(python !== '')('in a folder with Python modules of a stranger', () => {
-  it('neither set-up nor a run takes one of them', async () => {
+  it('neither set-up nor a run imports one of them', async () => {
     const { dir, ran } = strangersFolder();
     const home = mkdtempSync(join(tmpdir(), 'visiontrain-home-'));
     const env = { ...process.env, VISIONTRAIN_HOME: home, VISIONTRAIN_PYTHON: python };
@@ -48,7 +48,7 @@ describe.runIf(python !== '')('in a folder with Python modules of a stranger', (
     expect(ran()).toEqual([]);
   });
 
-  it('the trainer takes its own modules, also where Python puts the folder it stands in first', () => {
+  it('the trainer imports its own modules, even where Python searches its working folder first', () => {
     const { dir, ran } = strangersFolder();
     const { resources } = fixturePlan(dir, 5, null);
     const { argv, cwd, env } = trainerCommand({ python, runDir: dir, resources, packageRoot: packageRoot(), env: {} });
@@ -81,7 +81,7 @@ it.runIf(python !== '' && localedef)('the trainer finds names in UTF-8 in a term
 });
 
 describe('tools', () => {
-  it('start in our own folder, so that a dot in PATH means nothing of a stranger', async () => {
+  it('start in our own folder, so that a dot in PATH reaches no program of a stranger', async () => {
     const { dir } = strangersFolder();
     writeFileSync(join(dir, 'only-here'), '#!/bin/sh\n');
     chmodSync(join(dir, 'only-here'), 0o755);
@@ -97,7 +97,7 @@ describe('tools', () => {
   });
 
   const uv = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'uv')));
-  it.runIf(uv)("uv obeys no file of a folder, and the person's own", async () => {
+  it.runIf(uv)("uv obeys no file of a working folder, and obeys the person's own", async () => {
     const { dir } = strangersFolder();
     const wheels = join(dir, 'no-such-wheels');
     const theirs = `no-index = true\nfind-links = [${JSON.stringify(wheels)}]\n`;

@@ -19,7 +19,7 @@ const files = (run: RunRef) =>
   readdirSync(join(run.dir, 'tensorboard')).filter((name) => name.startsWith('events.out'));
 
 describe('a run that is logged', () => {
-  it('is logged on when it is stopped and resumed, and not through a link', async () => {
+  it('is logged further when it is stopped and resumed, and not through a link', async () => {
     home = new FixtureHome({ FIXTURE_SECONDS: '0.05' });
     const run = home.create(60);
     const logging = loggingSchema.parse({ prometheus: true });

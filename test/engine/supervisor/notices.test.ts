@@ -30,8 +30,8 @@ async function prepare(answers: Parameters<WebHookServer['at']>[1][]): Promise<s
   return secret;
 }
 
-describe('a run whose person wants to be told', () => {
-  it('tells of its end with nobody watching, and keeps the address to itself', async () => {
+describe('a run with notices', () => {
+  it('reports its end with nobody watching, and keeps the address secret', async () => {
     const secret = await prepare([204]);
     const run = home.create();
     await startRun(run, home.env);
@@ -54,7 +54,7 @@ describe('a run whose person wants to be told', () => {
     for await (const _ of followRun(run.dir, { intervalMs: 20 }));
     expect(readExit(run.dir)).toMatchObject({ status: 'finished' });
     await until(() => server.received.length > 0);
-    // The first supervisor still waits for its server, and keeps nobody from starting the run.
+    // The first supervisor still waits for its server, and blocks no new start of the run.
     await startRun(run, { ...home.env, VISIONTRAIN_NOTIFY: 'off' });
     for await (const _ of followRun(run.dir, { intervalMs: 20 }));
     expect(readExit(run.dir)).toMatchObject({ status: 'finished' });
@@ -64,7 +64,7 @@ describe('a run whose person wants to be told', () => {
 });
 
 describe('visiontrain notify', () => {
-  it('shows the ways, tries them, and says which do not work', async () => {
+  it('shows the channels, tries them, and names those that do not work', async () => {
     await prepare([204]);
     const shown = await cli(['notify', '--json'], home.env);
     expect(JSON.parse(shown.stdout).targets).toMatchObject([

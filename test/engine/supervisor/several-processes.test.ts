@@ -38,12 +38,12 @@ const endOf = (result: object | undefined) =>
   endOfSeveral(dir, plan, { end: launcher, state: { ...initialState, step: 4, result: result as never } });
 
 describe('endOfSeveral', () => {
-  it('leaves the end of one process as it is', () => {
+  it('leaves the end of a single process as it is', () => {
     const story = { end: launcher, state: initialState };
     expect(endOfSeveral(dir, one, story)).toEqual(story);
   });
 
-  it("takes the first process's word for the launcher's code", () => {
+  it("takes the first process's exit code for the launcher's", () => {
     failed(1, words);
     expect(endOf({ status: 'stopped', code: 75, step: 4 }).end).toMatchObject({ code: 75, signal: null });
     expect(endOf({ status: 'failed', code: 5, id: 'training/not-finite', step: 4 }).state.result?.id).toBe(
@@ -51,7 +51,7 @@ describe('endOfSeveral', () => {
     );
   });
 
-  it('names the process that failed first where the first one only missed it', () => {
+  it('names the process that failed first when the first one only lost it', () => {
     failed(1, { ...words, id: 'training/lost-process' });
     failed(2, { ...words, rank: 2 });
     const { end, state } = endOf(missed);
@@ -60,7 +60,7 @@ describe('endOfSeveral', () => {
     expect(endOf(undefined).end.code).toBe(3);
   });
 
-  it('says by which signal a process ended, as the launcher saw it', () => {
+  it('names the signal by which a process ended, as the launcher saw it', () => {
     writeFileSync(
       join(dir, 'trainer.log'),
       'Root Cause (first observed failure):\n[0]:\n  time      : 2026\n  host      : box\n  rank      : 1 (local_rank: 1)\n  exitcode  : -9 (pid: 71)\n',
@@ -80,7 +80,7 @@ describe('endOfSeveral', () => {
     expect(endOf(missed).state.result?.id).toBe('training/lost-process');
   });
 
-  it('takes an unknown kind of error for a failure, and forgets it at the next start', () => {
+  it('treats an unknown kind of error as a failure, and forgets it at the next start', () => {
     failed(1, { ...words, id: '__proto__' });
     expect(endOf(missed).state.result?.id).toBe('training/failed');
     dropAllRequests(dir);

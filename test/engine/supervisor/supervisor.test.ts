@@ -49,7 +49,7 @@ async function trains(run: RunRef): Promise<number> {
 }
 
 describe('a run', () => {
-  it('goes from start to exit.json, and says so in valid events', async () => {
+  it('goes from start to exit.json, in valid events', async () => {
     home = new FixtureHome({ HF_TOKEN: 'secret-a', CIVITAI_TOKEN: 'secret-b', HTTPS_PROXY: 'http://u:secret-c@p' });
     const run = home.create();
     planSchema.parse(JSON.parse(readFileSync(join(run.dir, 'plan.json'), 'utf8')));
@@ -70,7 +70,7 @@ describe('a run', () => {
     expect(inspectRun(run.dir)).toMatchObject({ state: 'finished', step: 5, steps: 5, device: 'cpu', attempt: 1 });
     // The end is also visible to a machine that cannot see the process.
     await until(() => statSync(join(run.dir, 'attempts', '1.json')).mtimeMs === 0);
-    // The result does not depend on how much lies between the beginning and the end of the file.
+    // The result does not depend on how many events lie between the beginning and the end of the file.
     const middle = Array.from({ length: 2000 }, () =>
       JSON.stringify({ v: 2, seq: 2, t: 1, type: 'heartbeat', phase: 'cache' }),
     );
@@ -112,7 +112,7 @@ describe('a run', () => {
     await ends(run);
     const seen = JSON.parse(readFileSync(join(run.dir, 'env-seen.json'), 'utf8'));
     const folder = dirname(seen.TORCHINDUCTOR_CACHE_DIR);
-    // By itself PyTorch takes a name below /tmp that anybody can take first, and runs what is there.
+    // PyTorch's default is a name below /tmp that anybody can take first, and code in it is run.
     expect([dirname(folder) === cache, folder.startsWith(join(tmpdir(), 'visiontrain-compiled-'))]).toEqual([
       mode === 0o700,
       mode === 0o777,
@@ -171,7 +171,7 @@ describe('a run', () => {
     expect(existsSync(join(run.dir, 'checkpoints/step'))).toBe(true);
   });
 
-  it('ends a trainer that does not listen when asked to kill, with all its children', async () => {
+  it('ends a trainer that ignores a stop when asked to kill, with all its children', async () => {
     home = new FixtureHome({ FIXTURE: 'orphan', FIXTURE_SECONDS: '0.05' });
     const run = home.create(10_000);
     await startRun(run, home.env);
@@ -196,7 +196,7 @@ describe('a trainer that fails', () => {
     expect(exit?.details).toContain('hello from the trainer');
   });
 
-  it('is a failure also after it was asked to stop', async () => {
+  it('counts as a failure even after it was asked to stop', async () => {
     home = new FixtureHome({ FIXTURE: 'crash_at_stop', FIXTURE_SECONDS: '0.02' });
     const run = home.create(1000);
     await startRun(run, home.env);
@@ -207,7 +207,7 @@ describe('a trainer that fails', () => {
     expect(readExit(run.dir)?.reason).toContain('the checkpoint caught fire');
   });
 
-  it('is told from one that was killed', async () => {
+  it('is told apart from one that was killed', async () => {
     home = new FixtureHome({ FIXTURE: 'killed' });
     const run = home.create();
     await startRun(run, home.env);
@@ -222,7 +222,7 @@ describe('a trainer that fails', () => {
     return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).status === 0;
   };
 
-  it('for want of room on the disk says so in exit.json, for which room was kept', async (context) => {
+  it('for lack of disk space says so in exit.json, for which space was reserved', async (context) => {
     home = new FixtureHome({ FIXTURE: 'full' });
     if (!mounted(home.runs)) context.skip();
     try {
@@ -248,11 +248,11 @@ describe('a trainer that fails', () => {
     }
   });
 
-  it('is not left alone when nobody can be told of it', async () => {
+  it('is ended when its failure cannot be written down', async () => {
     const python = join(mkdtempSync(join(tmpdir(), 'vt-python-')), 'python');
     home = new FixtureHome({ FIXTURE_SECONDS: '60', VISIONTRAIN_PYTHON: python });
     const run = home.create();
-    // Once it has been asked what it holds, supervisor.json cannot be replaced: it is a folder with a file in it.
+    // Once it was asked for its files, supervisor.json cannot be replaced: it is a folder with a file in it.
     const spoil = `sleep 1; rm '${run.dir}/supervisor.json'; mkdir -p '${run.dir}/supervisor.json/x'`;
     writeFileSync(python, `#!/bin/sh\ncase "$2" in -c) ${spoil};; esac\nexec '${join(home.dir, 'python')}' "$@"\n`);
     chmodSync(python, 0o755);
@@ -264,7 +264,7 @@ describe('a trainer that fails', () => {
     rmSync(dirname(python), { recursive: true });
   });
 
-  it('is not believed when its file is not what it says', async () => {
+  it('is not believed when it names a damaged LoRA file', async () => {
     home = new FixtureHome({ FIXTURE: 'liar' });
     const run = home.create();
     await startRun(run, home.env);
@@ -309,8 +309,8 @@ describe('before the training', () => {
     return { url, close: () => server.close() };
   }
 
-  it('what is missing of the model is fetched, as events of the same stream', async () => {
-    // One that fits: what was fetched is looked at before it is trained on.
+  it('missing files of the model are fetched, as events of the same stream', async () => {
+    // The VAE fits the model, because what was fetched is examined before training.
     const bytes = readFileSync(join(root, 'presets', 'tiny', 'sd15', 'vae', 'diffusion_pytorch_model.safetensors'));
     const { url, close } = await serve((_, response) => response.setHeader('content-length', bytes.length).end(bytes));
     home = new FixtureHome();
@@ -354,7 +354,7 @@ describe('before the training', () => {
     expect(readExit(run.dir)?.next_steps.at(-1)).toBe('visiontrain resume fox');
   });
 
-  it('what is wrong with the run.yaml of the run is said in exit.json', async () => {
+  it('an error in the run.yaml of the run is told in exit.json', async () => {
     home = new FixtureHome();
     const run = home.create();
     const yaml = join(run.dir, 'run.yaml');
@@ -387,7 +387,7 @@ describe('a supervisor that is killed', () => {
     process.kill(trainer, 'SIGKILL');
     await until(() => runCondition(run.dir).state !== 'live');
     expect(inspectRun(run.dir)).toMatchObject({ state: 'died', supervised: false });
-    // A writer that died has left a line that is not whole.
+    // A writer that died has left an incomplete line.
     appendFileSync(join(run.dir, 'events.jsonl'), '{"v":2,"se');
     await startRun(run, { ...home.env, FIXTURE_SECONDS: '0' });
     await ends(run);

@@ -1,4 +1,4 @@
-/** Trackers that are down, hang, die and flood: the run goes on, and the person is told once. */
+/** Trackers that are down, hang, die and flood: the run goes on, and the person reads of it once. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -11,7 +11,7 @@ let dir = '';
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'vt-tracker-'));
   mkdirSync(join(dir, 'site'));
-  // A stand-in for the package: it writes down what it is asked, and behaves as FAKE says.
+  // A stand-in for the package: it records its calls, and behaves as FAKE says.
   writeFileSync(
     join(dir, 'site', 'wandb.py'),
     `
@@ -114,7 +114,7 @@ describe('a tracker', () => {
     ['no Python', /W&B gets nothing more: spawn .*ENOENT/],
     ['hangs', /it did not end within 1.5 s/],
     ['never ends', /it did not end within 1.5 s/],
-  ])('that has %s is told of once', async (fake, said) => {
+  ])('that has %s is reported once', async (fake, said) => {
     const { lost, ms } = await track(fake, 4, fake === 'hangs' || fake === 'never ends' ? 1500 : 20_000);
     expect(lost).toEqual([
       typeof said === 'string' ? `${said}. The run is not touched by it.` : expect.stringMatching(said),
@@ -122,7 +122,7 @@ describe('a tracker', () => {
     expect(ms).toBeLessThan(200);
   });
 
-  it('that takes nothing is let go before it fills the memory', async () => {
+  it('that accepts nothing is let go before its queue fills the memory', async () => {
     const { lost } = await track('hangs', 100_000, 1500);
     expect(lost).toEqual([expect.stringContaining('it takes nothing any more')]);
   });

@@ -13,7 +13,7 @@ import type { Sample, Scene } from './scene.ts';
 
 const box = typedBox({ name: 'gpu1', target: 'root@203.0.113.7', port: '40022', identity: '/home/me/.ssh/id_ed25519' });
 
-/** A box whose shell answers so. */
+/** A box whose shell gives this answer. */
 const answering = (scene: Scene, script: string) => {
   scene.program('ssh', script);
   return { box, env: scene.env, tries: 0 };

@@ -17,7 +17,7 @@ import type { TrainerId } from './trainer.ts';
 
 const LOG = '/home/me/.local/share/visiontrain/envs/cu130.log';
 
-/** A Python that answers everything with these lines. */
+/** A Python that answers every call with these lines. */
 const python = (scene: Scene, name: string, script: string): string => {
   scene.program(name, script);
   return join(scene.home.dir, 'bin', name);

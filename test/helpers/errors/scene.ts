@@ -1,6 +1,7 @@
 /**
- * Where the errors of the golden texts happen: a home with runs, a folder of work, programs that stand in for those of
- * the system. What differs from one machine to the next is replaced in the errors before they are printed.
+ * The scene in which the errors of the golden texts happen: a home with runs, a working folder, and programs that
+ * stand in for those of the system. Texts that differ between machines are replaced in the errors before these are
+ * printed.
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -47,7 +48,10 @@ export class Scene {
     process.chdir(this.work);
   }
 
-  /** The environment without the variables of whoever tests, and with no programs but those of `program`. */
+  /**
+   * The environment without the variables of the person who runs the tests, and with no programs but those of
+   * `program`.
+   */
   get env(): NodeJS.ProcessEnv {
     return { HOME: this.work, VISIONTRAIN_HOME: this.home.dir, PATH: this.#bin, LANG: 'C.UTF-8' };
   }
@@ -66,7 +70,7 @@ export class Scene {
     return fillSpec({ ...few, ...values }, this.registry).spec;
   };
 
-  /** The text of a small run.yaml, written into the folder of work. */
+  /** Writes a small run.yaml into the working folder; returns its text. */
   runYaml(more = '', name = 'run.yaml'): string {
     return this.file(
       name,
@@ -91,7 +95,7 @@ export class Scene {
     await buildProgram({ entries: commands, action, out: silent }).parseAsync(words, { from: 'user' });
   }
 
-  /** Writes a file into the folder of work; returns its path. */
+  /** Writes a file into the working folder; returns its path. */
   readonly file = (name: string, content: string | Uint8Array = ''): string => {
     const path = join(this.work, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -105,14 +109,14 @@ export class Scene {
     return path;
   }
 
-  /** Puts a program of the shell on the path. */
+  /** Puts a shell script on the PATH. */
   program(name: string, script: string): void {
     const path = join(this.#bin, name);
     writeFileSync(path, `#!/bin/sh\nexport PATH=/usr/bin:/bin\n${script}\n`);
     chmodSync(path, 0o755);
   }
 
-  /** Has `text` shown as `instead`: an address of a server of this test, or a number of its own. */
+  /** Has `text` shown as `instead`: the address of a server of this test, or a number that changes. */
   hide(text: string, instead: string): void {
     this.#hidden.set(text, instead);
   }
@@ -144,7 +148,7 @@ export class Scene {
   }
 }
 
-/** Makes an error happen in the scene: throws it, or returns it. A run that fails tells it in its exit.json. */
+/** Makes an error happen in the scene: throws it, or returns it. A run that fails writes it into its exit.json. */
 export type Sample = (scene: Scene) => unknown;
 
 export async function caught(sample: Sample, scene: Scene): Promise<unknown> {
@@ -156,14 +160,14 @@ export async function caught(sample: Sample, scene: Scene): Promise<unknown> {
 }
 
 interface TrainerEnded {
-  /** What the trainer told before it ended. */
+  /** The error that the trainer reported before it ended. */
   readonly result?: RunState['result'];
   readonly code?: number;
   readonly signal?: NodeJS.Signals;
   readonly outOfMemory?: boolean;
 }
 
-/** The end of a run whose trainer ended so at step 992, after it had printed a line. */
+/** The end of a run whose trainer ended with this error at step 992, after it had printed a line. */
 export const crashed =
   ({ result, code, signal, outOfMemory = false }: TrainerEnded): Sample =>
   (scene) => {

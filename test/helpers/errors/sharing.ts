@@ -1,4 +1,4 @@
-/** Errors of what is given to others, each as it really comes. */
+/** Errors of publishing and sharing, each as it really comes. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import type { Sample, Scene } from './scene.ts';
 const Q = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q';
 const lora = safetensors({ [`${Q}.lora_down.weight`]: [4, 320], [`${Q}.lora_up.weight`]: [320, 4] });
 
-/** The finished run that is given to others; it is made once. */
+/** The finished run that is published; it is made once. */
 function sharedRun(scene: Scene) {
   const name = 'shared';
   const dir = join(scene.home.runs, name);
@@ -30,7 +30,7 @@ function sharedRun(scene: Scene) {
   return { name, dir };
 }
 
-/** Publishes that run at a hub that fails so at one step. */
+/** Publishes that run to a hub that fails at one step in the given way. */
 async function publish(scene: Scene, step: Step, fault: HubFault | undefined, more: readonly string[] = []) {
   const run = sharedRun(scene);
   const hub = await new PublishHub().start();

@@ -1,9 +1,9 @@
-/** Errors that the trainer tells: `trainer/tests/test_error_samples.py` makes them happen and keeps them as JSON. */
+/** Errors that the trainer reports: `trainer/tests/test_error_samples.py` causes them and stores them as JSON. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashed, type Sample } from './scene.ts';
 
-/** Ids of errors that nobody but the trainer tells. */
+/** Ids of errors that only the trainer reports. */
 export type TrainerId =
   | 'bug/trainer'
   | 'dataset/unreadable'
@@ -39,7 +39,7 @@ const told: readonly Told[] = JSON.parse(
   readFileSync(join(import.meta.dirname, '../../golden/trainer-errors.json'), 'utf8'),
 );
 
-/** The end of a run for each id that the trainer tells. */
+/** The end of a run for each id that the trainer reports. */
 export const trainerSamples: Readonly<Record<string, Sample>> = Object.fromEntries(
   told.map(({ id, code, reason, details, next_steps }) => [
     id,

@@ -14,7 +14,7 @@ const bases = registry.models.map((entry) => [entry.id, entry] as const);
 
 const emptyConfig = () => mkdtempSync(join(tmpdir(), 'vt-registry-'));
 
-/** Dotted keys → nested document. */
+/** Turns dotted keys into a nested document. */
 function nest(values: Record<string, unknown>): Record<string, unknown> {
   const document: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
@@ -69,7 +69,9 @@ test('ids and aliases are unique, and hashes belong to one entry', () => {
   expect(new Set(weights).size).toBe(weights.length);
 });
 
-/** Models of which nobody could confirm a byte: their first fetch pins all files, as the hub has them on that day. */
+/**
+ * Models of which nobody could confirm a byte: the first fetch pins all their files, as the hub has them on that day.
+ */
 const PINNED_WHEN_FETCHED = ['clipseg'];
 
 test('every file that is not embedded has a source, and every source of the hub a full commit or a hash', () => {

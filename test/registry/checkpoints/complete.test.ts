@@ -28,7 +28,7 @@ function changed(family: 'sd15' | 'sdxl', rename: (name: string) => string | und
   return path;
 }
 
-describe('a base model that is here', () => {
+describe('a base model on this machine', () => {
   it.each(['sd15', 'sdxl'] as const)('has all that %s must have, as a file and as a folder', (family) => {
     expect(checkBase(single(family))).toEqual([]);
     expect(checkBase({ family, layout: 'diffusers', path: at(family), configDir: null, vaePath: null })).toEqual([]);
@@ -55,7 +55,7 @@ describe('a base model that is here', () => {
     expect(checkBase(single('sdxl', path))).toEqual([]);
   });
 
-  it('tells tensors within its parts that nobody knows, and is silent on the usual leftovers', () => {
+  it('reports unknown tensors within its parts, and is silent on the usual leftovers', () => {
     const odd = changed('sd15', (name) => name.replace('input_blocks.0.0.bias', 'adapter_x.bias'));
     expect(checkBase(single('sd15', odd))).toEqual([expect.stringContaining('(model.diffusion_model.adapter_x.bias)')]);
     const leftovers = changed('sd15', (name) =>
@@ -64,7 +64,7 @@ describe('a base model that is here', () => {
     expect(checkBase(single('sd15', leftovers))).toEqual([]);
   });
 
-  it('is taken without a word with what merges and old programs leave behind', () => {
+  it('is accepted without a warning with what merges and old programs leave behind', () => {
     const clip = 'cond_stage_model.transformer.';
     const { tensors } = readSafetensorsHeader(at('sd15.safetensors'));
     const merged = {
@@ -96,7 +96,7 @@ describe('a base model that is here', () => {
 describe('a checkpoint without a VAE', () => {
   const own = (name: string) => (name.startsWith('first_stage_model.') ? undefined : name);
 
-  it('is complete with one of its own, as a file or a folder, and says so without', async () => {
+  it('is complete with a VAE of its own, as a file or a folder, and the error without one says so', async () => {
     const path = changed('sd15', own);
     await expect(identifyModel(path)).rejects.toThrow(/is Stable Diffusion 1\.5 without its VAE/);
     expect(await identifyModel(path, { ownVae: true })).toMatchObject({ family: 'sd15', lacksVae: true });

@@ -1,4 +1,4 @@
-/** Models as they lie in a hub's cache, whole and with something gone; and folders with pipes in them. */
+/** Models as they lie in a hub's cache, complete and with something missing; and folders with pipes in them. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -155,7 +155,7 @@ describe('a pipe in the place of a file', () => {
 });
 
 describe('model.base', () => {
-  /** What run.yaml with this base is told. */
+  /** The error for a run.yaml with this base. */
   function told(base: string, prepare: (dir: string) => void = () => {}): string {
     const dir = mkdtempSync(join(tmpdir(), 'vt-base-'));
     prepare(dir);

@@ -20,7 +20,7 @@ function file(content: string | Uint8Array, name = `model-${count++}.safetensors
 const { sd15, sdxl } = kinds;
 
 describe('single files', () => {
-  it('knows SD1.5 and SDXL by their tensors', async () => {
+  it('recognises SD1.5 and SDXL by their tensors', async () => {
     expect(await identifyModel(file(safetensors(sd15)))).toEqual({
       layout: 'single_file',
       family: 'sd15',
@@ -109,13 +109,13 @@ describe('single files', () => {
     expect(await failure(file(content))).toMatch(message);
   });
 
-  it('bounds what it reads of a hostile header', async () => {
+  it('limits the bytes that it reads of a hostile header', async () => {
     const huge = Buffer.alloc(64, 0x7b);
     huge.writeBigUInt64LE(0x7fffffffffffffffn);
     expect(await failure(file(huge))).toMatch(/not a safetensors file/);
   });
 
-  it('never throws anything but a UsageError, whatever the bytes', () => {
+  it('throws no error but a UsageError, whatever the bytes', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 10 }),
@@ -165,7 +165,7 @@ describe('diffusers folders', () => {
     return path;
   }
 
-  it('knows SD1.5, also with a small U-Net', async () => {
+  it('recognises SD1.5, also with a small U-Net', async () => {
     expect(await identifyModel(folder())).toEqual({
       layout: 'diffusers',
       family: 'sd15',

@@ -43,7 +43,7 @@ const refused = (path: string, training?: Training, family?: 'sd15' | 'sdxl') =>
   return undefined;
 };
 
-/** All layers of the embedded model's transformers; `rankOf` gives each its rank, or leaves it out. */
+/** All layers of the embedded model's transformers; `rankOf` gives the rank of each, or leaves the layer out. */
 function whole(rankOf: (name: string, index: number) => number | undefined = () => 16, more = {}): Buffer {
   const names = unetWeights(readConfig(join(tiny, 'unet', 'config.json')))
     .map(({ diffusers }) => diffusers)
@@ -74,7 +74,7 @@ const layersOf = (shapes: Record<string, readonly number[]>) =>
   );
 
 describe('a LoRA to go on from', () => {
-  it('is refused by name and cure before the run where it is no file to read', () => {
+  it('is refused by name and cure before the run where it cannot be read', () => {
     expect(refused(file(whole()))).toBeUndefined();
     expect(refused('/nowhere.safetensors')).toBe(
       'training.init_lora: /nowhere.safetensors does not exist. Check the path; it starts at the folder of run.yaml.',
@@ -125,7 +125,7 @@ describe('a LoRA to go on from', () => {
       lokr: { factor: -1, decompose_both: false, full: false },
       ranks: { rank: 4, alpha: 4, conv_rank: undefined, conv_alpha: undefined },
     });
-    // 8 = 1 × 8 is a factor of its own, and nothing of it is low-rank.
+    // A matrix of rows 8 = 1 × 8 is one factor, so nothing of it is low-rank.
     expect(form({ lokr_w1: [1, 1], lokr_w2: [8, 8] })).toMatchObject({
       lokr: { factor: 1, full: true },
       ranks: { rank: undefined, alpha: undefined },
@@ -151,7 +151,7 @@ describe('a LoRA to go on from', () => {
     expect(refused(file(safetensors(both)))).toMatch(message);
   });
 
-  it('may have several ranks, of which none is higher than the run', () => {
+  it('may have several ranks, of which none is higher than the run’s', () => {
     const resized = file(whole((_, index) => [4, 8, 16][index % 3]));
     expect(checkInitLora(resized, spec(), tiny)).toEqual([
       expect.stringMatching(/has the ranks 4, 8 and 16 by layer: \d+ of its \d+ layers have a lower rank than the run/),
@@ -161,7 +161,7 @@ describe('a LoRA to go on from', () => {
     );
   });
 
-  it('tells what it lacks and what of it is lost', () => {
+  it('names layers that it lacks, and what of it is lost', () => {
     const conv = 'lora_unet_down_blocks_0_resnets_0_conv1.lora_';
     const text = 'lora_te_text_model_encoder_layers_0_mlp_fc1.lora_';
     const some = whole((name) => (name.startsWith('mid_block') ? undefined : 16), {

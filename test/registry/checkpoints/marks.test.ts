@@ -98,7 +98,7 @@ describe('marks in a single file', () => {
     expect('flowShift' in found).toBe('flowShift' in facts);
   });
 
-  it('takes rectified flow from a name only where nothing else speaks against it', async () => {
+  it('takes rectified flow from a name only where nothing else contradicts it', async () => {
     const path = join(root, 'Rectified_Flow-XL.safetensors');
     writeFileSync(path, safetensors(kinds.sdxl));
     expect(await identifyModel(path)).toMatchObject({ prediction: 'flow', predictionFrom: 'assumed' });
@@ -106,7 +106,7 @@ describe('marks in a single file', () => {
     expect(await identifyModel(path)).toMatchObject({ prediction: 'v_prediction', predictionFrom: 'marker' });
   });
 
-  it('takes a usual model whose metadata has such settings switched off, and whose name is near', async () => {
+  it('accepts a usual model whose metadata has such settings off, and whose name is similar', async () => {
     const path = join(root, 'workflow-matchless-RF.safetensors');
     writeFileSync(
       path,
@@ -170,14 +170,14 @@ describe('settings of a diffusers folder', () => {
     expect(await failure(path)).toMatch(message);
   });
 
-  it('knows every sampler over the usual schedule, and tells a setting it does not know', () => {
+  it('knows every sampler over the usual schedule, and reports an unknown setting', () => {
     for (const _class_name of ['DDIMScheduler', 'EulerDiscreteScheduler', 'DPMSolverMultistepScheduler'])
       expect(judgeScheduler({ ...scheduler, _class_name })).toEqual({ unknown: [] });
     expect(judgeScheduler({ ...scheduler, sigma_dance: 2, off: false })).toEqual({ unknown: ['sigma_dance'] });
     expect(judgeVae({ scaling_factor: 0.18215, latents_mean: null, shift_factor: null })).toEqual({ unknown: [] });
   });
 
-  it('takes the embedded model without a word', () => {
+  it('accepts the embedded model without a warning', () => {
     const base = { family: 'sd15', layout: 'diffusers', path: tiny, configDir: null, vaePath: null } as const;
     expect(checkBase(base)).toEqual([]);
   });

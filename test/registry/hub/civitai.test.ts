@@ -26,7 +26,7 @@ test('finds the numbers in the links people copy', () => {
   expect(civitaiLink('https://notcivitai.com/models/1')).toBeUndefined();
 });
 
-test('takes the wanted file of a version, else the primary checkpoint, never a pickle', () => {
+test('takes the wanted file of a version, otherwise the primary checkpoint, and never a pickle', () => {
   const hash = (digit: string) => digit.repeat(64);
   const file = (name: string, digit: string, primary = false) => ({
     name,
@@ -38,7 +38,7 @@ test('takes the wanted file of a version, else the primary checkpoint, never a p
   expect(civitaiFile(version)?.name).toBe('c.safetensors');
   expect(civitaiFile(version, hash('b'))?.name).toBe('b.safetensors');
   expect(civitaiFile({ files: [file('a.ckpt', 'a')] })).toBeUndefined();
-  // A name is where the file will lie.
+  // The name decides where the file will lie.
   expect(civitaiFile({ files: [file('../../a.safetensors', 'a')] })?.name).toBe('a.safetensors');
 });
 
@@ -75,7 +75,7 @@ describe('a link to Civitai', () => {
     'https://civitai.com/models/7?modelVersionId=71',
     'https://civitai.com/models/7/a-merge',
     'https://civitai.com/api/download/models/71?type=Model&format=SafeTensor',
-  ])('%s: the file, its hash and what it is, without fetching it', async (link) => {
+  ])('%s: names the file, its hash and its kind, without fetching it', async (link) => {
     const found = await findRemote(link, input);
     expect(found).toMatchObject({ title: 'A Merge v2', page: `${site.url}/models/7?modelVersionId=71` });
     const [file] = found.files as [ModelFile];

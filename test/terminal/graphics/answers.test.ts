@@ -38,7 +38,7 @@ describe('the answers', () => {
     expect(graphicsOf(text, SIZE)).toEqual(expected);
   });
 
-  it('are told from what a person typed', () => {
+  it('are told apart from what a person typed', () => {
     expect(isWhole(`${KITTY}`)).toBe(false);
     expect(typed(`q\u001b[?2;0;805;490S${KITTY}\u001b[A${CELL}ä${SIXEL}\u001b`)).toEqual({
       keys: 'q\u001b[Aä',
@@ -63,7 +63,7 @@ describe('asking', () => {
   };
   const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-  it('gives back the keys that were pressed meanwhile, and no answer, in whatever pieces these come', async () => {
+  it('returns the keys that were pressed meanwhile, and no answer, whatever pieces these arrive in', async () => {
     const { stdin, found } = await asked(2000, (to) => {
       for (const sign of `q${KITTY}\u001b[B${CELL}${DEVICE}`) to.write(sign);
     });
@@ -71,7 +71,7 @@ describe('asking', () => {
     expect(String(stdin.read())).toBe('q\u001b[B');
   });
 
-  it('takes out answers that come too late, also in pieces, and leaves keys and a lone escape', async () => {
+  it('removes answers that come too late, also in pieces, and leaves keys and a lone escape', async () => {
     const { stdin, found } = await asked(10, (to) => to.write('a\u001b_Gi=31;'));
     expect(found).toBeUndefined();
     const read: string[] = [];

@@ -7,19 +7,19 @@ import { ImageLayer } from '../../../src/terminal/graphics/layer.ts';
 import { indexed } from '../../../src/terminal/graphics/palette.ts';
 import { decodePng, type Pixels } from '../../../src/terminal/graphics/png.ts';
 
-/** Red, green, blue and white, in a square. */
+/** A square of red, green, blue and white. */
 const SQUARE: Pixels = {
   width: 2,
   height: 2,
   rgb: Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255),
 };
 const on = (kind: GraphicsKind): Graphics => ({ kind, cell: [10, 20] });
-/** Two cells wide and one high: 20 × 20 pixels. */
+/** An area of two cells by one: 20 × 20 pixels. */
 const drawn = (kind: GraphicsKind) => imageSequence(scaled(SQUARE, { columns: 2, rows: 1 }, on(kind)), on(kind));
 const sha = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 describe('an image', () => {
-  it('fits into its room in its own shape', () => {
+  it('fits into its area in its own shape', () => {
     expect(scaled(SQUARE, { columns: 30, rows: 5 }, on('sixel'))).toMatchObject({
       image: { width: 100, height: 100 },
       columns: 10,
@@ -32,7 +32,7 @@ describe('an image', () => {
     });
   });
 
-  it('is sent to kitty in parts that it takes, as the pixels that it has', () => {
+  it('is sent to kitty in parts of the size that kitty accepts, with its own pixels', () => {
     const text = drawn('kitty');
     const [, head, data] = /^._G([^;]*);([^;]*).\\$/u.exec(text) ?? [];
     expect(head).toBe('a=T,f=24,o=z,s=20,v=20,C=1,q=2,m=0');
@@ -70,7 +70,7 @@ describe('an image', () => {
   });
 });
 
-/** Size and colours of the corners, as percent of red, green and blue, by a reader of the format. */
+/** Size of the image and colours of its corners, as percent of red, green and blue, by a reader of the format. */
 function readSixels(text: string) {
   const [, width = '', height = '', body = ''] = /"1;1;(\d+);(\d+)(.*).\\$/su.exec(text) ?? [];
   const colours = new Map(
@@ -94,7 +94,7 @@ function readSixels(text: string) {
   return { width: Number(width), height: Number(height), corners };
 }
 
-it('256 colours show an image of more of them, with none far off', () => {
+it('256 colours show an image of more colours, with none far off', () => {
   const rgb = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => ((i % 3) * 40 + Math.floor(i / 3 / 64) * 3) % 256);
   const { palette, places } = indexed({ width: 64, height: 64, rgb });
   const worst = Math.max(
@@ -105,13 +105,13 @@ it('256 colours show an image of more of them, with none far off', () => {
 });
 
 describe('the layer of images', () => {
-  it('moves no cursor, empties only its rows, and takes kitty’s images away at the end', () => {
+  it('moves no cursor, clears only its rows, and removes kitty’s images at the end', () => {
     expect(emptyRows(3, 2, on('sixel'))).toBe('\u001b[4;1H\u001b[2K\u001b[5;1H\u001b[2K');
     expect(aside('x')).toBe('\u001b[?2026h\u001b7x\u001b8\u001b[?2026l');
     expect(emptyRows(0, 0, on('kitty'))).toBe('\u001b_Ga=d,d=A,q=2\u001b\\');
   });
 
-  it('draws once after the text, again when the screen was emptied, and has the text drawn anew when its rows go', async () => {
+  it('draws once after the text, again when the screen was cleared, and has the text redrawn when its rows go', async () => {
     const written: string[] = [];
     let redrawn = 0;
     const layer = new ImageLayer(on('sixel'), { write: (text) => written.push(text), redraw: () => (redrawn += 1) });

@@ -63,7 +63,7 @@ const asking = (answers: Answers, machine: Machine = noCard): WizardContext => (
   facts: { ...facts, machine },
 });
 
-/** Enter on every question, with some answers given. */
+/** Presses Enter on every question, except for the given answers. */
 function enter(given: Readonly<Record<string, string>> = {}, machine = noCard): WizardContext {
   let context = asking({}, machine);
   let position: Position = resume(flow, context);
@@ -150,7 +150,7 @@ describe('the step machine', () => {
 });
 
 describe('questions', () => {
-  it('have what is needed to answer them: text, why, a label, choices that can be taken', () => {
+  it('have all that a person needs to answer them: text, why, a label, choices that can be taken', () => {
     for (const mode of ['easy', 'advanced'])
       for (const question of [...visible(flow, enter({ mode }))]) {
         const context = enter({ mode });
@@ -166,7 +166,7 @@ describe('questions', () => {
       }
   });
 
-  it('name only glossary entries that there are', () => {
+  it('name only existing entries of the glossary', () => {
     for (const question of flow.ordered)
       expect(helpFor(question.terms ?? [])).toHaveLength(question.terms?.length ?? 0);
   });
@@ -202,7 +202,7 @@ describe('the review', () => {
     }
   });
 
-  it('names the run as it is called there, and refuses what cannot name one', () => {
+  it('names the run as it is called there, and refuses an invalid name', () => {
     const context = enter();
     const named = (value: string) => asking({ ...context.answers, name: you(value) });
     expect(specOf(named('my-fox'))).toMatchObject({ spec: { name: 'my-fox' }, provenance: { name: 'you' } });
@@ -211,7 +211,7 @@ describe('the review', () => {
     expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['name']);
   });
 
-  it('has a line for the model also when its file was not named yet', () => {
+  it('has a line for the model even when its file was not named yet', () => {
     const context = enter();
     const half = asking({ ...context.answers, 'model.base': you('file') });
     const form = flow.find('review')?.form(half);
@@ -219,7 +219,7 @@ describe('the review', () => {
     expect(line?.value).toBe(`${JUMP}model.base`);
   });
 
-  it('says how long it will train where earlier runs tell, and else nothing', () => {
+  it('says how long it will train where earlier runs tell, and otherwise nothing', () => {
     for (const mode of ['easy', 'advanced']) {
       const { answers, facts } = enter({ mode });
       expect(rows({ answers, facts }).map(([label]) => label)).not.toContain('Time');
@@ -232,7 +232,7 @@ describe('the review', () => {
     }
   });
 
-  it('says what each group of settings comes to, and who chose it', () => {
+  it('shows the value of each group of settings, and who chose it', () => {
     const context = enter({ mode: 'advanced' }, { ...noCard, cards: [card(0, 24)] });
     const mine = { ...context.answers, 'set:training.steps': you('1234'), 'model.base': you('sdxl') };
     const found = Object.fromEntries(
@@ -302,7 +302,7 @@ describe('Enter on every question', () => {
     const there = { ...answers, 'resources.card': you('box:gpu1') };
     expect(boxOf(at({ ...answers, 'resources.card': you('here') }))).toBeUndefined();
     expect(boxOf(at(there))).toBe('gpu1');
-    // What this machine's card lacks is not written for another: the recipe's values are.
+    // Limits of this machine's card are not written for another machine: the recipe's values are.
     expect(specOf(at(there))).toMatchObject({
       spec: { resources: { precision: 'bf16', device: 'auto', devices: 'auto' } },
       provenance: { 'resources.precision': 'preset' },
@@ -312,7 +312,7 @@ describe('Enter on every question', () => {
     expect(text.find((row) => row.startsWith('Trains on'))).toMatch(/^Trains on gpu1 you/);
     expect(text.find((row) => row.startsWith('Resources'))).toMatch(/^Resources gpu1, bf16/);
     expect(text.find((row) => row.startsWith('Save'))).toContain('visiontrain run FILE --on gpu1');
-    // A box that was removed since a draft is no answer any more.
+    // A box that was removed since the draft was saved is no answer any more.
     expect(boxOf(asking(there))).toBeUndefined();
     const models = flow.find('model.base')?.form(at({}));
     const sdxl = models?.kind === 'choose' ? models.choices.find(({ value }) => value === 'sdxl') : undefined;
@@ -321,7 +321,7 @@ describe('Enter on every question', () => {
   });
 });
 
-it('shows in Advanced how the person is told, and where that is set', async () => {
+it('shows in Advanced how the person is notified, and where that is set', async () => {
   const config = join(dir, 'told');
   mkdirSync(config, { mode: 0o700 });
   expect(await toldFacts({ config }, {})).toMatchObject({ ways: 'bell, notice of the terminal', by: 'preset' });
@@ -344,7 +344,7 @@ it('shows in Advanced how the person is told, and where that is set', async () =
 });
 
 describe('answers', () => {
-  it('turn into values that say who chose them', () => {
+  it('become values that say who chose them', () => {
     const { spec, provenance } = specOf(enter({ length: 'long', detail: 'compact', 'dataset.goal': 'style' }));
     const recipe = facts.registry.models.find(({ id }) => id === 'tiny')?.recipes.style ?? {};
     expect(spec.training.steps).toBe(Number(recipe['training.steps']) * 2);
@@ -356,7 +356,7 @@ describe('answers', () => {
     expect(provenance['training.learning_rate']).toBe('preset');
   });
 
-  it('of a single setting win over the recipe, and a bad one is a problem of that key', () => {
+  it('of a single setting win over the recipe, and an invalid one is a problem of that key', () => {
     const context = enter({ mode: 'advanced' });
     const set = (value: unknown) =>
       asking({ ...context.answers, [`${SETTING}training.rank`]: you(JSON.stringify(value)) });
@@ -365,7 +365,7 @@ describe('answers', () => {
     expect('problems' in wrong && wrong.problems.map(({ path }) => path.join('.'))).toEqual(['training.rank']);
   });
 
-  it('turn the dials of a file of one’s own around the recipe of its kind', () => {
+  it('adjust, for a file of one’s own, the recipe of its kind', () => {
     const file = join(import.meta.dirname, '../../../presets/tiny/sd15');
     const context = enter({ 'model.base': 'file', 'model.file': file });
     expect(visible(flow, context).map(({ id }) => id)).toEqual(
@@ -375,7 +375,7 @@ describe('answers', () => {
     expect(spec.training.steps).toBe(2 * Number(specOf(context).spec.training.steps));
   });
 
-  it('accept no licence by Enter, nor another than the one that was shown', () => {
+  it('accept no licence by Enter, and none but the one that was shown', () => {
     const base = enter();
     const license = { name: 'Strict', url: 'https://example.org/l', restrictions: 'No selling.', acceptance: true };
     const locked = ['noobai', 'sdxl'].map((id) => [id, { ready: false, fetchBytes: 1, license }] as const);

@@ -26,7 +26,7 @@ const answers = {
 };
 
 describe('the draft', () => {
-  it('comes back as it was saved, and leaves nothing else behind', () => {
+  it('comes back as it was saved, and leaves no other file behind', () => {
     const state = join(dir, 'state');
     expect(saveDraft(state, answers, 1000)).toBe(true);
     expect(loadDraft(state)).toEqual({ at: 1000, answers });
@@ -60,7 +60,7 @@ describe('the draft', () => {
     expect(saveDraft(join(dir, 'file', 'state'), answers, 1)).toBe(false);
   });
 
-  it('is described by when and what, harmlessly', () => {
+  it('is described by its time and answers, with no control characters', () => {
     const now = new Date(2026, 5, 10, 12, 0).getTime();
     const at = (day: number, hour: number) => new Date(2026, 5, day, hour, 5).getTime();
     expect(describeDraft({ at: at(10, 9), answers }, now)).toBe('the draft of today 09:05 (~/fox)');
@@ -70,7 +70,7 @@ describe('the draft', () => {
     expect(describeDraft({ at: now, answers: hostile }, now)).not.toContain('\u001b');
   });
 
-  it('remembers the last mode, and nothing that is none', () => {
+  it('remembers the last mode, and ignores an invalid one', () => {
     expect(loadMode(dir)).toBeUndefined();
     saveMode(dir, 'advanced');
     expect(loadMode(dir)).toBe('advanced');

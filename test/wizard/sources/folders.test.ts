@@ -20,7 +20,7 @@ function files(folder: string, ...names: string[]): void {
 }
 
 describe('a folder while its path is typed', () => {
-  it('counts what a data set would use: sub-folders and every format, nothing hidden', async () => {
+  it('counts the files that a data set would use: sub-folders and every format, nothing hidden', async () => {
     files('fox', 'a.png', 'b.JPEG', 'c.tiff', 'd.gif', 'a.txt', 'notes.md', '.thumb.png');
     files('fox/10_close', 'e.webp', 'e.txt');
     files('fox/.cache', 'x.png');
@@ -29,7 +29,7 @@ describe('a folder while its path is typed', () => {
     expect(await suggestPaths('', 'pictures', dir)).toEqual([{ value: 'fox/', note: '5 pictures, 2 captions' }]);
   });
 
-  it('says that there is more when it stops counting', async () => {
+  it('says that there are more when it stops counting', async () => {
     for (let i = 0; i < 20; i += 1) files(`fox/${i}`, 'a.png');
     const [fox] = await suggestPaths('', 'pictures', dir);
     expect(fox?.note).toBe('over 15 pictures');
@@ -41,7 +41,7 @@ describe('a folder while its path is typed', () => {
     expect((await countImages(join(dir, 'fox'))).images).toBe(1);
   });
 
-  it('is offered at once when it is the one with the most pictures, also in sd-scripts layout', async () => {
+  it('is offered at once when it is the one with the most images, also in sd-scripts layout', async () => {
     expect(await nearestImages(dir)).toBeUndefined();
     files('few', 'a.png');
     files('train/img/10_fox', 'a.png', 'b.png');
@@ -52,7 +52,7 @@ describe('a folder while its path is typed', () => {
 });
 
 describe('a folder that was read', () => {
-  it('counts what the run will use: nothing twice, nothing cut short', async () => {
+  it('counts what the run will use: no image twice, and none that is cut short', async () => {
     files('fox');
     const whole = png(64, 64, (x, y) => [x, y, 0]);
     for (const [name, bytes] of [

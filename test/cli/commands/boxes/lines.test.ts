@@ -1,4 +1,4 @@
-/** Lines that break, stall and come back, over a real sshd. */
+/** Connections that break, stall and come back, over a real sshd. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,10 +41,10 @@ afterAll(async () => {
 const go = (...words: string[]) => cli(words, desk.env, desk.dir);
 const there = (...parts: string[]) => join(box.home, '.local/share/visiontrain', ...parts);
 
-describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: ${noBoxes}`}`, () => {
+describe.skipIf(noBoxes !== undefined)(`a connection to a box${noBoxes === undefined ? '' : `: ${noBoxes}`}`, () => {
   it('that breaks again and again loses nothing, sends no byte of a file twice, and starts one run', async () => {
     const before = box.passed;
-    // At a greeting, within the large file, and within what is asked after it.
+    // The connection breaks at a greeting, within the large file, and within the questions after it.
     box.allowances = [3_000, 1_500_000, 1_520_000];
     const { code, stderr } = await go('run', 'run.yaml', '--on', 'gpu1', '--detach');
     expect([code, stderr]).toEqual([0, expect.stringContaining('gpu1:fox is running.')]);
@@ -62,7 +62,7 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     expect(readFileSync(join(desk.dir, 'home/runs/fox/trainer.log')).equals(log)).toBe(true);
   });
 
-  it('whose start is killed in its answer has started the run once', async () => {
+  it('whose start breaks off in the answer has started the run once', async () => {
     const { child, done } = startCli(
       ['run', 'run.yaml', '--on', 'gpu1', '--detach', '--name', 'owl'],
       desk.env,
@@ -75,7 +75,7 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     expect(readdirSync(there('runs/owl/attempts'))).toEqual(['1.json']);
   });
 
-  it('that stalls is given up, told, and gone on with', async () => {
+  it('that stalls is given up, named, and gone on with', async () => {
     const { done } = startCli(['fetch', 'gpu1:owl', '--json'], desk.env, desk.dir);
     box.stall(true);
     await sleep(2500);
@@ -91,7 +91,7 @@ describe.skipIf(noBoxes !== undefined)(`a line${noBoxes === undefined ? '' : `: 
     expect(lost.stdout).toContain('owl');
   });
 
-  it('does not hide that a file was changed over there, or came home otherwise', async () => {
+  it('shows that a file was changed on the box, or arrived with other bytes', async () => {
     writeFileSync(there('runs/owl/output/fox.safetensors'), 'evil');
     const { code, stderr } = await go('fetch', 'gpu1:owl');
     expect([code, stderr]).toEqual([3, expect.stringContaining('is not what the training wrote')]);

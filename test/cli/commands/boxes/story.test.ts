@@ -13,7 +13,7 @@ let desk: Desk;
 let far: FixtureHome;
 let box: SshBox;
 
-/** Pictures whose folder has a name that every shell would take for something else, and a run.yaml for them. */
+/** Images in a folder whose name every shell would read as something else, and a run.yaml for them. */
 const FOLDER = `it's "a" $(touch planted) \\ folder;`;
 
 beforeAll(async () => {
@@ -21,7 +21,7 @@ beforeAll(async () => {
   far = new FixtureHome({});
   desk = new Desk();
   box = await desk.box({
-    // The trainer over there is slow enough to be looked at.
+    // The trainer on the box is slow enough to be watched.
     env: { VISIONTRAIN_PYTHON: far.env.VISIONTRAIN_PYTHON ?? '', FIXTURE_SECONDS: '0.1' },
   });
   cpSync(join(root, 'presets/tiny/lesson'), join(desk.dir, FOLDER), { recursive: true });
@@ -48,7 +48,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     const { stdout, stderr } = await go('run', 'run.yaml', '--on', 'gpu1', '--detach', '--set', 'training.steps=2000');
     expect([stdout, stderr]).toEqual(['', expect.stringContaining('gpu1:fox is running.')]);
     expect(stderr).toContain('Sending 40 files');
-    // The pictures and captions alone have come, and no shell has read the name of their folder.
+    // Only the images and captions have arrived, and no shell has read the name of their folder.
     const [tree = ''] = readdirSync(there('sent/trees'));
     expect(readdirSync(there('sent/trees', tree))).toEqual([FOLDER]);
     expect(readdirSync(there('sent/trees', tree, FOLDER)).length).toBe(40);
@@ -81,7 +81,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     const words = ['--name', 'again', '--set', 'dataset.path=plain', '--set', 'training.steps=3'];
     const { code, stdout, stderr } = await go('run', 'run.yaml', '--on', 'gpu1', ...words);
     expect(stderr).toContain('All 40 files (35.3 kB) are on gpu1 already.');
-    // What is asked and answered, the screen, and what comes home; the program alone would be 26 MB.
+    // These bytes are questions, answers, the screen and the results; the program alone would be 26 MB.
     expect(box.passed - before).toBeLessThan(200_000);
     expect(stdout).toContain('step 3/3');
     expect([code, stderr]).toEqual([0, expect.stringContaining('every SHA-256 right')]);
@@ -91,7 +91,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     expect(JSON.parse(twice.stdout).fetched[0]).toMatchObject({ name: 'again', files: 0 });
   }, 300_000);
 
-  it('waits in the queue over there, which goes on by itself', async () => {
+  it('waits in the queue of the box, which goes on by itself', async () => {
     const sweep = ['--sweep', 'training.rank=4,8', '--set', 'dataset.path=plain', '--set', 'training.steps=2'];
     const queued = await go('queue', 'add', 'run.yaml', '--on', 'gpu1', ...sweep, '--json');
     expect(JSON.parse(queued.stdout)).toMatchObject({
@@ -119,7 +119,7 @@ describe.skipIf(noBoxes !== undefined)(`a run on another machine${noBoxes === un
     ]);
   }, 300_000);
 
-  it('says in the words of the box what it refuses, and leaves what is only here', async () => {
+  it('refuses in the words of the box, and leaves on this machine what belongs there', async () => {
     const taken = await go('run', 'run.yaml', '--on', 'gpu2');
     expect([taken.code, taken.stderr]).toEqual([
       2,

@@ -19,7 +19,7 @@ const settle = (options: Readonly<Record<string, unknown>> = {}) =>
   settleRun(dir, options, { places: places(home.env), env: home.env });
 const keep = (name: string, value: unknown) => writeFileSync(join(dir, name), JSON.stringify(value));
 
-it('a run that sends nothing and runs nothing is asked about by nobody', () => {
+it('nobody is asked about a run that sends nothing and runs no command', () => {
   expect(() => settle()).not.toThrow();
   keep('captions.json', { pending: [] });
   keep('beside.json', { logging: { trackers: [{ to: 'trackio', project: 'foxes' }] } });
@@ -41,7 +41,7 @@ it('resume and queue add refuse the Space of a copied run with the words of run,
   expect(() => settle()).not.toThrow();
 });
 
-it('the server of captions that are still to be written is asked about, and that of captions that are there is not', () => {
+it('the server of captions is asked about while captions are to be written, and not once they exist', () => {
   const captions = { write: 'endpoint', endpoint: 'https://them.example/v1', endpoint_model: 'seer' };
   const dataset = { path: home.dir, goal: 'style' };
   keep('run.yaml', { version: 1, name: 'fox', dataset, model: { base: 'tiny' }, captions });

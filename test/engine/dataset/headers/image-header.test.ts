@@ -79,7 +79,7 @@ describe('readHeader', () => {
 });
 
 describe('a GIF', () => {
-  /** Screen of 20 × 30 with a palette of two colours, then `blocks`, then a frame of 10 × 10 at 15, 5. */
+  /** A screen of 20 × 30 with a palette of two colours, then `blocks`, then a frame of 10 × 10 at (15, 5). */
   const gif = (...blocks: readonly string[]) => {
     const screen = Buffer.from('47494638396114001e00800000' + '000000ffffff', 'hex');
     return Buffer.concat([

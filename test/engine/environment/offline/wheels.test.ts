@@ -10,7 +10,7 @@ import {
 } from '../../../../src/engine/environment/offline/wheels.ts';
 import { requirementsFor } from '../../../../src/engine/environment/requirements.ts';
 
-it('uses the wheels of a folder alone, and says what is wrong with the folder', () => {
+it('uses only the wheels of a folder, and says what is wrong with the folder', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vt-wheels-'));
   try {
     expect(() => fromFolder({}, join(dir, 'none'))).toThrow(expect.objectContaining({ exitCode: 2 }));
@@ -64,7 +64,7 @@ it('reads names, addresses without logins and hashes from the report of pip', ()
   expect(() => reportedFiles('nothing')).toThrow(/no list of files/u);
 });
 
-it('names a command for each lock, and one for a torch that has none', () => {
+it('names a command for each lock, and one for a torch that has no lock', () => {
   const commands = fetchCommands('cu128', { python: '3.12.3', machine: 'x86_64', uv: true });
   expect(commands).toHaveLength(3);
   expect(commands[2]).toMatch(/ 'uv==\d+\.\d+\.\d+'$/u);

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-it('measures what pip has fetched, over several runs of it', () => {
+it('measures the bytes that pip has fetched, over several runs of pip', () => {
   const bytes = meter();
   expect(bytes.look()).toBeUndefined();
   lies(1000);
@@ -34,7 +34,7 @@ it('measures what pip has fetched, over several runs of it', () => {
   lies(999, 'other.txt');
   lies(999, 'c-1-py3-none-any.whl', 'somebody-else');
   expect(bytes.look()?.done).toBe(3500);
-  // Nothing moves for longer than the rate looks back.
+  // Nothing arrives for longer than the window over which the rate is measured.
   t += 60;
   expect(bytes.look()).toEqual({ done: 3500, total: 10_000 });
 });
@@ -54,7 +54,7 @@ it('counts the large files that uv names, and none twice', () => {
   expect(bytes.look()?.done).toBeCloseTo(783.1 * 2 ** 20 + 2 ** 30, 0);
 });
 
-it('promises no total that was passed', () => {
+it('promises no total that was already passed', () => {
   const bytes = meter(100);
   lies(200);
   expect(bytes.look()).toEqual({ done: 200 });

@@ -1,4 +1,4 @@
-/** What becomes of the answers of Python programs: a real process each, with a shell in Python's place. */
+/** How answers of Python programs are read: each is a real process, with a shell in Python's place. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,19 +53,19 @@ const ask = (answer: object) =>
     refused: 'lora/not-made',
   });
 
-it('gives every line but the end, and keeps what else is printed in the log', async () => {
+it('passes on every line but the end, and keeps other output in the log', async () => {
   expect(await run([{ type: 'row', n: 1 }, { type: 'done' }], 0)).toEqual([{ type: 'row', n: 1 }]);
   expect(readFileSync(join(dir, 'log'), 'utf8')).toBe('noise\n');
 });
 
-it('shows the error with the id that the program tells', async () => {
+it('shows the error under the id that the program reports', async () => {
   const told = run([{ type: 'error', ...failure('training/memory', 3) }], 3);
   await expect(told).rejects.toBeInstanceOf(EnvironmentError);
   await expect(told).rejects.toMatchObject({ id: 'training/memory', details: ['here'], nextSteps: ['do this'] });
   await expect(ask({ error: failure('file/exists', 5) })).rejects.toMatchObject({ id: 'file/exists' });
 });
 
-it.each([undefined, 'made/up'])('shows the error of the command where the program tells the id %s', async (id) => {
+it.each([undefined, 'made/up'])('shows the error of the command where the program reports the id %s', async (id) => {
   const told = run([{ type: 'error', ...failure(id, 5) }], 5);
   await expect(told).rejects.toBeInstanceOf(TrainingError);
   await expect(told).rejects.toMatchObject({ id: 'judge/failed' });
@@ -83,7 +83,7 @@ it.each([
   await expect(runPython(file)).rejects.toMatchObject({ id, message: `The program that works ${words}` });
 });
 
-it('says that a program died which tells no end', async () => {
+it('says that a program died when it reports no end', async () => {
   await expect(run([{ type: 'row' }], 0)).rejects.toMatchObject({
     id: 'judge/failed',
     message: 'The program that works ended with code 0 and did not say why.',

@@ -9,8 +9,8 @@ import { linkOf } from '../../../../src/engine/environment/bring/wheel-source.ts
 import { basePython, wheelSources, withBroughtUv } from '../../../../src/engine/environment/tools/bring-python.ts';
 import { serveIndex } from '../../../helpers/wheels.ts';
 
-// What stands in for uv is a script of a few lines in a real wheel: what is tried here is how it is found, fetched,
-// checked, unpacked and asked. The real one was tried by hand, with a Python that it fetched.
+// A script of a few lines in a real wheel stands in for uv: the tests try how it is found, fetched, checked, unpacked
+// and called. The real uv was tried by hand, with a Python that it fetched.
 const NAME = 'uv-0.13.9-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl';
 
 let dir: string;
@@ -40,7 +40,7 @@ const python = (folder: string, probe: Record<string, unknown>) =>
     `echo '${JSON.stringify({ path: join(folder, 'python3'), version: '3.12.1', bits: 64, venv: true, ensurepip: true, ...probe })}'`,
   );
 
-/** Makes a wheel of uv in the folder that the index serves. @returns what is pinned of it */
+/** Makes a wheel of uv in the folder that the index serves. */
 async function wheel(script: string): Promise<{ name: string; sha256: string; bytes: number }> {
   const zip = new ZipFile();
   zip.addBuffer(Buffer.from('name'), 'uv-0.13.9.dist-info/METADATA');
@@ -94,7 +94,7 @@ describe('basePython', () => {
     expect(index.asked.length).toBe(asked);
   });
 
-  it('takes it from a folder of wheels without a network', async () => {
+  it('takes uv from a folder of wheels without a network', async () => {
     python(path, { venv: false });
     const uv = await wheel('echo "uv 0.13.9"');
     const offline = env({ PIP_INDEX_URL: undefined, PIP_NO_INDEX: '1', PIP_FIND_LINKS: served });
@@ -102,7 +102,7 @@ describe('basePython', () => {
     expect(index.asked).toEqual([]);
   });
 
-  it('lets uv bring a Python where there is none, in a folder of ours', async () => {
+  it('lets uv bring a Python where there is none, into a folder of ours', async () => {
     const brought = join(dir, 'brought');
     mkdirSync(brought);
     python(brought, { version: '3.12.9', venv: false });
@@ -128,7 +128,7 @@ describe('basePython', () => {
     ],
     ['no uv on the index', async () => ({ ...(await wheel('')), name: 'uv-9-none.whl' }), 'has uv-9-none.whl'],
   ])(
-    'keeps the cure and says why: %s',
+    'keeps the advice and says why: %s',
     async (_what, make, why) => {
       const uv = await make();
       await expect(bring(env(), uv)).rejects.toMatchObject({
@@ -150,7 +150,7 @@ describe('basePython', () => {
     expect(index.asked).toEqual([]);
   });
 
-  it('leaves a uv of the person first', () =>
+  it('leaves a uv of the person before ours on the PATH', () =>
     expect(withBroughtUv({ PATH: '/a:/b' }, places({ VISIONTRAIN_HOME: '/h' })).PATH).toBe('/a:/b:/h/envs/uv-0.13.9'));
 });
 

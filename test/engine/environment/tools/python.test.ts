@@ -123,13 +123,13 @@ describe('givenEnvironment', () => {
         nextSteps: expect.arrayContaining(['  env -u LD_LIBRARY_PATH visiontrain setup']),
       }),
     );
-    // As numpy tells it.
+    // numpy raises this error.
     const page = `\n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n\nAdvice.\n\nOriginal error was: ${words}\n`;
     writeFileSync(join(dir, 'site', 'numpy.py'), `raise ImportError(${JSON.stringify(page)})`);
     await prove({}).toThrow(expect.objectContaining({ details: [`Original error was: ${words}`] }));
   });
 
-  it('says which optional packages are lacking, and starts no Python when none is wanted', async () => {
+  it('names the optional packages that are missing, and starts no Python when none is wanted', async () => {
     const python = withPackages({ ...all, bitsandbytes: '0.45.0' });
     const env = { ...process.env, VISIONTRAIN_PYTHON: python };
     const library = join(dir, 'site', 'bitsandbytes.py');
@@ -162,7 +162,7 @@ describe("the person's pip settings", () => {
     'nonsense',
   ].join('\n');
 
-  it('are read in the order in which pip lets them count', () => {
+  it('are read in the order in which pip ranks them', () => {
     expect(parsePipConfig(config)).toEqual({
       'index-url': 'https://mirror.example/simple',
       'extra-index-url': 'https://a.example/simple https://b.example/simple',
@@ -185,7 +185,7 @@ describe("the person's pip settings", () => {
     });
   });
 
-  it('keep sources and lose what would install elsewhere', () => {
+  it('keep package sources and lose settings that would install elsewhere', () => {
     const kept = installEnvironment({
       PIP_INDEX_URL: 'u',
       PIP_CERT: 'c',

@@ -16,8 +16,8 @@ const run = (tool: Omit<ToolRun, 'env'>) =>
     { log: join(dir, 'log'), signal: new AbortController().signal, owner: join(dir, 'owner') },
   );
 
-describe('a tool that is written down while it runs', () => {
-  it('begins only when it is, and the file goes with it', async () => {
+describe('a tool that is recorded while it runs', () => {
+  it('begins only when it is recorded, and the record is removed with it', async () => {
     const { stdout } = await run({ argv: [process.execPath, '-e', PRINTS_OWNER, join(dir, 'owner')] });
     expect(JSON.parse(stdout)).toMatchObject({ named: true });
     expect(existsSync(join(dir, 'owner'))).toBe(false);
@@ -31,7 +31,7 @@ describe('a tool that is written down while it runs', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: "in\n\na 'b' $HOME\n" });
   });
 
-  it('has its end and its words when it is not there', async () => {
+  it('gives its exit and its message when it is not there', async () => {
     const { code, tail } = await run({ argv: [join(dir, 'none')] });
     expect(code).toBe(127);
     expect(tail.join('\n')).toContain('none');
