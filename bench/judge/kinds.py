@@ -24,9 +24,7 @@ GOOD: dict[Subject, tuple[float, float]] = {"creature": (4e-3, 1e-3), "style": (
 
 @dataclass(frozen=True)
 class Made:
-    """A run. It trains on the first `images` images of the lesson; `ordinary` tells whether images of other subjects are
-    shown too.
-    """
+    """A run that trains on the first `images` images of the lesson, and with `ordinary` on other subjects too."""
 
     name: str
     kind: Kind
