@@ -121,7 +121,7 @@ def _open_clip(tensors: Tensors) -> Tensors:
 
 
 def original_names(part: str, tensors: Tensors, config: dict[str, Any], *, sdxl: bool) -> Tensors:
-    """Tensors of a part as the original checkpoints name them."""
+    """The tensors of a part under the names of the original checkpoints."""
     if part == "unet":
         return _unet(tensors, config)
     if part == "vae":

@@ -47,7 +47,9 @@ def plan_of(name: str, scratch: Path) -> dict[str, Any]:
 
 
 def numbers_of(name: str, scratch: Path) -> dict[str, Any]:
-    """`unet`: SHA-256 of the embedded file. `losses`: each step's. `measured`: at fixed noise, before and after."""
+    """Keys: `unet`, SHA-256 of the embedded file; `losses`, one for each step; `measured`, at fixed noise, before and
+    after.
+    """
     from visiontrain_trainer.run.loop import train
 
     plan = plan_of(name, scratch)

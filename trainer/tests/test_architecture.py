@@ -26,7 +26,7 @@ EXCEPTIONS = {
     "data/images.py load_image",
 }
 
-#: A longer module mostly does two things.
+#: Largest number of lines of a module. A longer one mostly does two things.
 MOST_LINES_OF_A_MODULE = 260
 #: Modules that may be longer, with the reason. The list may only shrink.
 LONG_MODULES = {"contract/plan_schema.py": "it is made from the plan's schema by `npm run docs`"}

@@ -1,4 +1,4 @@
-"""The script for a card runs through on the processor with tiny models, so that it works once there is a card."""
+"""The benchmark for a card runs through on the processor with tiny models, so that it works once there is a card."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_the_script_for_a_card_runs_through(tmp_path: Path) -> None:
     told = out.read_text()
     for words in ("batch 4, plain GEGLU", "base in nf4", "images/s", "small sd15", "ours-attention", "every part ran"):
         assert words in told
-    # A program that is not there is named, and that is no failure.
+    # A program that is missing is named, and its absence is no failure.
     assert "sd-scripts      left out" in told
 
 
-def test_it_says_what_it_does_not_know() -> None:
+def test_the_script_names_facts_that_it_could_not_find() -> None:
     done = subprocess.run([str(ROOT / "bench" / "gpu.sh"), "--gpu"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "unknown word --gpu" in done.stderr

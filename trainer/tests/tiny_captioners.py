@@ -1,4 +1,4 @@
-"""Tiny models with random weights in the form of transformers: a BLIP, a Florence-2, a CLIPSeg that say odd things."""
+"""Tiny models with random weights in the form of transformers, whose output is arbitrary: BLIP, Florence-2, CLIPSeg."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def make_florence(folder: Path) -> Path:
 
 
 def make_clipseg(folder: Path) -> Path:
-    """Write a tiny CLIPSeg into `folder` and return it. What it finds depends on the prompt and on every pixel."""
+    """Write a tiny CLIPSeg into `folder` and return it. Its result depends on the prompt and on every pixel."""
     folder.mkdir(parents=True, exist_ok=True)
     letters = sorted(ByteLevel.alphabet())
     ends = [letter + "</w>" for letter in letters]
@@ -120,7 +120,7 @@ def make_clipseg(folder: Path) -> Path:
     torch.manual_seed(5)
     model = transformers.CLIPSegForImageSegmentation(config)
     with torch.no_grad():
-        # Weights as they begin make an almost even map.
+        # Freshly initialised weights would give an almost even map.
         for parameter in model.parameters():
             parameter.mul_(8 if parameter.ndim > 1 else 1)
         for film in (model.decoder.film_mul, model.decoder.film_add):

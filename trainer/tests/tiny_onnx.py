@@ -1,4 +1,4 @@
-"""Makes a tiny tagger in ONNX form, whose scores are a known function of the pixels: no package is needed for it.
+"""Makes a tiny tagger in ONNX form, whose scores are a known function of the pixels, without the package onnx.
 
 The mean of each colour goes through a matrix and a sigmoid. `python tests/tiny_onnx.py FOLDER` writes one with its
 labels, for the tests of TypeScript.
@@ -28,7 +28,7 @@ LABELS = [
 
 @dataclass(frozen=True)
 class Shape:
-    """How the tiny tagger takes images. `batch` None is any number of images."""
+    """The form in which the tiny tagger takes images. `batch` None allows any number of images."""
 
     batch: int | None = None
     side: int | None = 32
@@ -117,7 +117,7 @@ def _model(nodes: Sequence[bytes], tensors: Sequence[bytes], given: bytes, resul
     return _field(1, 7) + _field(7, graph) + _field(8, _field(2, 13))
 
 
-#: The map of `mapper_bytes` is the sigmoid of this sum of red, green and blue from 0 to 1, and of the last number.
+#: The map of `mapper_bytes` is the sigmoid of red, green and blue (0 to 1) times these factors, plus the last number.
 MAPPER = (20.0, -20.0, -20.0, -10.0)
 
 

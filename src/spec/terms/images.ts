@@ -83,7 +83,7 @@ export const imageTerms: readonly Term[] = [
       'preservation',
     ],
     group: 'Your pictures',
-    text: 'What keeps the class of your subject as it was: pictures of other women, so that "woman" does not become the one you train. They come from a folder, or the base model draws them from prompts before the training. preservation does it without pictures: the base model itself says what must stay.',
+    text: 'Pictures of the class that your subject belongs to, such as other women, which are trained on beside yours: so the word woman does not come to mean the one you train. They come from a folder, or the base model draws them from prompts before the training. preservation does it without pictures: the base model itself says what must stay.',
     keys: ['dataset.regularisation', 'training.preservation'],
   },
   {

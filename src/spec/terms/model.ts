@@ -55,7 +55,7 @@ export const modelTerms: readonly Term[] = [
     term: 'rectified flow',
     also: ['flow', 'flow matching', 'flow shift', 'rf', 'noobai-rf', 'bigasp'],
     group: 'The base model',
-    text: 'A newer way of teaching: guess the straight way from picture to noise. Some relatives of SDXL have it (NoobAI-RF, bigASP 2.5) and look like SDXL from outside. The shift says how many steps are spent on strong noise, in training and in samples. In ComfyUI their pictures need a ModelSamplingSD3 node with that shift.',
+    text: 'A newer way of teaching: guess the straight way from picture to noise. Some relatives of SDXL have it (NoobAI-RF, bigASP 2.5), though their files look like those of SDXL. The shift says how many steps are spent on strong noise, in training and in samples. In ComfyUI their pictures need a ModelSamplingSD3 node with that shift.',
     keys: ['model.prediction', 'model.flow_shift'],
   },
   {
@@ -69,7 +69,7 @@ export const modelTerms: readonly Term[] = [
     term: 'zero terminal SNR',
     also: ['ztsnr', 'zero-terminal snr', 'zero terminal snr'],
     group: 'The base model',
-    text: 'A noise schedule that really ends in pure noise. Ordinary ones leave a trace of the picture at the noisiest step, which is why plain models struggle with very dark and very bright pictures. On only for models made so.',
+    text: 'A noise schedule that really ends in pure noise. Ordinary ones leave a trace of the picture at the noisiest step, which is why plain models struggle with very dark and very bright pictures. Switch it on only for models that were made with it.',
     keys: ['model.zero_terminal_snr'],
   },
   {

@@ -56,7 +56,7 @@ export const resultTerms: readonly Term[] = [
     term: 'loss of each picture',
     also: ['image losses', 'never learned', 'known by heart'],
     group: 'Looking at the result',
-    text: 'At the end the loss is measured picture by picture, with the weights before and after and the same noise. One whose loss hardly fell, beside those that the base drew as badly, was never learned: its caption may be wrong, or it shows something else. One whose loss fell far more than that of pictures kept out of training is known by heart: fewer repeats or steps, or an earlier checkpoint. It is no measure of beauty.',
+    text: 'At the end the loss is measured picture by picture, with the weights before and after and the same noise. A picture whose loss hardly fell was never learned: its caption may be wrong, or it shows something else. A picture whose loss fell far more than that of pictures kept out of training is known by heart: use fewer repeats or steps, or an earlier checkpoint.',
     keys: ['validation.images'],
   },
   {

@@ -125,14 +125,14 @@ export const trainingTerms: readonly Term[] = [
     term: 'pivotal tuning',
     also: ['pivotal', 'embedding', 'textual inversion', 'embeddings', 'ti'],
     group: 'Training',
-    text: 'Training an embedding beside the LoRA: some vectors that say what the trigger means, where other words are what the base learned. The LoRA need not teach the text encoders then. The embedding is a file of its own, NAME.embedding.safetensors, which programs know by its file name: copy it as the trigger.',
+    text: 'Training an embedding beside the LoRA: a few vectors become the meaning of the trigger word, while all other words keep the meaning that the base learned. The LoRA need not teach the text encoders then. The embedding is a file of its own, NAME.embedding.safetensors, which programs know by its file name: copy it as the trigger.',
     keys: ['training.pivotal'],
   },
   {
     term: 'T-LoRA',
     also: ['t-lora', 'tlora', 'timestep rank', 'timestep-dependent rank', 't lora'],
     group: 'Training',
-    text: 'A LoRA of which fewer directions learn where the noise is strong, since a few pictures are copied there first: pose, place, background. Details, which come at weak noise, get all directions. The file is a plain LoRA.',
+    text: 'A LoRA in which fewer directions learn at strong noise, because a small set is copied there first: pose, place, background. Details are learned at weak noise, by all directions. The file is a plain LoRA.',
     keys: ['training.t_lora'],
   },
   {
@@ -200,7 +200,7 @@ export const trainingTerms: readonly Term[] = [
     term: 'save',
     also: ['saves', 'save every', 'save keep', 'export'],
     group: 'Training',
-    text: 'A LoRA file as it is on the way, named by its step or epoch, to try in your program while the run goes on. visiontrain export makes one of any checkpoint afterwards.',
+    text: 'A LoRA file that is written during the run, named by its step or epoch, to try in your program while the run goes on. visiontrain export makes one of any checkpoint afterwards.',
     keys: ['output.save_every', 'output.save_keep'],
   },
   {

@@ -99,7 +99,8 @@ def test_forward_gradients_and_file(kind: str, base: str, plan_for: Any) -> None
     y = layer(x)
     grown = normal(tuple(y.shape), 2, "grad").double()
     found = torch.autograd.grad((y * grown).sum(), [x, *weights.values()])
-    # The dense formula: the change is formed, and autograd goes through it. Of a DoRA ‖V‖ is a constant (§4.3).
+    # This is the dense formula: the change is formed, and autograd goes through it. ‖V‖ of a DoRA is a constant
+    # (§4.3).
     if kind == "dora":
         down, up, magnitude = weights.values()
         whole = layer.base.weight + layer.scale * (up.flatten(1) @ down.flatten(1)).view(layer.base.weight.shape)
@@ -108,7 +109,7 @@ def test_forward_gradients_and_file(kind: str, base: str, plan_for: Any) -> None
     else:
         dense = layer.base.weight + layer.change(dict(weights))
     expected = _apply(layer, dense, x)
-    # A DoRA's lengths are computed in fp32 from the fp32 weights of a run.
+    # The lengths of a DoRA are computed in fp32 from the fp32 weights of a run.
     near = {"rtol": 1e-6, "atol": 1e-7} if kind == "dora" else {"rtol": 1e-10, "atol": 1e-12}
     torch.testing.assert_close(y, expected, **near)
     by_hand = torch.autograd.grad((expected * grown).sum(), [x, *weights.values()])

@@ -95,7 +95,7 @@ def test_t_lora_trains_fewer_ranks_the_stronger_the_noise_is() -> None:
     even, late = TLora(min_rank=4, power=1.0), TLora(min_rank=1, power=2.0)
     assert [ranks_at(even, 64, t, 1000) for t in (0, 1, 500, 999)] == [64, 63, 34, 4]
     assert [ranks_at(late, 64, t, 1000) for t in (0, 500, 999)] == [64, 16, 1]
-    # A layer of a smaller rank, by a rule of its own, keeps what it has.
+    # A layer of a smaller rank, set by a layer rule, keeps the ranks that it has.
     assert ranks_at(even, 2, 999, 1000) == 2
 
     dropout = Dropout(0.0, 7, ranks=0.5)

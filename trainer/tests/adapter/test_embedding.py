@@ -52,7 +52,7 @@ def test_a_run_trains_the_vectors_and_diffusers_reads_them(
     )
     assert not any("embedding" in name for name in load_file(run.folder / "output" / "tiny.safetensors"))
 
-    # A program that knows embeddings by their file names gets it under the word, apart from its LoRAs.
+    # For programs that know embeddings by their file names, the embedding lies under the word, apart from the LoRAs.
     own = tmp_path / "embeddings" / "zwx.safetensors"
     _, made = export(run.folder, Request("last", 0, tmp_path / "loras", None, diffusers=False, embedding=own))
     assert [(each.written.path, each.written.format) for each in made][1] == (own, "embedding")
@@ -72,7 +72,7 @@ def test_a_run_trains_the_vectors_and_diffusers_reads_them(
         start = 16 * index
         assert float((ours[..., start : start + width] - theirs).abs().max()) < 1e-5
 
-    # With the adapter put aside the trigger is the base's own word again.
+    # Without the adapter the trigger is the base's own word again.
     session.adapter.enable(False)
     with torch.no_grad():
         plain, _ = session.texts.trained(captions)

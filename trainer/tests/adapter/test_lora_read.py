@@ -112,7 +112,7 @@ def test_names_of_other_trainers(trainer: str, plan_for: Any) -> None:
         assert torch.equal(read.tensors[f"unet.{module}.up"], up)
 
 
-#: Tensors of a layer of every kind of file, and what a run calls it that does not train this kind.
+#: For each kind of file the tensors of a layer, and the name by which a run that does not train this kind refuses it.
 OTHERS = [
     ("lora_unet_x.hada_w1_a", "a LoHa,"),
     ("lora_unet_x.hada_t1", "a LoHa with a Tucker core,"),
@@ -162,7 +162,7 @@ def test_each_kind_goes_on_from_its_own_file_bit_by_bit(kind: str, plan_for: Any
     assert not read.unused and not read.lacking and not read.padded
     assert read.tensors.keys() == tensors.keys()
     assert all(torch.equal(read.tensors[name], tensor) for name, tensor in tensors.items())
-    # Any other kind of run refuses it, and says what it is and how to train it.
+    # A run of any other kind refuses the file, and names its kind and how to train it.
     other = next(each for each in ADAPTERS if each != kind)
     with pytest.raises(TrainingError) as caught:
         from_file(stored, {}, Case(plan_for(training=ADAPTERS[other])).wanted, "x")
@@ -197,7 +197,7 @@ def test_a_lower_rank_and_another_alpha_compute_what_they_did(theirs: Any, ours:
     case = Case(plan_for(training={"rank": 3, "alpha": 0.7, "conv_rank": 2, "conv_alpha": 1, **ours}))
     read = from_file(stored, {}, case.wanted, "x")
     assert not read.unused and not read.lacking
-    # A DoRA's own change counts its base in.
+    # The change of a DoRA includes its base.
     expected, found = changes(low.adapter, tensors), changes(case.adapter, read.tensors)
     for name, change in expected.items():
         torch.testing.assert_close(found[name], change, rtol=1e-5, atol=1e-6)
@@ -206,7 +206,7 @@ def test_a_lower_rank_and_another_alpha_compute_what_they_did(theirs: Any, ours:
     for name, layer in case.adapter.layers["unet"].items():
         layer.change(dict(layer.weights())).square().sum().backward()
         for kind, weight in layer.weights().items():
-            # What is added to a LoHa, or to half of another, gets a gradient from the other half.
+            # The part that is added to a LoHa, or to one half of another kind, gets a gradient from the other half.
             grads = weight.grad.flatten(1).abs()
             assert bool((grads.sum() > 0).all()), f"{name}.{kind}"
 
@@ -266,7 +266,7 @@ def test_a_tucker_core_becomes_part_of_a_plain_locon(plan_for: Any) -> None:
         torch.testing.assert_close(change, expected[name], rtol=1e-5, atol=1e-6)
 
 
-def test_what_does_not_come_from_the_file_is_said(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+def test_what_the_file_lacks_is_said(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     first = train_here(plan_for(training={"steps": 1, "warmup_steps": 0}), "first")
     stored = load_file(first.folder / first.of("output")[0]["path"])
     kept = {name: value for name, value in stored.items() if "mid_block" not in name}
@@ -285,7 +285,7 @@ def test_what_does_not_come_from_the_file_is_said(train_here: Any, plan_for: Any
 @pytest.mark.parametrize(
     ("change", "reason"), [("rank", "has the rank 4, the layer of this run 3"), ("names", "none of its layers")]
 )
-def test_what_cannot_be_gone_on_from(change: str, reason: str, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+def test_unfit_files_are_refused(change: str, reason: str, train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     first = train_here(plan_for(training={"steps": 1, "warmup_steps": 0}), "first")
     stored = load_file(first.folder / first.of("output")[0]["path"])
     if change == "names":

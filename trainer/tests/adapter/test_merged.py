@@ -1,4 +1,4 @@
-"""LoRAs merged into the base: the weights are those of the formula in fp64, and runs on them are the same ones."""
+"""LoRAs merged into the base: the weights equal the formula in fp64, and a run on them gives the same bytes again."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_run_on_merged_loras_is_the_same_through_a_stop(train_here: Any, plan_
     (tmp_path / "cut" / "control").mkdir(parents=True)
     assert _stop_after(tmp_path / "cut", plan, 1) == 75
     assert train_here(plan, "cut").sha256 == whole.sha256
-    # The text encoder has it too, and its states are cached apart from those of the plain base.
+    # The LoRA also changes the text encoder, whose states are cached apart from those of the plain base.
     only_text = {name: tensor for name, tensor in _texts(plan_for()).items() if name.startswith("lora_te_")}
     plan["model"]["merge_loras"] = [_file(tmp_path / "text.safetensors", only_text)]
     texts = train_here(plan, "texts")
@@ -182,7 +182,7 @@ def test_layers_of_another_base_end_the_run(plan_for: Any, tmp_path: Path) -> No
     assert "none of its layers is one of this base's U-Net" in read_events(tmp_path / "run")[-1]["reason"]
 
 
-def test_text_encoders_rest_after_their_steps(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+def test_text_encoders_stop_training_after_their_steps(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     """After its last step a text encoder keeps its weights bit by bit, with weight decay and every optimiser."""
     for optimizer in ("adamw", "adamw_schedulefree"):
         both = {"steps": 4, "warmup_steps": 0, "schedule": "constant", "weight_decay": 0.1}

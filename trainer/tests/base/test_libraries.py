@@ -82,7 +82,7 @@ def test_an_optimiser_that_cannot_be_imported_is_no_bug(tmp_path: Path, plan_for
     assert result["reason"].startswith("The optimiser adamw8bit comes from bitsandbytes. Python cannot import bitsandb")
 
 
-def test_what_is_not_ours_is_never_renewed_by_our_setup(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_is_not_ours_is_never_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card that PyTorch does not see is such a case: `setup --force` would leave the person's Python as it is."""
     monkeypatch.setenv("VISIONTRAIN_PYTHON", "/my/python")
     assert "VISIONTRAIN_PYTHON" in renewal("PyTorch")

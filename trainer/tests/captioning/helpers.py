@@ -1,4 +1,4 @@
-"""Jobs of captioning, done in this process."""
+"""Helpers that do jobs of captioning in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visiontrain_trainer.captioning.work import do_job
 
 
 def make_images(folder: Path, count: int = 3) -> list[dict[str, str]]:
-    """Images of different shapes and colours, one of them transparent, as a job names them."""
+    """Images of different shapes and colours, one of them transparent, as a job lists them."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for index in range(count):
@@ -32,7 +32,7 @@ def make_images(folder: Path, count: int = 3) -> list[dict[str, str]]:
 
 
 class Did:
-    """What a job printed and the results that it made."""
+    """The lines that a job printed and the results that it stored."""
 
     def __init__(self, store: Path, lines: list[dict[str, Any]], error: TrainerError | None) -> None:
         self.store, self.lines, self.error = store, lines, error

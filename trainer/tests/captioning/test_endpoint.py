@@ -1,4 +1,4 @@
-"""Endpoints that speak OpenAI's protocol, by a real server on this machine that answers as it is told to."""
+"""Endpoints that speak OpenAI's protocol, played by a real server on this machine with prepared answers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def method(url: str, **settings: Any) -> dict[str, Any]:
 
 
 def caption(tmp_path: Path, server: Server, count: int = 1, **settings: Any) -> tuple[list[str | None], Any]:
-    """The captions of `count` images, None for those without one, and what the job printed and made."""
+    """The captions of `count` images (or None), the lines that the job printed, and its results."""
     images = make_images(tmp_path / "set", count)
     did = do(tmp_path / "set", images, method(server.url, **settings))
     texts = []
@@ -188,7 +188,7 @@ def test_another_try_helps_where_it_can(tmp_path: Path, server: Server) -> None:
         (sends(b"", status=302, Location="http://127.0.0.1:9/"), "leads elsewhere"),
     ],
 )
-def test_what_no_other_image_can_mend_ends_the_job(tmp_path: Path, server: Server, answer: Answer, said: str) -> None:
+def test_a_fault_of_every_image_ends_the_job(tmp_path: Path, server: Server, answer: Answer, said: str) -> None:
     server.answers = [answer]
     _, did = caption(tmp_path, server, 2)
     assert did.error is not None and said in did.error.reason and len(server.asked) == 1
@@ -206,6 +206,6 @@ def test_a_server_that_never_answers_ends_the_job_and_not_after_a_thousand_image
     assert gone.error is not None and "cannot be reached" in " ".join(gone.error.details)
 
 
-def test_a_missing_key_is_told_before_anything_is_sent(tmp_path: Path, server: Server) -> None:
+def test_a_missing_key_is_reported_before_anything_is_sent(tmp_path: Path, server: Server) -> None:
     _, did = caption(tmp_path, server, 1, key_env="NOT_THERE")
     assert did.error is not None and "NOT_THERE" in did.error.reason and server.asked == []

@@ -1,4 +1,4 @@
-"""Programs that write captions and make masks, ended by SIGKILL at work: nothing is lost, and nothing is done twice."""
+"""Programs that write captions or make masks are killed at work: nothing is lost, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from PIL import Image
 from tests.captioning.helpers import make_images
 
 TRAINER = Path(__file__).parents[2]
-#: Images of a job, and how many are done when the program is ended.
+#: Number of images of a job, and number of those that are done when the program is ended.
 ALL, ENOUGH = 12, 4
 
 
-#: Runs a program whose last image is never written, so that a signal always finds it at work.
+#: Runs a program that can never write its last image, so that a signal always finds it at work.
 HELD = """
 import runpy, sys, time
 from pathlib import Path
@@ -42,7 +42,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def started(module: str, job: Path, held: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start the program; with `held`, the folder of its results, so that it cannot write the last of them."""
+    """Start the program. `held` is the folder of its results, in which it cannot write the last one."""
     path = os.pathsep.join([str(TRAINER), *(entry for entry in sys.path if entry)])
     name = f"visiontrain_trainer.{module}"
     program = ["-m", name] if held is None else ["-c", HELD, str(held), str(ALL), name]
@@ -61,7 +61,7 @@ def told(program: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def kill_at_work(module: str, job: Path, store: Path) -> None:
-    """Start the program, and kill it once enough is done."""
+    """Start the program, and kill it when enough images are done."""
     program = started(module, job, store)
     for line in told(program):
         if line["type"] == "progress" and line["done"] >= ENOUGH:
@@ -72,7 +72,7 @@ def kill_at_work(module: str, job: Path, store: Path) -> None:
 
 
 def finished(module: str, job: Path) -> list[int]:
-    """Let the program end; how many were done each time that it told."""
+    """Let the program finish; returns the number of done images of each report."""
     program = started(module, job)
     done = [line["done"] for line in told(program) if line["type"] == "progress"]
     program.communicate()
@@ -81,7 +81,7 @@ def finished(module: str, job: Path) -> list[int]:
 
 
 def results(store: Path, ending: str) -> dict[str, tuple[int, bytes]]:
-    """Time and bytes of each whole result; what a program was writing when it ended has another name."""
+    """Modification time and bytes of each complete result; a half-written one has another name."""
     found = [path for path in store.rglob(f"*{ending}") if not path.name.startswith(".")]
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
@@ -102,14 +102,14 @@ def resumes(module: str, job: Path, store: Path, ending: str, ended: threading.E
 
 @pytest.fixture
 def slow_server() -> Iterator[tuple[str, list[str], threading.Event]]:
-    """An endpoint that takes a moment for each image, and keeps which image it was asked about."""
+    """An endpoint that takes a moment for each image, and records the images it was asked about."""
     asked: list[str] = []
     killed = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            # Nobody gets the last answer before a kill, so that the signal always finds the program at work.
+            # The last image is not answered before a kill, so that the signal always finds the program at work.
             if len(asked) >= ALL:
                 killed.wait(60)
             time.sleep(0.05)
@@ -139,7 +139,7 @@ def test_captioning_goes_on_where_it_was_killed(tmp_path: Path, slow_server: Any
     raw = {"version": 1, "root": str(root), "store": str(store), "device": "cpu", "threads": 1}
     job.write_text(json.dumps({**raw, "images": make_images(root, ALL), "methods": [method]}))
     resumes("captioning", job, store, ".json", ended)
-    # Only what was under way at the end may have been asked for twice.
+    # Only an image that was in progress at the kill may have been requested twice.
     assert len(set(asked)) == ALL
     assert len(asked) - ALL <= 8
 
@@ -159,7 +159,7 @@ def test_masking_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     raw = {"version": 1, "root": str(root), "store": str(store), "device": "cpu", "threads": 1}
     job.write_text(json.dumps({**raw, "images": images, "finders": [finder]}))
     resumes("masking", job, store, ".png", threading.Event())
-    # A file without its content, as a power cut leaves one, is no mask.
+    # An empty file, as a power cut leaves it, is no mask.
     first = next(store.rglob("*.png"))
     first.write_bytes(first.read_bytes()[:-20])
     assert finished("masking", job) == [ALL - 1, ALL]

@@ -58,13 +58,13 @@ def test_florence_says_what_transformers_says_and_the_same_again(tmp_path: Path)
     assert did.result("text-tiny", images[0]["sha256"])["text"] == clean_sentence(said) != ""
 
 
-def test_other_models_and_broken_ones_are_told(tmp_path: Path) -> None:
+def test_other_models_and_broken_ones_are_refused_in_words(tmp_path: Path) -> None:
     images = make_images(tmp_path / "set", 1)
     folder = tmp_path / "other"
     folder.mkdir()
     nothing = do(tmp_path / "set", images, method(folder))
     assert nothing.error is not None and "no configuration" in nothing.error.reason
-    # A repository that asks for code of its own: it is named, and never run.
+    # A repository that brings code of its own is named, and its code is never run.
     config = {"model_type": "strange", "auto_map": {"AutoModel": "evil.Evil"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text("raise SystemExit('run')\n")
@@ -89,7 +89,7 @@ def test_words_of_captioners_are_cleaned(said: str, text: str) -> None:
     assert clean_sentence(said) == text
 
 
-def test_replies_are_cleaned_and_refusals_known() -> None:
+def test_replies_are_cleaned_and_refusals_recognised() -> None:
     assert clean_reply('Description: "A fox."') == "A fox."
     assert clean_reply("<think>hm") == ""
     assert clean_reply('"A" and "B"') == '"A" and "B"'

@@ -21,7 +21,9 @@ def method(folder: Path, **settings: Any) -> dict[str, Any]:
 
 
 def reference_scores(path: Path, side: int = 32) -> np.ndarray:
-    """What the tiny tagger must give: white below, padded to a square, bicubic, mean of blue, green and red."""
+    """The expected input of the tiny tagger: on white, padded to a square, scaled bicubically, mean of blue, green and
+    red.
+    """
     image = Image.open(path).convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     most = max(flat.size)
@@ -33,7 +35,7 @@ def reference_scores(path: Path, side: int = 32) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [Shape(), Shape(batch=1), Shape(batch=4)], ids=["any batch", "one", "four"])
-def test_scores_are_those_of_a_computation_of_its_own(tmp_path: Path, shape: Shape) -> None:
+def test_scores_equal_an_independent_computation(tmp_path: Path, shape: Shape) -> None:
     images = make_images(tmp_path / "set")
     did = do(tmp_path / "set", images, method(make_tagger(tmp_path / "model", shape)))
     assert did.error is None and did.of("failed") == []
@@ -50,7 +52,7 @@ def test_scores_are_those_of_a_computation_of_its_own(tmp_path: Path, shape: Sha
         assert order == sorted(order, reverse=True)
 
 
-def test_channels_first_needs_words_and_follows_them(tmp_path: Path) -> None:
+def test_channels_first_needs_settings_of_the_registry_and_follows_them(tmp_path: Path) -> None:
     images = make_images(tmp_path / "set", 1)
     folder = make_tagger(tmp_path / "model", Shape(channels_first=True))
     refused = do(tmp_path / "set", images, method(folder))
@@ -62,7 +64,7 @@ def test_channels_first_needs_words_and_follows_them(tmp_path: Path) -> None:
     assert found["general"] == pytest.approx(expected[0], abs=2e-4)
 
 
-def test_order_and_range_come_from_the_words_of_the_registry(tmp_path: Path) -> None:
+def test_order_and_range_come_from_the_settings_of_the_registry(tmp_path: Path) -> None:
     images = make_images(tmp_path / "set", 1)
     folder = make_tagger(tmp_path / "model")
     did = do(tmp_path / "set", images, method(folder, input="NHWC float32 RGB -1..1, 32x32"))
@@ -89,7 +91,7 @@ def test_order_and_range_come_from_the_words_of_the_registry(tmp_path: Path) -> 
         (Shape(), label_csv(LABELS[:-1]), "there are 7 labels"),
     ],
 )
-def test_what_is_no_tagger_is_told(tmp_path: Path, shape: Shape, csv: str | None, said: str) -> None:
+def test_a_folder_without_a_tagger_is_refused(tmp_path: Path, shape: Shape, csv: str | None, said: str) -> None:
     images = make_images(tmp_path / "set", 1)
     folder = make_tagger(tmp_path / "model", shape)
     if csv is not None:
@@ -100,7 +102,7 @@ def test_what_is_no_tagger_is_told(tmp_path: Path, shape: Shape, csv: str | None
 
 
 @pytest.mark.parametrize("content", [b"", b"<html></html>", onnx_bytes(Shape())[:200]], ids=["empty", "html", "cut"])
-def test_a_damaged_model_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_model_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     images = make_images(tmp_path / "set", 1)
     folder = make_tagger(tmp_path / "model")
     (folder / "model.onnx").write_bytes(content)
@@ -108,7 +110,7 @@ def test_a_damaged_model_is_told(tmp_path: Path, content: bytes) -> None:
     assert did.error is not None and did.error.reason == "The tagger cannot be read."
 
 
-def test_what_is_done_is_not_done_again_and_a_broken_image_stops_nothing(tmp_path: Path) -> None:
+def test_finished_images_are_not_done_again_and_a_broken_image_stops_nothing(tmp_path: Path) -> None:
     root = tmp_path / "set"
     images = make_images(root, 4)
     (root / images[1]["path"]).write_bytes(b"\x89PNG\r\n\x1a\n but no more")
@@ -117,7 +119,7 @@ def test_what_is_done_is_not_done_again_and_a_broken_image_stops_nothing(tmp_pat
     assert [line["path"] for line in first.of("failed")] == [images[1]["path"]]
     kept = first.store / "tags-tiny" / images[0]["sha256"][:2] / f"{images[0]['sha256']}.json"
     before = kept.stat().st_mtime_ns
-    # A half-written file of a process that was killed lies beside and is not taken for a result.
+    # A half-written file of a killed process lies beside the results and is not taken for one.
     (kept.parent / f".{kept.name}.99.tmp").write_text("{")
     second = do(root, [*images, {**images[0], "path": "copy of the first.png"}], method(folder))
     assert second.of("progress")[0] == {"type": "progress", "method": "tiny", "done": 1, "total": 4}

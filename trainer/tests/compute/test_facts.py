@@ -34,7 +34,7 @@ def machine(tmp_path: Path) -> tuple[Path, Path]:
     return info, caches
 
 
-def test_the_processor_is_told_with_all_that_kernels_are_chosen_by(machine: tuple[Path, Path]) -> None:
+def test_the_processor_is_described_by_all_that_kernels_are_chosen_by(machine: tuple[Path, Path]) -> None:
     name = facts.cpu_model(*machine)
     assert name.startswith("Intel(R) Xeon(R) Processor (6/207/2, caches 48K 2048K, instructions ")
 
@@ -46,7 +46,7 @@ def test_one_name_stands_for_several_processors(machine: tuple[Path, Path], chan
     assert facts.cpu_model(*machine) != here
 
 
-def test_what_changes_no_number_changes_no_name(machine: tuple[Path, Path]) -> None:
+def test_facts_that_change_no_number_change_no_name(machine: tuple[Path, Path]) -> None:
     here = facts.cpu_model(*machine)
     machine[0].write_text(INFO.replace("fpu sse avx2 tsc avx512f", "avx512f avx2 sse fpu nx"))
     assert facts.cpu_model(*machine) == here

@@ -54,7 +54,7 @@ def test_the_limits_of_the_bent_losses() -> None:
     torch.testing.assert_close(straight, 2 * prediction.abs(), rtol=1e-4, atol=1e-6)
 
 
-def test_where_huber_turns_over_the_timesteps(training: Any) -> None:
+def test_the_threshold_of_huber_follows_the_timesteps(training: Any) -> None:
     product = alphas_cumprod({}, False)
     diffusion = Diffusion(product, "epsilon", CPU)
     a = product[T]
@@ -86,7 +86,7 @@ def test_weights_by_timestep(prediction: str, zero: bool, training: Any) -> None
             "debiased": 1 / np.sqrt(np.minimum(s, 1000)) if epsilon else 1 / (np.minimum(s, 1000) + 1),
             "p2": (1 + s) ** -0.5,
         }
-    # An ε base with zero terminal SNR is refused by run.yaml: its last timestep says nothing.
+    # run.yaml refuses an ε base with zero terminal SNR, because its last timestep carries no information.
     seen = slice(0, 4) if epsilon and zero else slice(0, 5)
     for kind, formula in formulas.items():
         found = loss_weights(training(loss_weighting=kind, min_snr_gamma=5, p2_gamma=0.5), diffusion, T)

@@ -1,4 +1,4 @@
-"""The proof of a device is run as set-up runs it: by its path, in a Python of its own."""
+"""The proof that a device computes runs as set-up runs it: by its path, in a Python of its own."""
 
 import json
 import subprocess

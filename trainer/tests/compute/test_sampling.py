@@ -1,4 +1,4 @@
-"""Samplers against diffusers' schedulers, and against a case whose solution is known."""
+"""Samplers compared with diffusers' schedulers, and with a case whose solution is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = {"epsilon": False, "v_prediction": True}
 
 
 def model(x: torch.Tensor, t: float) -> torch.Tensor:
-    """Stands for a U-Net: smooth in x and in the timestep, so that a step at a wrong place shows."""
+    """Stands in for a U-Net: smooth in x and in the timestep, so that a step at a wrong place shows."""
     return torch.tanh(x * (0.5 + 0.4 * math.cos(t / 250))) + 0.1 * x.flip(-1)
 
 
@@ -90,7 +90,7 @@ def test_the_second_order_sampler_is_that_of_diffusers(prediction: str, karras: 
     scheduler.set_timesteps(12)
     sigmas = scheduler.sigmas.double().tolist()
     same = NoiseLevels(sigmas, scheduler.timesteps.tolist())
-    # diffusers keeps x where signal and noise have the variance 1; the walk keeps the signal as it is.
+    # diffusers keeps x with signal and noise scaled to variance 1; the sampler here keeps the signal unscaled.
     begin = START * sigmas[0] / math.sqrt(sigmas[0] ** 2 + 1)
     close(ours("dpmpp_2m", same, prediction), theirs(scheduler, begin))
     if karras:
@@ -106,7 +106,7 @@ def test_the_error_falls_with_the_order_of_the_sampler(sampler: str, order: int)
 
     def error(steps: int) -> float:
         levels = noise_levels(product, "karras", steps)
-        # The last step to σ = 0 is of first order for every sampler, so the walk ends before it.
+        # The last step to σ = 0 is of first order for every sampler, so the comparison ends before it.
         levels = NoiseLevels(levels.sigmas[:-1], levels.timesteps[:-1])
         end = denoise(
             sampler, levels, lambda step: START.double(), lambda x, sigma, t: x * spread**2 / (spread**2 + sigma**2)

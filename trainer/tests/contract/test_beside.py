@@ -12,7 +12,7 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_writes_down_what_the_supervisor_has_and_takes_it_once(tmp_path, monkeypatch):
+def test_writes_the_supervisors_data_and_takes_it_once(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
     control = tmp_path / "control"
     control.mkdir()
@@ -29,7 +29,7 @@ def test_writes_down_what_the_supervisor_has_and_takes_it_once(tmp_path, monkeyp
     assert lines(tmp_path / "events.jsonl")[1]["values"] == {"clip": 0.5}
 
 
-def test_takes_nothing_that_is_no_plain_file_or_no_json(tmp_path):
+def test_takes_nothing_but_plain_files_with_json(tmp_path):
     beside = Beside(tmp_path, {})
     assert beside.take() == []
     (tmp_path / "elsewhere").write_text('[{"type": "note", "text": "x"}]')

@@ -23,7 +23,8 @@ def test_progress_is_said_once_a_second_and_at_its_end(tmp_path: Path, monkeypat
     clock = [100.0]
     monkeypatch.setattr("visiontrain_trainer.contract.events.time.monotonic", lambda: clock[0])
     events = Events(tmp_path / "events.jsonl")
-    # A thousand images come from the cache at once, two take four seconds each to encode, and the last ends the count.
+    # A thousand images come from the cache at once, the next two take four seconds each to encode, and the last ends
+    # the count.
     progress = Progress(events, "images", 1003)
     for seconds in [0.001] * 1000 + [4, 4, 0.5]:
         clock[0] += seconds
@@ -83,7 +84,7 @@ def test_events_go_on_after_a_torn_line(tmp_path: Path) -> None:
 
 
 def test_no_room_for_another_event_ends_with_the_machines_code(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
-    """When neither events nor the log take another byte, the exit code alone tells, and the last line stays whole."""
+    """When neither events nor the log can be written, the exit code alone tells, and the last line stays complete."""
     plan = plan_for(output={"checkpoint_every": 0})
     train_here(plan, "warm")
     folder = prepare_run(tmp_path / "run", plan)

@@ -9,7 +9,7 @@ from visiontrain_trainer.contract.plan import read_plan
 FILE = Path(__file__).parents[3] / "test" / "fixtures" / "plan.json"
 
 
-def test_the_plan_of_the_other_side_is_read_whole() -> None:
+def test_the_plan_that_typescript_writes_is_read_whole() -> None:
     plan = read_plan(FILE)
     first, second, _ = plan.data.images
     assert (first.path, first.repeats, first.caption) == ("10_fox/a.png", 10, "zfx, sitting, red")

@@ -171,7 +171,7 @@ def test_regularisation_images_are_walked_through_all_epochs(plan_for: Any, imag
     ]
     training = {"steps": 60, "batch_size": 2, "gradient_accumulation": 1}
     plan = plan_for(data={"images": [*own, *others]}, training=training)
-    # 4 uses of 3 images: 6 images of one shape are used twice an epoch, 5 of the other as often.
+    # An epoch has 4 uses of 3 images: 6 images of one shape are used twice, and 5 of the other shape as often.
     assert plan["training"]["batches_per_epoch"] == 5
     batches = BatchSampler(parse_plan(plan))
     seen: dict[str, int] = {}

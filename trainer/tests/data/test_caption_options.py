@@ -38,14 +38,14 @@ def test_the_plain_form_is_that_of_the_plan(form: dict[str, Any]) -> None:
     assert plain_caption(data(), form["caption"]) == form["caption"]
 
 
-def test_options_at_their_defaults_draw_what_a_plan_without_them_draws() -> None:
+def test_options_at_their_defaults_draw_as_a_plan_without_them() -> None:
     for more in ({"shuffle_tags": True}, {"tag_dropout": 0.4}, {"shuffle_tags": True, "tag_dropout": 0.3}, {}):
         plain, same = data(**more), with_options({}, **more)
         caption = "zwx, a, b, c, d, e"
         assert drawn(plain, caption, 200) == drawn(same, caption, 200)
 
 
-def test_what_stands_before_and_behind_the_separators_stays() -> None:
+def test_tags_before_and_behind_the_separators_stay() -> None:
     # The example of sd-scripts' documentation of keep_tokens_separator.
     caption = "1girl, hatsune miku, vocaloid ||| stage, mic ||| best quality, rating: general"
     planned = with_options({"keep_separator": "|||"}, shuffle_tags=True, tag_dropout=0.3, keep_tags=0)

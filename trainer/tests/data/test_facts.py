@@ -1,4 +1,4 @@
-"""Facts about images counted again: in the very form that `src/engine/plan/facts.ts` gives them."""
+"""Facts about images, computed again in exactly the form of `src/engine/plan/facts.ts`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from visiontrain_trainer.data.facts import counted_again
 FILE = Path(__file__).parents[3] / "test" / "fixtures" / "plan.json"
 
 
-def test_all_images_give_what_the_other_side_wrote() -> None:
+def test_all_images_give_the_facts_that_typescript_wrote() -> None:
     plan = read_plan(FILE)
     assert counted_again(plan.output.facts, plan.data, plan.name) == plan.output.facts
     assert counted_again({}, plan.data, plan.name) == {}
 
 
-def test_images_that_are_left_out_are_in_no_count() -> None:
+def test_images_that_are_left_out_are_not_counted() -> None:
     plan = read_plan(FILE)
     gone = next(sample for sample in plan.data.images if sample.path.startswith("10_fox/"))
     facts = without(plan, {gone.id: "cannot be read"}).output.facts

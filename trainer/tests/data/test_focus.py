@@ -1,4 +1,4 @@
-"""The crop keeps what a mask shows: at an edge, too large for the crop, turned and nearer, and through a stop."""
+"""The crop keeps the area of a mask: at an edge, too large for the crop, rotated and enlarged, and through a stop."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _mask(size: tuple[int, int], *boxes: Box) -> Image.Image:
 
 
 def _shown(size: tuple[int, int], bucket: tuple[int, int], crop: int, keep: Box | None) -> tuple[float, ...]:
-    """What a crop shows: left, top, right, bottom, in pixels of the image."""
+    """The area that a crop shows: left, top, right, bottom, in pixels of the image."""
     where = crop_placement(size, bucket, crop, keep)
     x, y = size[0] / where.resized[0], size[1] / where.resized[1]
     return where.left * x, where.top * y, (where.left + bucket[0]) * x, (where.top + bucket[1]) * y
@@ -54,12 +54,12 @@ def test_a_box_that_fits_is_kept_whole(size: tuple[int, int], bucket: tuple[int,
         scale = where.resized[axis] / size[axis]
         if math.ceil(high * scale) - math.floor(low * scale) < bucket[axis]:
             assert at <= low * scale + 1e-6 and high * scale <= at + bucket[axis] + 1e-6
-        # It is moved only towards what it keeps.
+        # The crop moves only towards the area that it keeps.
         before, middle = (plain.left, plain.top)[axis] + bucket[axis] / 2, (low + high) / 2 * scale
         assert abs(at + bucket[axis] / 2 - middle) <= max(abs(before - middle), bucket[axis] / 2) + 1
 
 
-def test_a_crop_that_holds_it_already_is_not_moved() -> None:
+def test_a_crop_that_holds_the_area_already_is_not_moved() -> None:
     size, bucket = (1000, 500), (64, 64)
     for crop in (-1, 3, 4):
         assert crop_placement(size, bucket, crop, (480, 200, 520, 300)) == crop_placement(size, bucket, crop)
@@ -70,7 +70,7 @@ def test_a_crop_that_holds_it_already_is_not_moved() -> None:
     [
         ((0, 100, 100, 200), (0, 500)),
         ((900, 0, 1000, 80), (500, 1000)),
-        # A sixteenth of the crop stays free beside it.
+        # A sixteenth of the crop stays free on each side of the area.
         ((600, 100, 800, 300), (331.25, 831.25)),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_face_at_an_edge_is_kept(face: Box, shown: tuple[float, float]) -> Non
     assert (left, right) == pytest.approx(shown, abs=1.5)
 
 
-def test_of_a_mask_that_is_too_long_the_fullest_part_is_kept() -> None:
+def test_the_fullest_part_of_a_mask_that_is_too_long_is_kept() -> None:
     """Where two people do not fit into the crop, the larger one is kept; a mask of half the size gives the same."""
     small, large = (0, 180, 60, 250), (380, 20, 500, 250)
     keep = box_of(profiles_of(_mask((500, 250), small, large)), (1000, 500), (512, 512))
@@ -131,7 +131,7 @@ RIGHT: Box = (180, 10, 200, 60)
 
 
 def test_the_view_of_a_use_holds_the_mask(focused: Any) -> None:
-    """In the middle, at drawn crops, in variations that turn and come nearer, and where the loss is measured."""
+    """In the middle, at random crops, in variations that rotate and enlarge, and where the loss is measured."""
     augment = {"variations": 8, "share": 0.7, "rotate": 8, "zoom": 0.2}
     colours = dict.fromkeys(("brightness", "contrast", "saturation", "hue", "gamma"), 0)
     box = (150, 20, 180, 44)
@@ -178,7 +178,7 @@ def test_the_crop_trains_the_same_bytes_through_a_stop(focused: Any, train_here:
 
 
 def test_the_crop_is_that_of_an_image_cut_by_hand(focused: Any, train_here: Any, tmp_path: Path) -> None:
-    """An image of which the kept part was cut out beforehand trains to the same steps."""
+    """An image that was cropped to the kept part beforehand trains to the same steps."""
     plan = focused(RIGHT)
     moved = train_here(plan, "moved")
     root = tmp_path / "wide"

@@ -43,7 +43,7 @@ def test_exif_rotation(tmp_path: Path) -> None:
     ("tag", "kind", "count", "value"),
     [(282, 2, 4, b"abc\0"), (256, 9, 1, struct.pack("<i", -1)), (258, 2, 3, b"8 8\0")],
 )
-def test_exif_rotation_beside_tags_that_are_none(tmp_path: Path, tag: int, kind: int, count: int, value: bytes) -> None:
+def test_exif_rotation_beside_invalid_tags(tmp_path: Path, tag: int, kind: int, count: int, value: bytes) -> None:
     """Invalid tags, such as a resolution in words or a negative width, do not prevent the rotation, as in viewers."""
     entries = sorted([(274, 3, 1, struct.pack("<HH", 6, 0)), (tag, kind, count, value)])
     directory = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
@@ -270,7 +270,7 @@ def test_metadata_that_is_too_large_costs_only_itself(tmp_path: Path, metadata: 
 
 
 @pytest.mark.parametrize("text", ["\nexif\n  10\nno hexadecimal\n", "x", "\nexif\n  8\n4d4d002a\n"])
-def test_a_raw_profile_that_is_none_turns_nothing(tmp_path: Path, text: str) -> None:
+def test_an_invalid_raw_profile_rotates_nothing(tmp_path: Path, text: str) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Raw profile type exif", text, zip=True)
     Image.fromarray(gradient(20, 30)).save(tmp_path / "a.png", pnginfo=info)

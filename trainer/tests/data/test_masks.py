@@ -1,4 +1,4 @@
-"""Masks: they lie where their image lies, weigh as their formula says, and are refused where they say nothing."""
+"""Masks lie where their image lies, weigh as their formula says, and are refused when they are uniform or damaged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mask(path: Path, pixels: np.ndarray, mode: str = "L") -> dict[str, Any]:
 
 @pytest.fixture
 def masked(plan_for: Any, images: Any, tmp_path: Path) -> Any:
-    """Gives a plan whose images have the mask `pixels` makes of their size, but for those it makes None of."""
+    """Gives each image of a plan the mask that `pixels` makes for its size, or none where it returns None."""
 
     def make(pixels: Any, *, masks: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         samples = []
@@ -107,7 +107,7 @@ def test_weights(masked: Any) -> None:
     assert masks.weights(use, View(-1, False)).max() > Masks(plain).weights(use, View(-1, False)).max() == 1
 
 
-def test_a_share_of_uses_goes_without(masked: Any) -> None:
+def test_a_share_of_uses_goes_without_a_mask(masked: Any) -> None:
     plan = parse_plan(masked(_left_half, masks={"unmasked_share": 0.3}))
     masks, sample = Masks(plan), plan.data.images[0]
     masks.prepare([(sample, View(-1, False))])
@@ -136,7 +136,7 @@ def test_the_loss_by_hand() -> None:
         (lambda i, size: np.full((size[1], size[0] * 2), 255), "of another shape"),
     ],
 )
-def test_masks_that_say_nothing_are_refused(pixels: Any, words: str, masked: Any, train_here: Any) -> None:
+def test_masks_of_no_use_are_refused(pixels: Any, words: str, masked: Any, train_here: Any) -> None:
     with pytest.raises(TrainingError, match=words):
         train_here(masked(pixels))
 
@@ -145,7 +145,7 @@ def test_a_crop_that_shows_nothing_of_a_mask_counts_whole(masked: Any) -> None:
     plan = parse_plan(masked(_left_half))
     sample = plan.data.images[0]
     assert sample.mask is not None
-    # Twice as wide as its bucket, so that the crop in the middle shows nothing of the left edge.
+    # The image is twice as wide as its bucket, so that the middle crop shows nothing of the left edge.
     size = (sample.bucket[0] * 2, sample.bucket[1])
     path = Path(plan.data.root) / sample.mask.path
     edge = np.zeros((size[1], size[0]), np.uint8)
@@ -166,7 +166,7 @@ def test_white_masks_change_no_byte(masked: Any, plan_for: Any, train_here: Any)
 def test_masks_and_regularisation_give_the_same_bytes_through_a_stop(
     masked: Any, train_here: Any, tmp_path: Path
 ) -> None:
-    """Two images are of regularisation, at half the weight; the masks of the others weigh their left half."""
+    """Two images are for regularisation, at half the weight; the masks of the others cover their left half."""
 
     def mask(i: int, size: list[int]) -> np.ndarray | None:
         return None if i % 2 else _left_half(i, size)

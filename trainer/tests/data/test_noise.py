@@ -38,7 +38,8 @@ def test_noise_of_several_resolutions(plan_for: Any) -> None:
     found = draws.noise(use, LATENTS)
     torch.testing.assert_close(found.double(), total / total.std(), rtol=1e-5, atol=1e-6)
     assert float(found.std()) == pytest.approx(1, abs=1e-6)
-    # A side of one cell ends it, and the standard deviation is that of one image: its neighbours do not matter.
+    # A side of one cell ends the series, and the standard deviation is that of one image: its neighbours do not
+    # matter.
     assert torch.isfinite(draws.noise(use, torch.zeros(4, 1, 64))).all()
 
 
@@ -88,6 +89,6 @@ def test_timesteps_of_a_step_are_spread_evenly(plan_for: Any) -> None:
     assert [(t - 100) * len(uses) // 800 for t in found] == list(range(len(uses)))
     plain = _draws(plan_for, timesteps={**even, "spread": False})[0]
     assert all(100 <= plain.timestep(use) < 900 for use in uses)
-    # The whole range, drawn evenly, is what is drawn without the setting.
+    # The whole range with an even density gives the same draws as no setting.
     whole = _draws(plan_for, timesteps={**even, "min": 0, "max": 1000, "spread": False})[0]
     assert [whole.timestep(use) for use in uses] == [_draws(plan_for)[0].timestep(use) for use in uses]

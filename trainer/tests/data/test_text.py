@@ -93,7 +93,7 @@ def test_a_prompt_longer_than_every_caption_has_its_image(train_here: Any, plan_
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_a_caption_longer_than_the_plans_is_cut(trained: bool, plan_for: Any, tmp_path: Path) -> None:
+def test_a_caption_longer_than_the_plan_counted_is_cut(trained: bool, plan_for: Any, tmp_path: Path) -> None:
     """A caption with shuffled tags may need a chunk more than in the plan's order, but a batch has one length."""
     plan = parse_plan(plan_for(data={"max_tokens": 225}, resources={"cache_dir": str(tmp_path)}))
     bank = TextEmbeddings(plan, BaseModel(plan.model), CPU)

@@ -1,4 +1,4 @@
-"""Variations of images: their formulas, what they show of the image, and the same bytes through a stop."""
+"""Variations of images: their formulas, the part of the image that they show, and the same bytes through a stop."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_turned_region_lies_in_its_image(size: tuple[int, int], bucket: tuple[
 
 @pytest.mark.parametrize("angle", [0.0, 20.0, -20.0])
 def test_a_region_shows_what_lies_there(angle: float) -> None:
-    """In an image whose value is its place, each pixel tells where it comes from."""
+    """Every pixel of the image holds its own position, so each pixel of the region tells where it comes from."""
     size, bucket = (512, 384), (96, 64)
     region = Region(angle, (260.0, 180.0), (192.0, 128.0))
     grid = np.stack(np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5), -1).astype(np.float32)
@@ -107,7 +107,7 @@ def test_a_region_shows_what_lies_there(angle: float) -> None:
     u, v = np.meshgrid((np.arange(96) + 0.5 - 48) * 2, (np.arange(64) + 0.5 - 32) * 2)
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     wanted = np.stack([260 + c * u - s * v, 180 + s * u + c * v], -1)
-    # Pillow's cubic of a turn strays by a tenth of a pixel of the bucket, which is two of the image.
+    # Pillow's cubic rotation strays by a tenth of a pixel of the bucket, which is two pixels of the image.
     assert np.abs(shown - wanted).max() < (0.25 if angle else 0.02)
 
 
@@ -119,7 +119,7 @@ def test_colours_are_drawn_within_their_bounds(plan_for: Any) -> None:
 
 
 def test_there_are_as_many_views_as_variations(plan_for: Any) -> None:
-    """Random crops and mirroring are drawn for a variation, not for a use: else each use would be encoded anew."""
+    """Random crops and mirroring are drawn for a variation, not for a use: otherwise each use would be encoded anew."""
     plan = parse_plan(plan_for(data={"augment": _augment(zoom=0.1), "crop": "random", "flip": True}))
     batches = BatchSampler(plan)
     views: dict[str, set[View]] = {}
@@ -133,7 +133,7 @@ def test_there_are_as_many_views_as_variations(plan_for: Any) -> None:
 
 
 def test_masks_follow_without_colours(plan_for: Any, images: Any, tmp_path: Path) -> None:
-    """An image that is its own mask: both show the same part, and only the image changes its colours."""
+    """For an image that is its own mask both show the same part, and only the image changes its colours."""
     grey = np.tile(np.linspace(40, 250, 64).astype(np.uint8), (100, 1))
     Image.fromarray(grey).save(tmp_path / "m.png")
     plan, sample, view, found = _variation(plan_for(data={"augment": _augment(**ALL)}), 2, flip=True)

@@ -1,4 +1,4 @@
-"""Samples drawn when asked for: a run's own byte by byte, and what files of every kind add, against their formulas."""
+"""Samples on request: a run's own, byte by byte, and the effect of files of every kind, against their formulas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ SHOT["clip_skip"] = None
 
 
 def _job(folder: Path, plan: dict[str, Any], **changes: Any) -> Job:
-    """A job of one look and one shot, with `changes`, read as the program reads it."""
+    """A job of one look (a set of LoRAs) and one shot (a prompt and seed), with `changes`, read as the program reads
+    it.
+    """
     raw: dict[str, Any] = {"version": 1, "plan": plan, "run": None, "loras": [], "to": str(folder), "sheet": None}
     raw |= {"looks": [{"step": None, "strengths": [1.0]}], "shots": [SHOT], "cells": [_cell(0, 0)]}
     (folder / "job.json").write_text(json.dumps(raw | changes))
@@ -95,7 +97,7 @@ def test_a_run_and_its_files_are_drawn_with_the_embedding(train_here: Any, plan_
     looks = [{"step": None, "strengths": [s]} for s in (1.0, 0.0)]
 
     def of_file(path: Path, folder: str) -> tuple[bytes, bytes, str]:
-        """The samples at strength 1 and 0, and what was said."""
+        """The samples at strength 1 and 0, and the messages."""
         notes: list[Any] = []
         (tmp_path / folder).mkdir()
         loras, cells = [{"path": str(path), "name": "tiny"}], [_cell(0, 0), _cell(1, 0)]
@@ -108,12 +110,12 @@ def test_a_run_and_its_files_are_drawn_with_the_embedding(train_here: Any, plan_
     with_it, without, notes = of_file(own, "of-file")
     assert with_it == drawn and "drawn with its embedding; write zwx in the prompt" in notes
     assert _pixels(tmp_path / "of-file" / "1-0.png") == _pixels(run.folder / "samples" / "base-0.png")
-    # Inside the LoRA file, where other trainers put it, it does the same.
+    # An embedding inside the LoRA file, where other trainers put it, has the same effect.
     stored, vectors = load_file(own), load_file(own.with_name("tiny.embedding.safetensors"))["emb_params"]
     file = tmp_path / "tiny.safetensors"
     save_file({**stored, "bundle_emb.zwx.string_to_param.*": vectors}, file)
     assert of_file(file, "bundled")[:2] == (with_it, without)
-    # The LoRA alone is half of what was trained.
+    # The LoRA without its embedding has half of what was trained.
     save_file(stored, file)
     assert of_file(file, "alone")[0] != drawn
     beside = file.with_name("tiny.embedding.safetensors")
@@ -210,7 +212,7 @@ def _diff(weight: torch.Tensor) -> tuple[Tensors, Callable[[torch.Tensor], torch
 
 
 def _turns(blocks: torch.Tensor, most: float | None) -> torch.Tensor:
-    """Rotations by Cayley's transform, each solved alone in fp64."""
+    """Rotations by Cayley's transform, each solved by itself in fp64."""
     skew = (blocks - blocks.mT).double()
     if most is not None:
         skew = skew * min(1.0, most / float(skew.norm()))
@@ -388,7 +390,7 @@ def test_memory_that_runs_out_is_told_by_name(plan_for: Any, tmp_path: Path, mon
     assert caught.value.id == "sample/memory" and "--size" in caught.value.next_steps[-1]  # type: ignore[attr-defined]
 
 
-def test_a_job_that_is_none_ends_with_a_sentence(plan_for: Any, tmp_path: Path) -> None:
+def test_an_invalid_job_ends_with_a_sentence(plan_for: Any, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text('{"version": 9}')
     command = [sys.executable, "-m", "visiontrain_trainer.drawing", str(tmp_path / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)

@@ -1,4 +1,4 @@
-"""Numbers about pixels, checked against what was done to the image, and against other computations."""
+"""Measures of pixels, checked against the known change of the image, and against other computations."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_quality_of_a_jpeg_is_that_it_was_saved_with() -> None:
     assert measures.jpeg_quality({}) is None
 
 
-def test_what_a_decoder_fills_in_is_told_from_a_grey_floor(tmp_path: Path) -> None:
+def test_grey_that_a_decoder_filled_in_is_told_from_a_grey_floor(tmp_path: Path) -> None:
     pixels = np.asarray(_scene(7)).copy()
     assert measures.grey_rest(pixels) == 0
     pixels[180:] = 128

@@ -1,4 +1,4 @@
-"""Jobs of looking, done in this process."""
+"""Jobs of inspecting images, done in this process."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _did(tmp_path: Path, files: dict[str, bytes | Image.Image], **job: Any) -> t
     return store, [json.loads(line) for line in said]
 
 
-def test_each_image_leaves_numbers_and_a_thumbnail_and_a_bad_one_is_told(tmp_path: Path) -> None:
+def test_each_image_leaves_numbers_and_a_thumbnail_and_a_bad_one_is_named(tmp_path: Path) -> None:
     files = {"a.png": Image.new("RGB", (40, 30), "red"), "b.png": b"no image", "c.png": Image.new("L", (30, 30))}
     store, lines = _did(tmp_path, files)
     assert [line["path"] for line in lines if line["type"] == "failed"] == ["b.png"]
@@ -100,7 +100,7 @@ def test_a_job_of_another_version_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("focus", "left", "lost"), [(False, 0.25, 0.6), (True, 0.43, 0.0)])
 def test_crops_are_placed_as_a_training_would(focus: bool, left: float, lost: float, tmp_path: Path) -> None:
-    """A mask of half the image's size, whose right edge the middle crop cuts off; and one that is no image."""
+    """One mask has half the image's size, and the middle crop cuts off its right edge; another file is no image."""
     mask = Image.new("L", (100, 50))
     mask.paste(255, (65, 0, 90, 50))
     bad = {"size": [200, 100], "bucket": [64, 64], "mask": "b.png", "alpha": False, "focus": focus}

@@ -1,4 +1,4 @@
-"""Judging: scores whose truth is known, and the whole job on a run of the tiny model."""
+"""Judging: scores whose true value is known, and the whole job on a run of the tiny model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _turned(found: np.ndarray) -> np.ndarray:
 
 
 def _near(each: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """A measure for features that are single numbers: quick, and easy to check by hand."""
+    """A measure whose features are single numbers, so that it is quick, and easy to check by hand."""
     return 1 - np.sqrt(((each[:, None] - others[None]) ** 2).mean(2))
 
 
@@ -80,7 +80,8 @@ def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> N
     # The second prompt may ask for what a training image shows.
     found = counted(["held/0.png", None])
     assert (found["copied"], found["samples"], found["prompts"], found["prompts_copied"]) == (0, 2, 1, 0)
-    # Fourteen images tell what is near: the nearest of them is exceeded by one more of their kind in 1 of 15 cases.
+    # Fourteen images define "near": one more of their kind is nearer to one of them than they are by chance in 1 of 15
+    # cases.
     assert found["by_chance"] == pytest.approx(1 / 15)
     own[0, 1] = trained[3]
     found = counted(["held/0.png", None])
@@ -102,7 +103,7 @@ def test_only_captions_of_images_kept_out_tell_a_copy_from_what_was_asked() -> N
 
 
 @pytest.mark.parametrize(("count", "exceeding", "of"), [(3, 1, 4), (8, 1, 9), (19, 2, 20), (40, 4, 41)])
-def test_images_that_copy_nothing_count_as_copies_as_seldom_as_is_said(count: int, exceeding: int, of: int) -> None:
+def test_images_that_copy_nothing_count_as_copies_as_seldom_as_documented(count: int, exceeding: int, of: int) -> None:
     draw = np.random.default_rng(count)
     above, rounds = 0, 400
     for _ in range(rounds):
@@ -113,7 +114,7 @@ def test_images_that_copy_nothing_count_as_copies_as_seldom_as_is_said(count: in
     assert above / rounds == pytest.approx(exceeding / of, abs=3 * math.sqrt(exceeding / of / rounds))
 
 
-def test_bleeding_is_of_prompts_without_the_trigger_and_likeness_of_the_others() -> None:
+def test_bleeding_is_measured_without_the_trigger_and_likeness_with_it() -> None:
     base = _images(4, 5).reshape(2, 2, WIDTH)
     held = _images(3, 6)
     own = base.copy()
@@ -135,7 +136,7 @@ def test_a_sample_of_a_caption_is_compared_with_its_own_image() -> None:
     references, triggers = _references(_images(9, 7), held), [True, True]
     right = scores(_drawn(own, base, triggers, ["held/1.png", None]), references)["likeness"]
     assert right["value"] == pytest.approx(1) and len(right["each"]) == 2
-    # The nearest of all would be the same picture; that of another caption is not.
+    # The nearest image of all would be the same one; the image of another caption is not.
     wrong = scores(_drawn(own, base, triggers, ["held/2.png", None]), references)["likeness"]
     assert wrong["value"] == pytest.approx(float(alike(held[1:2], held[2:])[0, 0]))
 
@@ -165,7 +166,7 @@ def test_a_run_is_judged_without_touching_it(
     drawn = {path for row in rows for each in row["samples"] for path in each}
     assert after == before and len(drawn) == 5 * 4
     assert {f"judge/{path.name}" for path in (run.folder / "judge").iterdir()} == drawn | shown
-    # Samples that are there are not drawn again, and the table is the same.
+    # Existing samples are not drawn again, and the table is the same.
     monkeypatch.setattr("visiontrain_trainer.judging.work.sample_latents", None)
     assert _judged(run.folder, job) == said
 

@@ -1,4 +1,4 @@
-"""Measures by models: tiny ones of transformers' own classes, against what those classes themselves give."""
+"""Measures by models: tiny models of transformers' own classes, against the results of those classes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_fit_is_what_clip_says_of_image_and_prompt(clip: Path) -> None:
     )
 
 
-def test_what_is_no_judge_is_refused(clip: Path, dino: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_no_such_model_is_refused(clip: Path, dino: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot judge") as caught:
         ClipFit(dino, CPU)
     assert "'dinov2'" in caught.value.details[0]

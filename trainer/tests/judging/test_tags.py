@@ -1,4 +1,4 @@
-"""Taggers that judge: a tiny one in ONNX form whose scores are a known function of the pixels."""
+"""Taggers that judge: a tiny tagger in ONNX form whose scores are a known function of the pixels."""
 
 from __future__ import annotations
 

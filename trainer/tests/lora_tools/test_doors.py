@@ -1,4 +1,5 @@
-"""LoRA files of every kind and age through every door that reads their weights, with the right outcome at each.
+"""LoRA files of every kind and age through every function that reads their weights ("door"), with the right outcome at
+each.
 
 `test/fixtures/lora-doors.json` holds the files and the outcomes; `test/engine/lora/doors.test.ts` holds the doors that
 read headers alone to it.
@@ -87,7 +88,7 @@ Runs = Callable[[str], tuple[Adapter, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def adapters(tiny: Any, images: Any, cache: Path) -> Runs:
-    """The adapter of a run of a kind, and the configuration of its U-Net, each made once."""
+    """The adapter of a run of each kind, and the configuration of its U-Net, each made once."""
     known: dict[str, tuple[Adapter, dict[str, Any]]] = {}
 
     def make(kind: str) -> tuple[Adapter, dict[str, Any]]:
@@ -102,7 +103,7 @@ def adapters(tiny: Any, images: Any, cache: Path) -> Runs:
 
 
 def _verdict(action: Callable[[], object]) -> str:
-    """`ok` or the id of the error; any other error fails the test."""
+    """Returns `ok` or the id of the error; any other error fails the test."""
     try:
         action()
     except TrainerError as error:

@@ -1,4 +1,4 @@
-"""LoRAs merged into a single-file checkpoint against the dense formula, and what of a LoRA fits a base."""
+"""LoRAs merged into a single-file checkpoint against the dense formula, and the layers of a LoRA that fit a base."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.tiny_models import to_single_file
 from visiontrain_trainer.base.errors import MachineError, TrainingError
 from visiontrain_trainer.lora_tools.__main__ import run
 
-#: Layers in kohya's names, with the tensor of the single file, which a LoRA's names do not tell.
+#: Layers in kohya's names, with the tensor of the single file, which the names of a LoRA do not give.
 LAYERS = {
     "sd15": {
         "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k": (
@@ -40,7 +40,7 @@ LAYERS = {
 
 
 def _lora(path: Path, base: dict[str, torch.Tensor], family: str, kind: str) -> dict[str, torch.Tensor]:
-    """A LoRA of a kind for each of the layers, and by tensor what it adds at strength 0.5."""
+    """A LoRA of a kind for each of the layers, and for each tensor the change that it adds at strength 0.5."""
     stored, added = {}, {}
     for module, tensor in LAYERS[family].items():
         weight = base[tensor]
@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_what_fits_a_base_is_told_by_layer(tiny: Any, tmp_path: Path) -> None:
+def test_layers_that_fit_a_base_are_named(tiny: Any, tmp_path: Path) -> None:
     base = to_single_file(tiny("sd15"), tmp_path / "base.safetensors")
     _lora(tmp_path / "lora.safetensors", load_file(base), "sd15", "lora")
     folder = tiny("sd15")
@@ -209,7 +209,7 @@ def test_what_fits_a_base_is_told_by_layer(tiny: Any, tmp_path: Path) -> None:
         assert [(each["module"], each["has"][1]) for each in odd["unfit"]] == [(first, 99)]
 
 
-def test_what_cannot_be_merged_leaves_no_file(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_that_is_refused_leaves_no_file(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = to_single_file(tiny("sd15"), tmp_path / "base.safetensors")
     stranger = {"lora_unet_x.lora_down.weight": torch.zeros(1, 4), "lora_unet_x.lora_up.weight": torch.zeros(4, 1)}
     save_file(stranger, tmp_path / "strange.safetensors")

@@ -1,4 +1,4 @@
-"""Resize and merge against the dense matrices, names there and back, number formats against torch's."""
+"""Resizing and merging against the dense matrices, names in both directions, number formats against torch's."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_full_rank_keeps_the_weight_change(rank: int, kernel: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("rank", [1, 2, 5])
-def test_a_smaller_rank_loses_what_no_matrix_of_that_rank_could_keep(rank: int) -> None:
+def test_a_smaller_rank_loses_only_what_no_matrix_of_that_rank_can_keep(rank: int) -> None:
     old = layer(8, seed=3)
     dense = old.delta()
     sizes = np.linalg.svd(dense, compute_uv=False)
@@ -160,7 +160,7 @@ MARKS = [("oft_diag", "an early LyCORIS"), ("oft_R.weight", "OneTrainer or peft"
 
 
 @pytest.mark.parametrize(("mark", "kind"), MARKS)
-def test_kinds_that_are_not_computed_are_refused_by_name(tmp_path: Path, mark: str, kind: str) -> None:
+def test_kinds_that_cannot_be_computed_are_refused_by_name(tmp_path: Path, mark: str, kind: str) -> None:
     save_file({f"{ATTN}.{mark}": torch.zeros(2, 2)}, tmp_path / "x.safetensors")
     request = {"action": "resize", "sources": [{"path": str(tmp_path / "x.safetensors")}], "rank": 4}
     with pytest.raises(TrainingError, match=kind) as caught:

@@ -43,7 +43,7 @@ def _file(path: Path, kind: str, *, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 class _Base:
-    """A base with the weights that `_file` made its layers for."""
+    """A base with the weights for which `_file` made its layers."""
 
     def weight(self, layer: str) -> np.ndarray:
         return WEIGHTS[layer.removeprefix("unet.")].double().numpy()
@@ -106,7 +106,7 @@ def test_a_dora_is_measured_without_its_lengths_and_an_oft_not_at_all(tmp_path: 
 
 
 def test_a_half_that_is_a_single_number_is_not_measured(tmp_path: Path) -> None:
-    """bench/trainer/lora_fuzz.py found it."""
+    """bench/trainer/lora_fuzz.py found this case."""
     name = f"lora_unet_{LINEAR.replace('.', '_')}"
     stored = {f"{name}.lora_down.weight": torch.tensor(1.0), f"{name}.lora_up.weight": torch.zeros(8, 2)}
     save_file(stored, tmp_path / "a")

@@ -36,7 +36,7 @@ def _pair(down: str, up: str, **more: torch.Tensor) -> Tensors:
     return {down: DOWN, up: UP, **more}
 
 
-#: The names of one layer by whoever writes them, with the factor on up · down that its readers take.
+#: The names of one layer as each program writes them, with the factor on up · down that readers of such files apply.
 AGES: dict[str, tuple[Tensors, dict[str, str], float]] = {
     "kohya": (
         _pair(f"{KOHYA}.lora_down.weight", f"{KOHYA}.lora_up.weight") | {f"{KOHYA}.alpha": torch.tensor(2.0)},
@@ -251,15 +251,15 @@ def test_odd_layers_are_refused_in_a_sentence(what: str, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
-def test_an_alpha_that_the_metadata_hides_is_no_guess(tmp_path: Path) -> None:
+def test_an_alpha_that_the_metadata_lacks_is_not_guessed(tmp_path: Path) -> None:
     metadata = {"lora_adapter_metadata": json.dumps({"unet.alpha_pattern": {"(a+)+$": 3}})}
     save_file(_pair(f"unet.{TO_K}.lora_A.weight", f"unet.{TO_K}.lora_B.weight"), tmp_path / "a", metadata)
     with pytest.raises(TrainingError, match="strength is unknown"):
         layers_in(tmp_path / "a")
 
 
-def test_flipped_bytes_never_end_in_anything_else(tmp_path: Path) -> None:
-    """bench/trainer/lora_fuzz.py does it for longer."""
+def test_flipped_bytes_give_no_other_error(tmp_path: Path) -> None:
+    """bench/trainer/lora_fuzz.py does the same for longer."""
     save_file(AGES["kohya"][0], tmp_path / "a", {"ss_seed": "1"})
     content, chance = (tmp_path / "a").read_bytes(), random.Random(4)
     length = int.from_bytes(content[:8], "little")

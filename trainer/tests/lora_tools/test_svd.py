@@ -1,4 +1,4 @@
-"""LoRAs made of every kind by `--rank`, and all rules of choosing ranks, against the dense SVD in fp64."""
+"""LoRAs made from every kind by `--rank`, and all rules of choosing ranks, against the dense SVD in fp64."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _file(path: Path, kind: str) -> dict[str, Array]:
 
 
 def _best(change: Array, rank: int) -> tuple[Array, float]:
-    """The closest matrix of a rank, and the share that it loses."""
+    """The closest matrix of a rank, and the share of the change that it loses."""
     left, sizes, right = np.linalg.svd(change)
     kept = (left[:, :rank] * sizes[:rank]) @ right[:rank]
     return kept, float(np.sqrt((sizes[rank:] ** 2).sum() / (sizes**2).sum()))

@@ -1,4 +1,4 @@
-"""Masks: what models find, compared with an independent computation; images without a find; models that do not fit."""
+"""Masks: compared with an independent computation; images in which nothing is found; models that do not fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime", reason="`npm test` installs it beside the env
 
 
 class Told:
-    """Keeps the lines that a job reports."""
+    """Collects the lines that a job reports."""
 
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
@@ -38,7 +38,7 @@ class Told:
 
 
 def do(folder: Path, models: dict[str, bytes], told: Told | None = None) -> tuple[dict[str, Image.Image], Told]:
-    """Masks of all files in `folder` by models for each kind, by the file's name."""
+    """Masks of all files in `folder` by models of each kind, by the name of the file."""
     from visiontrain_trainer.masking.job import read_mask_job
     from visiontrain_trainer.masking.work import do_mask_job
 
@@ -69,7 +69,7 @@ def draw(folder: Path, name: str, size: tuple[int, int], box: tuple[int, int, in
 
 
 def reference(path: Path, side: int = 64) -> np.ndarray:
-    """The tiny model's map of an image: scaled into the upper left of a square, and back."""
+    """The tiny model's result for an image: scaled into the upper left of a square, and back."""
     image = Image.open(path).convert("RGB")
     scale = side / max(image.size)
     seen = round(image.width * scale), round(image.height * scale)
@@ -79,7 +79,7 @@ def reference(path: Path, side: int = 64) -> np.ndarray:
     return np.asarray(small.resize(image.size, Image.Resampling.BILINEAR), np.int16)
 
 
-def test_a_subject_is_where_a_computation_of_its_own_finds_it(tmp_path: Path) -> None:
+def test_a_subject_is_where_an_independent_computation_finds_it(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     draw(folder, "wide.png", (300, 120), (30, 20, 150, 100))
     draw(folder, "high.png", (100, 260), (10, 100, 90, 200))
@@ -90,7 +90,7 @@ def test_a_subject_is_where_a_computation_of_its_own_finds_it(tmp_path: Path) ->
     assert told.of("nothing") == [] and told.of("failed") == []
 
 
-def test_writing_is_left_out_with_a_margin_and_a_face_taken_in_with_one(tmp_path: Path) -> None:
+def test_writing_is_excluded_with_a_margin_and_a_face_included_with_one(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     draw(folder, "a.png", (200, 200), (40, 40, 80, 80))
     text, _ = do(folder, {"text": mapper_bytes()})
@@ -100,7 +100,7 @@ def test_writing_is_left_out_with_a_margin_and_a_face_taken_in_with_one(tmp_path
     (tmp_path / "face").mkdir()
     faces = tmp_path / "face" / "set"
     draw(faces, "a.png", (200, 100), None)
-    # In the detector's pixels the image is 640 wide: one face twice, and one that is too unsure.
+    # In the detector's pixels the image is 640 wide: one face is found twice, and another is too uncertain.
     boxes = [(320.0, 160.0, 64.0, 64.0, 0.9), (322.0, 160.0, 64.0, 64.0, 0.8), (64.0, 64.0, 32.0, 32.0, 0.2)]
     masks, _ = do(faces, {"face": detector_bytes(boxes)})
     expected = np.zeros((100, 200), np.uint8)
@@ -108,7 +108,7 @@ def test_writing_is_left_out_with_a_margin_and_a_face_taken_in_with_one(tmp_path
     assert np.array_equal(np.asarray(masks["a.png"]), expected)
 
 
-def test_several_finders_narrow_the_mask_down_and_an_image_with_nothing_is_learned_whole(tmp_path: Path) -> None:
+def test_several_finders_narrow_the_mask_down_and_an_image_without_a_find_is_learned_whole(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     draw(folder, "a.png", (640, 640), (0, 0, 640, 320))
     draw(folder, "none.png", (640, 640), None)
@@ -125,14 +125,14 @@ def test_several_finders_narrow_the_mask_down_and_an_image_with_nothing_is_learn
     assert told.of("nothing")[0]["kinds"] == ["text"]
 
 
-def test_what_was_made_is_not_made_again_and_a_damaged_image_ends_nothing(tmp_path: Path) -> None:
+def test_existing_masks_are_not_made_again_and_a_damaged_image_ends_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     draw(folder, "a.png", (64, 64), (0, 0, 32, 64))
     (folder / "b.png").write_bytes(b"no image")
     masks, told = do(folder, {"subject": mapper_bytes()})
     assert list(masks) == ["a.png"] and [line["path"] for line in told.of("failed")] == ["b.png"]
     (folder / "b.png").unlink()
-    # The file is no model any more. It must not be opened, since all masks are there.
+    # The model file is invalid by now. It must not be opened, since all masks exist.
     again, told = do(folder, {"subject": b"broken"})
     assert np.array_equal(np.asarray(again["a.png"]), np.asarray(masks["a.png"]))
     assert told.of("progress")[-1] == {"type": "progress", "done": 1, "total": 1}
@@ -149,7 +149,7 @@ def test_what_was_made_is_not_made_again_and_a_damaged_image_ends_nothing(tmp_pa
     ],
     ids=["no model", "a tagger", "channels last", "no probabilities", "a detector"],
 )
-def test_a_model_that_does_not_fit_is_told_in_words(tmp_path: Path, model: bytes, why: str) -> None:
+def test_a_model_that_does_not_fit_is_refused_in_words(tmp_path: Path, model: bytes, why: str) -> None:
     draw(tmp_path / "set", "a.png", (64, 64), (0, 0, 64, 64))
     with pytest.raises(TrainerError) as caught:
         do(tmp_path / "set", {"subject": model})

@@ -1,4 +1,4 @@
-"""What a prompt names: masks against transformers' own answer, prompts that find nothing, folders that do not fit."""
+"""Masks by prompt: compared with transformers' own result; prompts that find nothing; folders that do not fit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _masked(folder: Path, model: Path, *prompts: str) -> tuple[np.ndarray, Told]
 
 
 def _answer(model: Path, image: Image.Image, prompt: str) -> np.ndarray:
-    """Probabilities as transformers gives them for the whole processor, in the image's size."""
+    """Probabilities by transformers with its whole preprocessing, in the image's size."""
     processor = transformers.CLIPSegProcessor.from_pretrained(model)
     network = transformers.CLIPSegForImageSegmentation.from_pretrained(model).eval()
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_the_mask_is_what_the_model_finds(clipseg: Path, tmp_path: Path, monkeyp
     masks: list[np.ndarray] = []
     for prompt, answer in answers.items():
         mask, told = _masked(tmp_path / "data", clipseg, prompt)
-        # Where the answer is sure, beyond the rounding to grey levels and the widening, the mask agrees.
+        # Where the result is certain, apart from the rounding to grey levels and the widening, both masks agree.
         near = Image.fromarray(np.where(answer >= bound - 0.004, 255, 0).astype(np.uint8), "L")
         wide = np.asarray(near.filter(ImageFilter.MaxFilter(3))) > 0
         assert mask.shape == answer.shape
@@ -87,7 +87,7 @@ def test_a_prompt_that_finds_nothing_is_named(clipseg: Path, tmp_path: Path, mon
     assert told.of("nothing") == [{"type": "nothing", "path": "a.png", "kinds": ["a submarine"]}]
 
 
-def test_a_folder_that_holds_no_such_model_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_holds_no_such_model_is_refused_in_words(tmp_path: Path) -> None:
     _picture(tmp_path / "data")
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="cannot be read"):

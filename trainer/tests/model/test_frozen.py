@@ -66,7 +66,7 @@ def test_convolutions_keep_the_layout_of_channels_last() -> None:
 def test_weights_are_as_near_as_their_bits_allow(kind: str, most: float) -> None:
     torch.manual_seed(0)
     weight = torch.randn(64, 1024)
-    # A row with one outlier has a scale of its own, and so have small rows.
+    # A row with one outlier has a scale of its own, and so do small rows.
     weight[3, 5], weight[7] = 300.0, weight[7] * 1e-4
     packed = PACKINGS[kind].pack(weight, torch.float32)
     back = PACKINGS[kind].unpack(packed, weight.shape, torch.float32)
@@ -149,8 +149,7 @@ def test_a_stream_holds_two_layers_and_fetches_the_next_before_it_is_asked_for()
             assert torch.equal(found["data"], weights[number])
             assert torch.equal(found["scale"], weights[number][:, :1] * 2)
         # Where the forward pass turns into the backward pass, the two layers are on the device already. Once the order
-        # is
-        # known, no layer is waited for.
+        # is known, no layer is waited for.
         assert stream.copies - before == (4 if turn else 6)
         assert turn < 2 or stream.late == late
     assert len(stream._buffers) == 2 and stream.host_bytes == sum(len(slot.host) for slot in slots)

@@ -167,7 +167,7 @@ def test_every_tensor_is_put_on_the_device(family: str, tiny: Any) -> None:
         ("scheduler", "num_train_timesteps", 10**12),
     ],
 )
-def test_a_configuration_cannot_make_it_build_for_ever(
+def test_a_configuration_cannot_make_the_build_endless(
     part: str, key: str, value: Any, tiny: Any, tmp_path: Path
 ) -> None:
     base = tmp_path / "base"
@@ -207,7 +207,9 @@ def test_a_weight_that_is_not_finite_is_named_when_it_is_loaded(
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
 def test_a_part_of_zeros_is_refused_when_it_is_loaded(part: str, tiny: Any, tmp_path: Path) -> None:
-    """So a file looks whose download broke off after the disk had kept room for all of it. One matrix may be zeros."""
+    """A download that broke off after the disk had reserved all space leaves such a file. A single matrix may be
+    zeros.
+    """
     base = tmp_path / "base"
     shutil.copytree(tiny("sd15"), base)
     file = base / part / ("model.safetensors" if part == "text_encoder" else "diffusion_pytorch_model.safetensors")

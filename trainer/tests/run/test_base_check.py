@@ -55,7 +55,7 @@ def fit_of(
     image: Callable[[torch.Tensor], torch.Tensor] = lambda x: x,
     diffusion: Diffusion = DIFFUSION,
 ) -> Fit:
-    """Predictions of a kind by a model that knows the image up to an error, which grows with the noise."""
+    """Predictions of a kind by a model that knows the image up to an error that grows with the noise."""
     generator, fit = torch.Generator().manual_seed(1), Fit()
     for t in (125, 375, 625, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
@@ -87,7 +87,7 @@ def test_ranges_of_each_kind(kind: str, error: float) -> None:
 
 
 def parts_of(kind: str, image: Callable[[torch.Tensor], torch.Tensor], error: float) -> tuple[Parts, Parts]:
-    """What the predictions of a kind consist of on the straight path, when the image is known up to an error."""
+    """The parts of a prediction of each kind on the straight path, when the image is known up to an error."""
     generator, found = torch.Generator().manual_seed(2), []
     for t in (125, 875):
         latents, noise, wrong = (torch.randn(1, 4, 32, 32, generator=generator) for _ in range(3))
@@ -136,7 +136,7 @@ def test_a_base_of_flow_ends_the_run(flow: bool, prediction: str, tmp_path: Path
     code = main([str(prepare_run(tmp_path / "run", plan))])
     result = read_events(tmp_path / "run")[-1]
     assert (code == 5 and "rectified flow" in result["reason"]) if flow else code == 0
-    # For a base that predicts well as its own kind, the check of flow makes no pass.
+    # For a base that predicts well as its own kind, the check for rectified flow makes no pass.
     assert any(asked) == flow
 
 
@@ -155,7 +155,7 @@ IMAGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 @pytest.mark.parametrize("diffusion", [DIFFUSION, ZERO_SNR])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sound_base_is_not_refused_for_unusual_images(kind: str, diffusion: Diffusion, image: str) -> None:
-    """Also not when it predicts them badly: at the strongest noise not even their brightness."""
+    """A base is accepted though it predicts unusual images badly: at the strongest noise not even their brightness."""
     for error in (0.0, 0.4, 0.8):
         judge([fit_of(kind, error=error, image=IMAGES[image], diffusion=diffusion)] * 2, kind, "base", real=True)
 
@@ -202,7 +202,7 @@ def test_it_changes_no_byte_and_costs_no_pass(
     monkeypatch.setattr(loop, "check_base", lambda _: {})
     unchecked = train_here(plan, "unchecked")
     assert unchecked.sha256 == checked.sha256 and sum(passes) == count > 0
-    # A heartbeat on a slow machine takes a number of `seq`.
+    # A heartbeat on a slow machine uses up a number of `seq`.
     for event in ("validation", "learned"):
         found = [[{**e, "t": None, "seq": None} for e in run.of(event)] for run in (checked, unchecked)]
         assert found[0] == found[1]

@@ -62,7 +62,7 @@ def test_a_cache_filled_by_other_kernels(train_here: Any, plan_for: Any, tmp_pat
 def test_loader_workers(
     straight: Any, train_here: Any, plan_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers are threads, so a container's small /dev/shm, which processes would pass images through, ends no run."""
+    """Workers are threads, so a run does not depend on a container's small /dev/shm, which processes would need."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left in /dev/shm")
@@ -74,7 +74,7 @@ def test_loader_workers(
 
 
 def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
-    """Lines, wildcards and separators are drawn alike in one go and over a stop, and differ from the plain captions."""
+    """Lines, wildcards and separators are drawn alike in one go and through a stop, and differ from plain captions."""
     options = {"keep_separator": "|||", "group_separator": ";;;", "protected": ["smile"], "wildcards": True}
     options |= {"lines": "random", "dropout_every_epochs": 3}
     captions = ["zwx ||| {red|blue} hat;;;bow, smile ||| end\nzwx, another"] * len(images[1])
@@ -89,7 +89,9 @@ def test_caption_options_resume_and_rerun(train_here: Any, plan_for: Any, images
 def test_more_captions_than_are_kept(
     straight: Any, train_here: Any, plan_for: Any, images: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """Too many captions are encoded when they are used and not stored: shuffled tags would fill the disk."""
+    """Captions are encoded when they are used, and not stored, if there are too many: shuffled tags would fill the
+    disk.
+    """
     monkeypatch.setattr("visiontrain_trainer.data.text.CACHE_LIMIT", 2)
     run = train_here(_rich(plan_for, resources={"cache_dir": str(tmp_path / "cache")}), "live")
     assert run.sha256 == straight.sha256
@@ -99,7 +101,7 @@ def test_more_captions_than_are_kept(
 
 
 def test_crops_that_are_the_same_are_encoded_once(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
-    """An image of its bucket's size has nothing to crop, so it has only two views: as it is, and mirrored."""
+    """An image of its bucket's size has no part to crop off, so it has only two views: as it is, and mirrored."""
     fitting = Image.open(images[0] / "1.png").crop((0, 0, 64, 64))
     (tmp_path / "data").mkdir()
     fitting.save(tmp_path / "data" / "1.png")
@@ -246,7 +248,9 @@ def test_killed_at_random_steps_and_resumed(train_here: Any, plan_for: Any, tmp_
 
 
 def test_killed_with_everything_at_once(train_here: Any, plan_for: Any, images: Any, tmp_path: Path) -> None:
-    """Accumulation, a trained text encoder, workers, validation and samples are all on. The run dies in caching too."""
+    """Accumulation, a trained text encoder, workers, validation and samples are all on. The run is also killed while
+    it fills the cache.
+    """
     samples = [{**sample, "validation": index == 2} for index, sample in enumerate(images[1])]
     common = {
         "data": {"images": samples},

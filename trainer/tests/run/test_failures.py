@@ -79,7 +79,7 @@ def test_latents_that_are_not_finite_name_the_image(precision: str, plan_for: An
         ({"training": {"batch_size": 1}, "resources": {"gradient_checkpointing": "full"}}, set()),
     ],
 )
-def test_what_is_so_already_is_not_advised(changes: Any, advised: set[str], plan_for: Any) -> None:
+def test_settings_that_are_on_already_are_not_advised(changes: Any, advised: set[str], plan_for: Any) -> None:
     cures = " ".join(_less_memory("train", parse_plan(plan_for(**changes))))
     assert {word for word in ("training.batch_size", "gradient_checkpointing") if word in cures} == advised
 
@@ -142,7 +142,7 @@ def test_a_missing_optimizer_library_is_named(
     assert f"comes from {package}. Python lacks {package}" in read_events(folder)[-1]["reason"]
 
 
-def test_an_optimizer_library_that_breaks_on_import_is_named_with_its_own_words(
+def test_an_optimizer_library_that_breaks_on_import_is_named_with_its_own_message(
     plan_for: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     broken = tmp_path / "libraries" / "bitsandbytes"
@@ -183,7 +183,7 @@ def test_compile_without_a_compiler_is_said_before_the_first_step(plan_for: Any,
     assert events.index(warned[0]) < order.index("active") < order.index("step")
 
 
-def test_a_plan_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_plan(tmp_path: Path) -> None:
     folder = prepare_run(tmp_path / "run", {})
     assert main([str(folder)]) == 5
     assert "missing key" in read_events(folder)[-1]["reason"]

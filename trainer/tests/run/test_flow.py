@@ -29,7 +29,7 @@ def test_levels_and_targets() -> None:
     sigma = torch.tensor([0.001, 0.5, 1.0]).view(-1, 1, 1, 1)
     torch.testing.assert_close(FLOW.noisy(latents, noise, t), (1 - sigma) * latents + sigma * noise)
     assert torch.equal(FLOW.target(latents, noise, t), noise - latents)
-    # The model is told σ · 1000, as programs that sample from it tell it; the last level is pure noise.
+    # The model is given σ · 1000, as programs that sample from it give it; the last level is pure noise.
     assert FLOW.model_timesteps(t).tolist() == [1, 500, 1000]
 
 
@@ -73,12 +73,12 @@ def test_latents_are_scaled_both_ways(plan_for: Any) -> None:
     scaling, raw = Scaling.of(base), torch.randn(1, 4, 8, 8)
     torch.testing.assert_close(scaling.seen(raw), (raw + 0.47) * 0.14)
     torch.testing.assert_close(scaling.raw(scaling.seen(raw)), raw)
-    # Without a shift nothing is added, which would be a rounding more.
+    # Without a shift nothing is added, which would be one more rounding.
     plain = Scaling(0.18215)
     assert torch.equal(plain.seen(raw), raw * 0.18215) and torch.equal(plain.raw(raw), raw / 0.18215)
 
 
-def test_a_vae_that_reflects_pads_so_where_it_pads(plan_for: Any) -> None:
+def test_a_vae_with_reflected_edges_pads_so_everywhere(plan_for: Any) -> None:
     own = {"scale": 0.14, "shift": 0, "reflect": True}
     reflecting, plain = (
         BaseModel(parse_plan(plan_for(model={"vae_scaling": each})).model).vae(torch.float32) for each in (own, None)

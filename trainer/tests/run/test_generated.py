@@ -1,4 +1,6 @@
-"""Regularisation images that the base draws: once, kept by content, the same through a stop among them."""
+"""Regularisation images that the base draws: drawn once, found by content, and the same through a stop while they are
+drawn.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ def test_they_are_drawn_once_and_kept(plan: Any, train_here: Any, tmp_path: Path
     pixels = [np.array(Image.open(path)) for path in (tmp_path / "cache" / "generated").rglob("*.png")]
     assert len(files) == 3 and all(p.shape == (64, 64, 3) and p.std() > 1 for p in pixels)
     assert len({p.tobytes() for p in pixels}) == 3
-    # Another run finds them, and one whose file was lost or torn draws only that one again, to the same bytes.
+    # Another run finds them, and a run that lost a file, or has a torn one, draws only that one again, to the same
+    # bytes.
     assert train_here(plan, "second").sha256 == first.sha256 and len(shots) == 3
     path = next((tmp_path / "cache" / "generated").rglob("*.png"))
     path.write_bytes(path.read_bytes()[:200])

@@ -1,4 +1,4 @@
-"""Tests what the other files promise, but on a card: `VISIONTRAIN_TEST_CARD=0 pytest tests/run/test_gpu.py`."""
+"""Tests on a card what the other files test on a processor: `VISIONTRAIN_TEST_CARD=0 pytest tests/run/test_gpu.py`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import Run, prepare_run, read_events
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no card named in VISIONTRAIN_TEST_CARD")
 
 TRAINER = Path(__file__).parents[2]
-#: Steps in one pass over the images, with batches of three shapes.
+#: Number of steps in one pass over the images, with batches of three shapes.
 STEPS = 4
 
 

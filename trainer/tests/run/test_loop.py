@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import safe_open
 
 
-def test_a_run_ends_with_a_lora_images_and_proof(train_here: Any, plan_for: Any) -> None:
+def test_a_run_ends_with_a_lora_samples_and_proof(train_here: Any, plan_for: Any) -> None:
     plan = plan_for(samples={"prompts": ["zwx, red"]})
     run = train_here(plan)
     assert run.code == 0

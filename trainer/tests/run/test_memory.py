@@ -157,7 +157,7 @@ def test_out_of_memory_with_one_image_says_what_to_change(
     assert any("gradient_checkpointing" in step for step in result["next_steps"])
 
 
-def test_out_of_memory_advises_nothing_that_is_so_already(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_out_of_memory_advises_no_setting_that_is_on_already(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("visiontrain_trainer.training.passes.model_inputs", lambda *_: _of_a_cpu())
     plan = plan_for(
         training={"batch_size": 1, "text_encoder_learning_rates": [0.0]}, resources={"gradient_checkpointing": "full"}

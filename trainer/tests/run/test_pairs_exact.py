@@ -1,5 +1,5 @@
-"""Pairs of settings drawn at random, of data and of training: the same bytes with 0 and 4 workers, through a stop, and
-in two processes twice.
+"""Random pairs of settings, of data and of training, give the same bytes with 0 and 4 workers, through a stop, and in
+two processes twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.run.test_exact import _stop_after
 from tests.run.test_processes import train_in
 from tests.run.test_settings_exact import EXCLUSIVE, SETTINGS
 
-#: What changes images and captions, by name: the section `data` of the plan.
+#: Settings that change images and captions, by name: the section `data` of the plan.
 DATA: dict[str, dict[str, Any]] = {
     "flip and random crop": {"flip": True, "crop": "random"},
     "shuffled tags": {"shuffle_tags": True, "caption_dropout": 0.2, "tag_dropout": 0.2},
@@ -32,7 +32,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "several resolutions": {"further": True},
 }
-#: What is trained, beside the settings of `test_settings_exact.py`.
+#: Settings that change the training, beyond those of `test_settings_exact.py`.
 MORE: dict[str, dict[str, Any]] = {
     "text encoder for a while": {"text_encoder_learning_rates": [1e-4], "text_encoder_steps": 2},
     "accumulation": {"gradient_accumulation": 2},
@@ -92,7 +92,7 @@ def test_the_same_bytes_with_workers_and_through_a_stop(
 
 
 def test_two_processes_give_the_same_bytes_twice(plan_for: Any, images: Any, tmp_path: Path) -> None:
-    """Beside each other the sums are rounded in the same order each time, with all settings of data together."""
+    """Two processes round sums in the same order each time, here with all settings of data together."""
     names = _drawn(3, 2611)[2]
     plan = _plan(names, plan_for, images, tmp_path / "cache", {"workers": 0, "processes": 2})
     plan["data"] |= {"flip": True, "shuffle_tags": True}

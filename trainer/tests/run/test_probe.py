@@ -1,4 +1,4 @@
-"""Two steps that are tried before the first change no byte, and find out what does not fit before anything is trained.
+"""The two trial steps before the first step change no byte, and find what does not fit before anything is trained.
 
 A CPU takes the same path as a card, with its own allocator as the meter.
 """
@@ -70,7 +70,7 @@ def test_the_run_is_the_same_with_and_without(
     tried = train_here(_with(plan, tmp_path / "cache"), "tried")
     told = tried.of("probe")[0]
     assert told["seconds_per_step"] > 0 and not told["known"] and told["images"] == 2
-    # Before the first step, and no other event comes of it.
+    # The trial comes before the first step, and no other event comes from it.
     types = [event["type"] for event in tried.events]
     assert types.index("probe") < types.index("start")
     assert tried.sha256 == without.sha256
@@ -94,14 +94,14 @@ def test_no_draw_of_pytorch_is_consumed(
     assert train_here(_with(plan_for(), tmp_path / "cache"), "run").code == 0 and seen == [True]
 
 
-def test_an_earlier_run_on_this_machine_is_believed(
+def test_the_result_of_an_earlier_run_on_this_machine_is_used(
     train_here: Any, plan_for: Any, tmp_path: Path, probing: None
 ) -> None:
     cache = tmp_path / "cache"
     first = train_here(_with(plan_for(), cache), "first").of("probe")[0]
     again = train_here(_with(plan_for(training={"steps": 4}), cache), "again").of("probe")[0]
     assert (again["known"], again["memory"]) == (True, first["memory"])
-    # Another rank is another plan, and what cannot be read is tried anew.
+    # Another rank means another plan, and a result that cannot be read is measured anew.
     assert not train_here(_with(plan_for(training={"rank": 8}), cache), "rank").of("probe")[0]["known"]
     for file in (cache / "probes").iterdir():
         file.write_text("{")
@@ -109,7 +109,7 @@ def test_an_earlier_run_on_this_machine_is_believed(
     assert (anew["known"], anew["memory"]) == (False, first["memory"])
 
 
-def test_more_than_was_counted_is_told_or_refused(
+def test_more_memory_than_was_counted_is_reported_or_refused(
     train_here: Any, plan_for: Any, tmp_path: Path, probing: None
 ) -> None:
     cache = tmp_path / "cache"
@@ -128,7 +128,7 @@ def test_more_than_was_counted_is_told_or_refused(
 
 
 @pytest.mark.parametrize("kind", ["adjust", "refuse"])
-def test_what_does_not_fit_is_found_before_the_first_step(
+def test_a_plan_that_does_not_fit_is_found_before_the_first_step(
     kind: str, train_here: Any, plan_for: Any, tmp_path: Path, probing: None, monkeypatch: Any
 ) -> None:
     """The U-Net refuses more than one image, as a card without memory does."""
@@ -158,5 +158,5 @@ def test_what_does_not_fit_is_found_before_the_first_step(
     types = [event["type"] for event in run.events]
     notes = [i for i, event in enumerate(run.events) if "pictures at once" in event.get("text", "")]
     assert len(notes) == 2 and max(notes) < types.index("start")
-    # It may fit another time, so that it is tried then.
+    # The plan may fit another time, so it is tried again then.
     assert not list(cache.glob("probes/*"))

@@ -1,5 +1,6 @@
-"""Several processes, as their launcher starts them, use the images of a batch so many times as large, and give its
-losses up to rounding; a lost process ends all of them, and what was saved goes on to the same bytes."""
+"""Several processes, started by their launcher, share the images of a larger batch, and give its losses up to
+rounding; a lost process ends all of them, and the saved run goes on to the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ TRAINER = Path(__file__).parents[2]
 
 
 def command(folder: Path, count: int) -> list[str]:
-    """PyTorch's launcher, as src/engine/supervisor/command.ts calls it: `accelerate launch` wants MPI on a CPU."""
+    """PyTorch's launcher, as src/engine/supervisor/command.ts calls it: `accelerate launch` needs MPI on a CPU."""
     return [
         *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--max-restarts", "0"),
         *("--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"),
@@ -45,7 +46,7 @@ def start(folder: Path, count: int = 2, **env: str) -> subprocess.Popen[str]:
 
 
 def train_in(folder: Path, count: int = 2) -> list[dict[str, Any]]:
-    """Train in so many processes and return the events."""
+    """Train in this number of processes and return the events."""
     launched = start(folder, count)
     said, _ = launched.communicate(timeout=300)
     assert launched.returncode == 0, said
@@ -102,7 +103,7 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any,
 
     alone = train_here(plan(4, 1), "alone")
     folder = prepare_run(tmp_path / "two", two)
-    # The request is polled by rank 0 alone, and both processes carry it out before the first step.
+    # Only rank 0 polls for the request, and both processes carry it out before the first step.
     (folder / "control" / "save").touch()
     events = train_in(folder)
 
@@ -116,7 +117,7 @@ def test_two_processes_train_as_one(train_here: Any, plan_for: Any, images: Any,
     assert [e["step"] for e in measured] == [e["step"] for e in expected] == [0, 2, 4, 5]
     assert [e["loss"] for e in measured] == pytest.approx([e["loss"] for e in expected], rel=1e-5)
     assert [e["step"] for e in of(events, "checkpoint")] == [0, 2, 4, 5]
-    # The samples are split as well, and told of in their order.
+    # The samples are split as well, and reported in their order.
     made, expected = both("sample")
     assert [(e["step"], e["index"], e["path"]) for e in made] == [(e["step"], e["index"], e["path"]) for e in expected]
     assert all((folder / e["path"]).is_file() for e in made)
@@ -135,7 +136,7 @@ def test_a_lost_process_ends_all_and_the_run_goes_on_to_the_same_bytes(plan_for:
     whole = {e["format"]: e["sha256"] for e in of(train_in(prepare_run(tmp_path / "whole", plan)), "output")}
     folder = prepare_run(tmp_path / "broken", plan)
 
-    # One that is killed: its connection closes, and the other knows at once.
+    # One process is killed: its connection closes, and the other notices at once.
     launched = start(folder)
     wait_for(folder, lambda events: len(of(events, "checkpoint")) >= 1, launched)
     os.kill(workers(launched)[1], signal.SIGKILL)
@@ -146,7 +147,7 @@ def test_a_lost_process_ends_all_and_the_run_goes_on_to_the_same_bytes(plan_for:
     assert (told["status"], told["id"]) == ("failed", "training/lost-process"), said
     assert "exitcode  : -9" in said
 
-    # One that stands still closes nothing: the heartbeat tells.
+    # A process that is stopped closes no connection: the other notices by the heartbeat.
     launched = start(folder, VISIONTRAIN_LOST_AFTER="3")
     before = len(of(read_events(folder), "step"))
     wait_for(folder, lambda events: len(of(events, "step")) > before + 3, launched)
@@ -161,7 +162,7 @@ def test_a_lost_process_ends_all_and_the_run_goes_on_to_the_same_bytes(plan_for:
     told = of(read_events(folder), "result")[-1]
     assert (told["id"], told["reason"]) == ("training/lost-process", "Process 1 of 2 is gone: all of them end.")
 
-    # A stop is agreed upon at one step, and ends the launcher without a complaint.
+    # All processes agree on one step for a stop, which ends the launcher without an error.
     launched = start(folder)
     before = len(of(read_events(folder), "step"))
     wait_for(folder, lambda events: len(of(events, "step")) > before + 3, launched)

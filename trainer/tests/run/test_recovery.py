@@ -142,7 +142,7 @@ def test_control_files_act_at_the_next_step(train_here: Any, plan_for: Any, tmp_
     assert sorted(p.name[-13:] for p in (run.folder / "output").iterdir()) == ["3.safetensors", "5.safetensors"]
 
 
-def test_a_stop_while_images_are_encoded_leaves_a_run_to_go_on_with(
+def test_a_stop_while_images_are_encoded_leaves_a_run_that_can_go_on(
     plan_for: Any, train_here: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     plan = plan_for(resources={"cache_dir": str(tmp_path / "cache")})

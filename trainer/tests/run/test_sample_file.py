@@ -1,4 +1,4 @@
-"""What may lie in the place of a sample, in a folder that came from somebody else."""
+"""Files that may lie in place of a sample, in a run folder from somebody else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_only_a_plain_png_of_a_size_that_is_drawn_is_a_sample(put: object, tmp_p
     assert not is_sample(place, SIZE)
 
 
-def test_a_sample_is_whole_and_of_the_size_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_sample_is_complete_and_of_the_requested_size(tmp_path: Path) -> None:
     place = tmp_path / "sample.png"
     Image.effect_noise(SIZE, 50).save(place)
     assert is_sample(place, SIZE)

@@ -1,4 +1,4 @@
-"""Samples: their own options, pairs with and without the LoRA, and what a PNG says of its making."""
+"""Samples: their own options, pairs with and without the LoRA, and the description inside a PNG."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_each_sample_has_its_own_options_and_depends_on_no_other(sampler: str, t
 
 
 def test_a_png_says_how_it_was_made(train_here: Any, plan_for: Any) -> None:
-    # The longest prompt and the longest name of a run that there may be.
+    # The prompt and the name of the run are as long as they may be.
     prompt, name = ("zwx, ünï, " + "a toy, " * 285)[:2000].strip(), "n" * 100
     samples = {"prompts": [prompt], "negative": "blurry", "sampler": "euler_a", "spacing": "normal", "every": 0}
     model = {"sha256": "ab" * 32, "clip_skip": 2}
@@ -51,9 +51,7 @@ def test_a_png_says_how_it_was_made(train_here: Any, plan_for: Any) -> None:
 
 
 @pytest.mark.parametrize("text_rate", [0.0, 1e-3])
-def test_a_prompt_with_a_clip_skip_is_read_as_a_model_with_it_reads_all(
-    text_rate: float, train_here: Any, plan_for: Any
-) -> None:
+def test_a_clip_skip_of_a_prompt_reads_as_that_of_the_model(text_rate: float, train_here: Any, plan_for: Any) -> None:
     def drawn(name: str, clip_skip: int, *shots: dict[str, Any]) -> Any:
         samples = {"prompts": [shot["prompt"] for shot in shots], "shots": list(shots), "every": 0}
         training = {"steps": 1, "text_encoder_learning_rates": [text_rate]}
@@ -63,5 +61,5 @@ def test_a_prompt_with_a_clip_skip_is_read_as_a_model_with_it_reads_all(
     whole = drawn("whole", 2, SHOT)
     assert _pixels(own, "base-0.png") == _pixels(whole, "base-0.png") != _pixels(own, "base-1.png")
     assert Image.open(own.folder / "samples" / "base-0.png").text["parameters"].endswith(", Clip skip: 2")
-    # The layer that samples read changes nothing of the training.
+    # The layer that samples read has no effect on the training.
     assert own.sha256 == drawn("plain", 1, SHOT).sha256

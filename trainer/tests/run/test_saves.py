@@ -1,4 +1,6 @@
-"""LoRA files on the way: their names, their bytes, what a stop, a kill and a full disk leave, exports afterwards."""
+"""LoRA files saved during a run: their names and bytes, what a stop, a kill and a full disk leave, and exports
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -95,14 +97,14 @@ def test_the_best_step_is_exported_under_its_name(train_here: Any, plan_for: Any
     assert 0 < best < 9
     (told,) = (e for e in run.of("saved") if e.get("best"))
     assert told["step"] == best and told["path"] == "output/tiny-best.safetensors"
-    # The file is there already with these bytes, which is said and not an error.
+    # The file exists with these bytes, which is reported and is no error.
     assert [f.made for f in export(run.folder, _request(run.folder / "output", "best"))[1]] == [False]
     with pytest.raises(TrainingError, match="a file of another content is there"):
         export(run.folder, _request(run.folder / "output", "best", precision="fp32"))
 
 
 def test_a_kill_in_the_middle_of_the_write_leaves_no_half_file(plan_for: Any, tmp_path: Path) -> None:
-    """The process dies on the way into the third file: what lies there by then is whole."""
+    """The process dies while it writes the third file: the files that exist by then are complete."""
     folder = prepare_run(tmp_path / "run", plan_for(output={"save_every": 1}))
     script = """
 import os, sys
@@ -143,12 +145,12 @@ def test_a_disk_that_fills_up_in_the_middle_fails_the_save_and_not_the_file_befo
     with pytest.raises(MachineError, match="step00000002.safetensors: cannot be written") as caught:
         train_here(plan_for(output={"save_every": 1}))
     assert caught.value.id == "disk/write-failed" and "No space left" in caught.value.reason
-    # What was written of the second is gone, under every name.
+    # The unfinished second file is gone, under every name.
     (left,) = (tmp_path / "run" / "output").iterdir()
     assert left.name == "tiny-step00000001.safetensors" and load_file(left)
 
 
-def test_a_weight_too_large_on_the_way_is_told_and_training_goes_on(
+def test_a_weight_too_large_for_a_save_is_reported_and_training_goes_on(
     train_here: Any, plan_for: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("visiontrain_trainer.run.saves.make_files", _raise_on_the_way)
@@ -178,7 +180,7 @@ def test_the_mean_of_checkpoints(train_here: Any, plan_for: Any, tmp_path: Path)
     ("kind", "number", "said"),
     [("step", 3, "no checkpoint of step 3"), ("best", 0, "none is known to be best"), ("step", 0, "At step 0 nothing")],
 )
-def test_what_cannot_be_exported_names_what_can(
+def test_an_export_that_is_impossible_names_possible_ones(
     kind: str, number: int, said: str, train_here: Any, plan_for: Any, tmp_path: Path
 ) -> None:
     run = train_here(plan_for(training={"steps": 4}))

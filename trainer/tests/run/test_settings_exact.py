@@ -78,7 +78,7 @@ OF_BASES: dict[str, dict[str, Any]] = {
         "vae_scaling": {"scale": 0.14, "shift": -0.47, "reflect": True},
     },
 }
-#: Keys of the plan's section `training` that other tests carry through a stop, with the file of that test.
+#: Keys of the plan's section `training` that another test carries through a stop, with its file.
 ELSEWHERE = {
     "init_lora": "test_settings_exact.py",
     "ema": "../training/test_ema.py",
@@ -87,10 +87,10 @@ ELSEWHERE = {
     "text_encoder_steps": "test_pairs_exact.py",
     "cycles": "test_pairs_exact.py",
 }
-#: Keys that every run has, and every test here therefore: how long it is and how the rate begins.
+#: Keys that every run has, and so every test here: the number of steps and the warm-up.
 ALWAYS = {"steps", "warmup_steps", "batches_per_epoch"}
 SHORT: dict[str, Any] = {"steps": 3, "warmup_steps": 1, "schedule": "constant"}
-#: The last step of a run without any of the settings, once it is known.
+#: The last step of a run without any of the settings, once it was computed.
 _plain: list[dict[str, Any]] = []
 SCHEDULE_FREE = ("schedule-free", "prodigy schedule-free")
 #: Settings that exclude each other: run.yaml refuses them together.
@@ -104,7 +104,7 @@ EXCLUSIVE = {
 
 
 def _pairs(count: int) -> list[tuple[str, str]]:
-    """Pairs drawn with a fixed seed, whose settings may stand together."""
+    """Pairs drawn with a fixed seed whose settings may be combined."""
     draw, found = random.Random(30), []
     while len(found) < count:
         first, second = draw.sample(list(SETTINGS), 2)
@@ -132,7 +132,7 @@ def test_the_same_bytes_through_a_stop(names: tuple[str, ...], train_here: Any, 
         model |= OF_BASES.get(name, {})
     plan = plan_for(training=training, model=model, output={"checkpoint_every": 0})
     whole = _the_same(plan, train_here, tmp_path)
-    # The setting is not without effect: the first update already differs from that of a run without it.
+    # The setting has an effect: the first update already differs from that of a run without it.
     if _plain == []:
         _plain.append(train_here(plan_for(training=SHORT, output={"checkpoint_every": 0}), "plain").of("step")[-1])
     assert whole.of("step")[-1]["digest"] != _plain[0]["digest"]
@@ -146,7 +146,7 @@ def test_going_on_from_a_file(train_here: Any, plan_for: Any, tmp_path: Path) ->
 
 
 def _the_same(plan: dict[str, Any], train_here: Any, tmp_path: Path) -> Any:
-    """Train whole, and with a stop after the first step; both files have the same bytes. Returns the whole run."""
+    """Train in one go, and with a stop after the first step; both files have the same bytes. Returns the first run."""
     whole = train_here(plan, "whole")
     assert whole.code == 0
     (tmp_path / "cut" / "control").mkdir(parents=True)

@@ -77,7 +77,7 @@ def test_a_step_is_that_of_the_unpacked_weights(
 def test_streamed_weights_give_the_same_bits(
     family: str, kind: str, checkpointing: str, plan_for: Any, tmp_path: Path
 ) -> None:
-    """On the CPU, but through the two buffers: every weight of a pass was copied into one of them."""
+    """The CPU uses the two buffers as a card does: every weight of a pass was copied into one of them."""
     found = []
     for streamed in (False, True):
         resources = {"base_precision": kind, "gradient_checkpointing": checkpointing, "stream_base": streamed}
@@ -90,8 +90,8 @@ def test_streamed_weights_give_the_same_bits(
     assert not any(parameter.dim() > 1 for layer in layers for parameter in (*layer.parameters(), *layer.buffers()))
     before, late = stream.copies, stream.late
     session.train_step._gradients(session.batches.step(2))
-    # Forwards each layer comes to a buffer, and backwards each that stands behind the first trained one; nearly all of
-    # them come before they are asked for.
+    # In the forward pass each layer comes to a buffer, and in the backward pass each layer behind the first trained
+    # one; nearly all of them come before they are needed.
     assert stream.copies - before > 1.7 * len(layers)
     assert stream.late - late < 0.05 * len(layers)
     (losses, grads), (streamed_losses, streamed_grads) = found
@@ -117,7 +117,7 @@ def test_text_encoders_and_the_vae_are_gone_before_the_unet_comes(
             return module
 
         monkeypatch.setattr(BaseModel, name, watched)
-    # So many captions would keep the encoders loaded, if memory were not saved.
+    # This many captions would keep the encoders loaded, if memory were not saved.
     monkeypatch.setattr("visiontrain_trainer.data.text.CACHE_LIMIT", 1)
     resources = {"base_precision": "int8", "cache_dir": str(tmp_path / "cache")}
     _session(plan_for("sdxl", training=SHORT, resources=resources), tmp_path / "run")
@@ -181,7 +181,7 @@ def test_the_same_bytes_through_a_stop(kind: str, text: str, train_here: Any, pl
     assert losses == pytest.approx(expected, rel=0.1 if kind == "nf4" else 0.03)
 
 
-def test_cached_captions_of_packed_encoders_are_their_own(train_here: Any, plan_for: Any) -> None:
+def test_captions_of_packed_encoders_are_cached_apart(train_here: Any, plan_for: Any) -> None:
     first = [
         train_here(
             plan_for(training={**SHORT, "steps": 2}, samples=NO_SAMPLES, resources={"text_precision": kind}), kind

@@ -1,4 +1,6 @@
-"""Several sources in one run: their settings reach their own images, and the bytes are the same however a run goes."""
+"""Several sources in one run: their settings reach their own images, and the bytes are the same however often it
+stops.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 from tests.conftest import prepare_run
 from tests.run.test_exact import _kill_and_go_on, _stop_after
 
-#: Settings that draw at each use, as a source has them for itself.
+#: Settings of a source that draw at each use.
 BUSY = {
     "crop": "random",
     "flip": True,
@@ -25,7 +27,7 @@ PLAIN = {"crop": "center", "flip": False, "shuffle_tags": False, "keep_tags": 1,
 
 @pytest.fixture
 def two_sources(images: Any) -> list[dict[str, Any]]:
-    """Samples as the plan has them for two weighted sources and a regularisation folder."""
+    """Images as the plan lists them for two weighted sources and a regularisation folder."""
     folder, samples = images
     caption = "zwx, red hat, blue coat, smile, tree"
     last = len(samples) - 1
@@ -63,7 +65,7 @@ def _digests(run: Any) -> list[tuple[float, str]]:
 
 
 def test_settings_of_every_source_are_those_of_the_data_set(two_sources: Any, train_here: Any, plan_for: Any) -> None:
-    """Whoever writes a setting to each source gets the bytes of the setting written once."""
+    """A setting written to each source gives the same bytes as the setting written once."""
     once = [{**sample, "own": None} for sample in two_sources]
     each = [{**sample, "own": BUSY} for sample in two_sources]
     for_all = train_here(plan_for(data={"images": once, **BUSY}), "once")

@@ -116,7 +116,7 @@ def test_the_compiler_is_whole_when_asked_for_later() -> None:
     _python(LATER)
 
 
-def test_adamw_is_that_of_torch_to_the_bit() -> None:
+def test_adamw_equals_that_of_torch_to_the_bit() -> None:
     found = []
     for kind in (torch.optim.AdamW, AdamW):
         weights = [torch.nn.Parameter(torch.linspace(-1, 1, 7)), torch.nn.Parameter(torch.linspace(1, 2, 3))]

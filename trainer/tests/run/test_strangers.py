@@ -47,7 +47,7 @@ def test_a_plan_names_no_file_outside(name: str, plan_for: Any) -> None:
         parse_plan({**plan_for(), "name": name})
 
 
-def test_what_waits_at_a_temporary_name_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_at_a_temporary_name_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "thesis").write_text("mine")
     (tmp_path / f".out.{os.getpid()}.tmp").symlink_to(tmp_path / "thesis")
     write_atomic(tmp_path / "out", b"ours")
@@ -60,7 +60,7 @@ def _seal(folder: Path, state: dict[str, Any]) -> None:
     (folder / "state.json").write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}\n")
 
 
-def test_checkpoints_that_are_none_are_passed_over(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
+def test_invalid_checkpoints_are_passed_over(train_here: Any, plan_for: Any, tmp_path: Path) -> None:
     train_here(plan_for(output={"checkpoint_keep": 5}), "run")
     folder = tmp_path / "run" / "checkpoints"
     (folder / "step-000099").symlink_to(folder / "step-000006")
@@ -109,7 +109,7 @@ def test_a_run_that_is_moved_goes_on_where_it_is(plan_for: Any, tmp_path: Path, 
     assert written and all((moved / path).exists() for path in written)
 
 
-def test_what_is_told_names_the_folder_where_it_is(tmp_path: Path) -> None:
+def test_messages_name_the_folder_where_it_is_now(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     held = hold(folder)
@@ -120,9 +120,7 @@ def test_what_is_told_names_the_folder_where_it_is(tmp_path: Path) -> None:
     assert read_events(tmp_path / 'na"me')[0]["text"] == str(tmp_path / 'na"me' / "checkpoints: damaged")
 
 
-def test_what_is_encoded_goes_into_the_cache_of_whoever_resumes(
-    plan_for: Any, tmp_path: Path, monkeypatch: Any
-) -> None:
+def test_the_cache_is_that_of_the_person_who_resumes(plan_for: Any, tmp_path: Path, monkeypatch: Any) -> None:
     plan = plan_for()
     plan["resources"]["cache_dir"] = str(tmp_path / "theirs")
     monkeypatch.setenv("VISIONTRAIN_CACHE_DIR", str(tmp_path / "ours"))

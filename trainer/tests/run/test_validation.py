@@ -1,4 +1,4 @@
-"""Validations at their own cadence, and a run that they end early: at the same step however often it is interrupted."""
+"""Validations at a cadence of their own, and early stop: at the same step however often the run is interrupted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_cadence_of_its_own_changes_no_byte(train_here: Any, plan_for: Any, he
         assert sum(level["loss"] for level in event["levels"]) / 4 == pytest.approx(event["loss"])
         if event["step"] > 0:
             assert event["since_start"]["change"] == pytest.approx(event["loss"] - first["loss"])
-            # The same pictures and noise: the differences waver far less than the losses.
+            # Images and noise are the same each time, so the differences vary far less than the losses.
             assert 0 < event["since_start"]["stderr"] < event["stderr"]
             assert event["since_lowest"]["step"] < event["step"]
 
@@ -58,7 +58,7 @@ def test_a_rising_loss_ends_the_run_at_the_same_step_after_a_stop(
     assert _stop_after(folder, plan, 5) == 75
     again = train_here(plan, "cut")
     assert again.sha256 == whole.sha256 and again.events[-1]["step"] == ended["step"]
-    # The last checkpoint holds the validations: a run that dies behind it ends there again, and trains no further.
+    # The last checkpoint holds the validations: a run that dies after it ends there again, and trains no further.
     once_more = train_here(plan, "whole")
     assert once_more.sha256 == whole.sha256 and once_more.events[-1]["step"] == ended["step"]
 
@@ -76,6 +76,6 @@ def test_the_loss_of_each_image_is_written_and_changes_no_byte(
     paths = {sample["path"] for sample in images[1]}
     for image in told["images"]:
         assert image["path"] in paths and image["before"] != image["after"] > 0
-    # The same again: the draw of images and noise is by the seed alone.
+    # A second measurement is equal, because images and noise depend on the seed alone.
     again = train_here(plan_for(validation=_validation(images=3)), "again")
     assert (again.folder / "image-losses.json").read_bytes() == (measured.folder / "image-losses.json").read_bytes()

@@ -41,7 +41,7 @@ def run(path: Path, trials: int, results: list[dict[str, Any]] | None = None) ->
     return next_trials(question(path, results=results, count=trials))["trials"]
 
 
-def test_what_is_chosen_depends_on_the_seed_and_the_values_alone_and_gets_better(tmp_path: Path) -> None:
+def test_choices_depend_on_seed_and_values_alone_and_improve(tmp_path: Path) -> None:
     trials = run(tmp_path / "a", 30)
     assert [t["state"] for t in trials] == ["complete"] * 30
     assert [t["values"] for t in run(tmp_path / "b", 30)] == [t["values"] for t in trials]
@@ -100,7 +100,7 @@ def test_a_run_is_ended_when_half_of_those_before_it_were_better_at_that_step(tm
     assert next_trials(question(path))["trials"][bad]["state"] == "pruned"
 
 
-def test_values_not_reported_while_a_run_trains_are_known_once_it_is_over(tmp_path: Path) -> None:
+def test_values_not_reported_during_a_run_are_known_after_it(tmp_path: Path) -> None:
     path = tmp_path / "study"
     results: list[dict[str, Any]] = []
     for i in range(4):

@@ -1,4 +1,6 @@
-"""Things and looks without a name are repeatable, unlike the lessons, and captioned in the grammar's words."""
+"""Made-up things and styles ("curios") are repeatable, differ from the lessons, and have captions in the grammar's
+words.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ def test_a_curio_is_a_function_of_its_number() -> None:
     assert one.shape == (SIDE, SIDE, 3) and not np.array_equal(one, curio_of(6)[0])
 
 
-def test_a_thing_without_a_name_is_said_alone_or_beside_one_that_has_a_name_and_a_colour() -> None:
+def test_a_made_up_thing_is_named_alone_or_beside_a_thing_with_a_name_and_a_colour() -> None:
     said = [curio_of(i)[1].replace(",", " ").split() for i in range(300) if i % 3 != 2]
     # A background may be named by a colour, but a made-up thing may not.
     known = [[word for word in words if word in set(THINGS) | set(COLOURS)] for words in said]

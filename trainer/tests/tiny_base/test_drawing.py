@@ -69,7 +69,7 @@ def test_judge_knows_each_thing_in_each_style(thing: str, style: str) -> None:
     assert (seen.name, seen.colour, seen.style) == (thing, "blue", style)
 
 
-def test_judge_is_not_pleased_by_the_wrong_image() -> None:
+def test_judge_gives_no_points_to_the_wrong_image() -> None:
     asked = arrange([("cat", "red")], "meadow", place="left")
     for wrong, mark in (
         (arrange([("fish", "red")], "meadow", place="left"), "thing"),

@@ -79,7 +79,7 @@ def test_obeys_a_small_sample_of_held_out_prompts(pipe: StableDiffusionPipeline)
         assert found[mark] >= published[mark] - 100 * (3 * (p * (1 - p) / 24) ** 0.5 + 2 / 24), (mark, found)
 
 
-def test_autoencoder_carries_what_it_never_saw(pipe: StableDiffusionPipeline) -> None:
+def test_autoencoder_keeps_images_that_it_never_saw(pipe: StableDiffusionPipeline) -> None:
     published = json.loads((PRESET / "scores.json").read_text())["scores"]
     assert score.vae_scores(pipe.vae, 24)["psnr"] >= published["autoencoder"]["psnr"] - 2
     images = np.stack([lesson.draw_zibbo(b, p, s) for p, s, b in lesson.LESSON])

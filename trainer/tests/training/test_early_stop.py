@@ -1,4 +1,4 @@
-"""Early stop on made series whose truth is known: how often it is right, and how often it stops for nothing."""
+"""Early stop on made-up series whose minimum is known: how often it is right, and how often it stops without reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _stopped_at(history: list[Check], checks: int) -> int | None:
 
 @pytest.mark.parametrize(("checks", "images", "kept"), SETTINGS)
 @pytest.mark.parametrize("kind", ["flat", "falling", "steady"])
-def test_it_stops_for_nothing_in_at_most_a_twentieth(kind: str, checks: int, images: int, kept: float) -> None:
+def test_it_stops_without_reason_in_at_most_a_twentieth(kind: str, checks: int, images: int, kept: float) -> None:
     draw = random.Random(f"{kind} {checks}")
     trends = {
         "flat": [0.0] * CHECKS,
@@ -55,9 +55,7 @@ def test_it_stops_for_nothing_in_at_most_a_twentieth(kind: str, checks: int, ima
 
 @pytest.mark.parametrize(("checks", "images", "kept"), SETTINGS)
 @pytest.mark.parametrize("rise", [0.012, 0.06])
-def test_it_stops_behind_the_lowest_place_in_nineteen_of_twenty(
-    rise: float, checks: int, images: int, kept: float
-) -> None:
+def test_it_stops_after_the_minimum_in_nineteen_of_twenty(rise: float, checks: int, images: int, kept: float) -> None:
     draw = random.Random(f"{rise} {checks}")
     right = 0
     for _ in range(RUNS):

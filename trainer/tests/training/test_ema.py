@@ -21,7 +21,7 @@ from visiontrain_trainer.training.ema import Ema
 
 
 class _Adapter(SimpleNamespace):
-    """The part of an adapter that the average uses."""
+    """The attributes of an adapter that the average uses."""
 
     def refresh(self) -> None: ...
 
@@ -48,7 +48,7 @@ def _averaged(plan: EmaPlan, weights: list[torch.Tensor]) -> tuple[Ema, _Adapter
     [(0.9, 1, 0, True), (0.99, 3, 0, True), (0.5, 1, 7, True), (0.9, 2, 40, True), (0.9, 1, 0, False)],
 )
 def test_it_equals_the_formula(decay: float, every: int, start: int, ramp: bool) -> None:
-    """Against a slow average in fp64 that knows every weight there was; constant weights stay what they are."""
+    """Compared with a slow average in fp64 that keeps every weight; constant weights stay what they are."""
     draw = np.random.default_rng(3)
     slope = draw.normal(size=50) * ramp
     each = [draw.normal(size=50)]
@@ -102,7 +102,7 @@ def plan(plan_for: Any, images: Any) -> Any:
 
 
 def test_a_run_with_an_average(plan: Any, train_here: Any, tmp_path: Path) -> None:
-    """Training is as without; files, validation and exports have the weights asked for; a stop changes none."""
+    """Training is the same as without; files, validation and exports have the wanted weights; a stop changes none."""
     bare, both = train_here(plan(None), "bare"), train_here(plan("both"), "both")
     assert [e["digest"] for e in both.of("step")] == [e["digest"] for e in bare.of("step")]
     made = _hashes(both.folder / "output")
@@ -131,13 +131,14 @@ def test_a_run_with_an_average(plan: Any, train_here: Any, tmp_path: Path) -> No
     with pytest.raises(TrainingError, match="no moving average"):
         export(bare.folder, _request(tmp_path / "none", 4, "ema"))
 
-    # Killed in the middle and resumed from a checkpoint, which holds both: the same files.
+    # A run that was killed in the middle resumes from a checkpoint, which holds both weights, to the same files.
     cut = prepare_run(tmp_path / "cut", plan("both"))
     _kill_and_go_on(cut, [8])
     again = _hashes(cut / "output")
     assert {name: again[name] for name in made} == made
 
-    # Stopped between two saves: a file of both weights there, which exports give as well, and then the same files.
+    # A stop between two saves leaves a file of both weights, which exports give as well, and the run then makes the
+    # same files.
     stopped = prepare_run(tmp_path / "stopped", plan("both"))
     assert _stop_after(stopped, plan("both"), 3) == 75
     # A stop removes none of the files before it.

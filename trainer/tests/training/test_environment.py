@@ -94,6 +94,6 @@ def test_another_lora_to_go_on_from_or_another_base_is_told(train_here: Any, pla
     assert "base weights was" in warned and "init lora was" in warned and "not promised" in warned
 
 
-def test_what_cannot_change_a_byte_is_not_compared() -> None:
+def test_facts_that_cannot_change_a_byte_are_not_compared() -> None:
     assert differences({"device": "cuda:0", "layers": 1, "tf32": True}, {"device": "cuda:1", "tf32": True}) == []
     assert differences({"gpu": 1}, {}) == [{"fact": "gpu", "was": 1, "now": None}]

@@ -27,7 +27,7 @@ class Card:
         self.passes = 0
         self.broken = False
         self.stream = "usual"
-        #: Whether a recording has failed: PyTorch then refuses to give memory back.
+        #: Whether a recording has failed, after which PyTorch refuses to free memory.
         self.confused = False
         #: Number of recorded passes, and the number above which a first pass or a recording runs out of memory.
         self.kept, self.room = 0, 100
@@ -120,7 +120,7 @@ def test_every_number_comes_from_a_replay(card: Card, events: Events) -> None:
     assert card.written.tolist() == [12, 12, 12] and len(card.recorded) == 1
 
 
-def test_one_record_for_each_shape(card: Card, events: Events) -> None:
+def test_one_graph_is_recorded_for_each_shape(card: Card, events: Events) -> None:
     graphs = Graphs(card.function, [card.written], events)
     for size in (2, 3, 2, 3, 3):
         graphs({"x": torch.ones(size)})

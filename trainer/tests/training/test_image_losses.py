@@ -1,4 +1,4 @@
-"""Images that were never learned, and memorised ones, on made-up losses whose kinds are known."""
+"""Images that were never learned, and memorised ones, on made-up losses in which both are known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_run_without_odd_images_has_few_alarms() -> None:
     assert alarms <= 0.05 * 200 * 24
 
 
-def test_the_odd_ones_are_named() -> None:
+def test_odd_images_are_named() -> None:
     draw = random.Random(2)
     never = heart = 0
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""The committed table of counted peaks: what the code takes now is no more, and the CPU's allocator agrees."""
+"""The committed table of counted peaks: today's code takes no more, and the CPU's allocator agrees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_peak_has_not_grown_and_the_allocator_agrees(memory_table: Any, tmp_pa
     assert memory_table.measure(setting) == pytest.approx(counted["total"], rel=memory_table.NEAR)
     monkeypatch.setattr(memory_table, "count", lambda _: counted)
     assert memory_table.check(ROW) == 0
-    # A growth of 4 % is seen.
+    # A growth of 4 % would be reported.
     table = json.loads(memory_table.TABLE.read_text())
     table[ROW]["total"] = int(counted["total"] / 1.04)
     (tmp_path / "table.json").write_text(json.dumps(table))

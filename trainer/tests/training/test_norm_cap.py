@@ -1,4 +1,4 @@
-"""The norm cap, against the dense product."""
+"""The norm cap against the dense product."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_lion() -> None:
 
 
 def _came(grad: np.ndarray, state: dict[str, Any]) -> np.ndarray:
-    """One update by the paper's algorithm, with the numbers of its code."""
+    """One update by the paper's algorithm, with the constants of its code."""
 
     def factored(name: str, square: np.ndarray, beta: float) -> np.ndarray:
         rows, columns = state.setdefault(name, [np.zeros(len(square)), np.zeros(square.shape[1])])
@@ -114,7 +114,7 @@ def test_schedule_free() -> None:
 
 
 def test_schedule_free_prodigy() -> None:
-    """x, y, z and d as the package's code has them with its second moment whole, each written as a sum, in fp64."""
+    """x, y, z and d as the package's code computes them without factoring its second moment, each as a sum, in fp64."""
     parameters, steps = _problem()
     start = [p.detach().numpy().copy() for p in parameters]
     x, y, z, v = ([w.copy() for w in start] for _ in range(4))
@@ -127,7 +127,7 @@ def test_schedule_free_prodigy() -> None:
     rates = []
     for k, gradients in enumerate(steps, 1):
         used = set_rate(optimizer, 0.5 if k < 5 else 1.0).used
-        # A gradient that pulls one way lets the estimate grow.
+        # A constant gradient lets the estimate grow.
         pulled = [g + 0.05 * (y[i] - 3) for i, g in enumerate(gradients)]
         _step(optimizer, parameters, pulled)
         rate = d * (0.5 if k < 5 else 1.0)
@@ -159,7 +159,9 @@ def test_schedule_free_prodigy() -> None:
 
 
 def test_the_rate_really_used_is_told(train_here: Any, plan_for: Any) -> None:
-    """The event of each step holds d · lr, with Prodigy's correction of its first steps; others have no such key."""
+    """The event of each step holds d · lr, with Prodigy's correction of its first steps; other optimisers have no such
+    key.
+    """
     for optimizer, first in (("prodigy", 1e-6 * (1 - 0.999) ** 0.5 / (1 - 0.9)), ("prodigy_schedulefree", 1e-6)):
         training = {"optimizer": optimizer, "learning_rate": 1, "steps": 8, "schedule": "constant", "warmup_steps": 0}
         steps = train_here(plan_for(training=training), optimizer).of("step")

@@ -23,7 +23,7 @@ def test_the_class_stands_in_place_of_the_trigger() -> None:
 
 
 def _by_hand(session: Session) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Loss of each image and gradients of step 0, of both terms in one backward pass."""
+    """Loss of each image and gradients of step 0, with both terms in one backward pass."""
     step, adapter = session.train_step, session.adapter
     (uses,) = session.batches.step(0)
     batch = step._builder.batch(uses)
@@ -56,5 +56,5 @@ def test_loss_and_gradient(family: str, plan_for: Any, tmp_path: Any) -> None:
     assert found == pytest.approx(losses.tolist(), rel=1e-5)
     for part, gradient in gradients.items():
         torch.testing.assert_close(session.adapter.flat_grad[part], gradient, rtol=1e-4, atol=1e-6)
-    # The text of the class, not that of the trigger, is what is kept.
+    # The text of the class is the one to be preserved, and not that of the trigger.
     assert found != pytest.approx(plain.train_step.run(0).read().losses, rel=1e-3)

@@ -1,4 +1,4 @@
-"""Learning rate schedules: those of diffusers and torch where they have them, else the closed form."""
+"""Learning rate schedules: equal to those of diffusers and torch where they exist, otherwise to the closed form."""
 
 from __future__ import annotations
 

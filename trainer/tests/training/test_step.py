@@ -14,7 +14,7 @@ from visiontrain_trainer.training.passes import Passes
 
 
 class Standing:
-    """Replaces a graph's replay: the pass runs on tensors of its own, into which inputs are copied."""
+    """Replaces a graph's replay: the pass runs on its own tensors, into which inputs are copied."""
 
     def __init__(self, passes: Passes) -> None:
         self._passes = passes

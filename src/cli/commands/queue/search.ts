@@ -100,7 +100,7 @@ function searchOf(files: readonly string[], options: Options, context: Context):
   const name = text(options.name) ?? loaded.spec.name;
   if (!RUN_NAME.test(name)) throw wrongSearch(`--name ${JSON.stringify(name)} cannot name a run.`);
   const measure = text(options.measure) ?? 'validation';
-  needsImages(measure, loaded);
+  refuseWithoutValidation(measure, loaded);
   return {
     name,
     loaded,
@@ -141,8 +141,8 @@ function placeOf(options: Options, { places }: Context): Pick<SearchAsked, 'devi
   };
 }
 
-/** @throws UsageError where nothing would be there to go by */
-function needsImages(text: string, { spec }: LoadedSpec): void {
+/** @throws UsageError when the measure compares with images kept out of training, and run.yaml keeps none out */
+function refuseWithoutValidation(text: string, { spec }: LoadedSpec): void {
   const measure = searchMeasure(text);
   const isNeeded = measure.kind === 'validation' || (measure.kind === 'judged' && measure.name === 'likeness');
   if (!isNeeded || spec.validation.path !== null || (spec.dataset.validation_share ?? 0) > 0) return;
