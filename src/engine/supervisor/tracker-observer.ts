@@ -3,7 +3,6 @@
  * each case the run continues, and the person is told once.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { sha256OfText } from '../../base/files/hash.ts';
 import { signalGroup } from '../../base/process/group.ts';
@@ -12,6 +11,7 @@ import type { TrackerSpec } from '../../spec/sections/logging.ts';
 import type { RunEvent } from '../events/schema.ts';
 import { textRates } from '../logging/text-rates.ts';
 import { valueLog } from '../logging/values.ts';
+import { leadsDown } from '../run-folder/inside.ts';
 import type { Observer } from './observers.ts';
 
 /** A Python that has the tracker's package, and the variables to run it with. */
@@ -72,13 +72,9 @@ export class TrackerObserver implements Observer {
       if (event.type === 'run') this.#begin();
       if (event.type === 'exit') this.#exitCode = event.code;
       if (logged !== undefined) this.#values(logged.step, logged.values);
-      if (event.type === 'sample' && event.adapter && this.#input.images)
-        this.#send({
-          do: 'image',
-          step: event.step,
-          tag: `samples/${event.index}`,
-          path: join(this.#input.runDir, event.path),
-        });
+      // The tracker runs in the run folder: the path by which this process knows the folder means nothing to others.
+      if (event.type === 'sample' && event.adapter && this.#input.images && leadsDown(event.path))
+        this.#send({ do: 'image', step: event.step, tag: `samples/${event.index}`, path: event.path });
     }
   }
 
@@ -89,9 +85,9 @@ export class TrackerObserver implements Observer {
   }
 
   #begin(): void {
-    const { tracker, runDir, config } = this.#input;
+    const { tracker, config } = this.#input;
     const { project, mode, space } = tracker;
-    this.#send({ do: 'start', ...this.#identity, project, mode, space, dir: runDir, config });
+    this.#send({ do: 'start', ...this.#identity, project, mode, space, config });
     this.#gone = this.#input.python().then(
       (python) => this.#start(python),
       (error: Error) => this.#lose(error.message),

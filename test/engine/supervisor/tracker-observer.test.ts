@@ -1,16 +1,21 @@
 /** Trackers that are down, hang, die and flood: the run goes on, and the person reads of it once. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../../src/engine/events/schema.ts';
+import { type LiveFolder, openFolder } from '../../../src/engine/runs/live-folder.ts';
 import { TrackerObserver } from '../../../src/engine/supervisor/tracker-observer.ts';
 
 const trainer = join(import.meta.dirname, '../../../trainer');
 let dir = '';
+let folder: LiveFolder;
 beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'vt-tracker-'));
-  mkdirSync(join(dir, 'site'));
+  dir = realpathSync(mkdtempSync(join(tmpdir(), 'vt-tracker-')));
+  // As the supervisor has the folder: by a path that leads there wherever it is moved, and in this process alone.
+  folder = openFolder(dir);
+  for (const name of ['site', 'samples']) mkdirSync(join(dir, name));
+  writeFileSync(join(dir, 'samples', 'a.png'), '');
   // A stand-in for the package: it records its calls, and behaves as FAKE says.
   writeFileSync(
     join(dir, 'site', 'wandb.py'),
@@ -20,7 +25,7 @@ FAKE = os.environ["FAKE"]
 def note(**what):
     with open(os.environ["FAKE_LOG"], "a") as file: file.write(json.dumps(what) + "\\n")
 def Settings(**settings): return settings
-def Image(path): return path
+def Image(path): open(path).close(); return path
 class Run:
     def define_metric(self, *names, **how): pass
     def log(self, values):
@@ -39,7 +44,10 @@ def init(**how):
 `,
   );
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => {
+  folder.close();
+  rmSync(dir, { recursive: true, force: true });
+});
 
 const T = 1_790_000_000;
 function story(steps: number): RunEvent[] {
@@ -69,7 +77,7 @@ async function track(FAKE: string, steps = 4, lastMs = 20_000): Promise<{ lost: 
   };
   const observer = new TrackerObserver({
     tracker: { to: 'wandb', project: 'foxes', mode: 'offline', space: null },
-    ...{ every: 2, images: true, runDir: dir, config: { 'training.rank': 8 }, lastMs },
+    ...{ every: 2, images: true, runDir: folder.dir, config: { 'training.rank': 8 }, lastMs },
     python: async () => {
       if (FAKE === 'not installed') throw new Error('pip found no network');
       return { python: FAKE === 'no Python' ? join(dir, 'nothing') : 'python3', env };

@@ -3,6 +3,7 @@
     python -m visiontrain_trainer.tracking wandb < lines of JSON
 
 Each line says what to do: `start` once, then `log` and `image`, at last `end`. Problems go to stderr, one line each.
+The working directory is the run folder, which may be moved meanwhile; paths of images start there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -27,7 +29,7 @@ class Wandb:
             id=start["id"],
             resume="allow",
             mode=start["mode"],
-            dir=start["dir"],
+            dir=str(Path.cwd()),
             config=start["config"],
             settings=settings,
         )
@@ -39,7 +41,7 @@ class Wandb:
         self.run.log({**values, "step": step})
 
     def image(self, step: int, tag: str, path: str) -> None:
-        self.run.log({tag: self.wandb.Image(path), "step": step})
+        self.run.log({tag: self.wandb.Image(str(Path.cwd() / path)), "step": step})
 
     def end(self, code: int) -> None:
         self.run.finish(exit_code=code)
@@ -61,7 +63,7 @@ class Trackio:
         self.trackio.log(values, step=step)
 
     def image(self, step: int, tag: str, path: str) -> None:
-        self.trackio.log({tag: self.trackio.Image(path)}, step=step)
+        self.trackio.log({tag: self.trackio.Image(str(Path.cwd() / path))}, step=step)
 
     def end(self, code: int) -> None:
         self.trackio.finish()
