@@ -83,6 +83,7 @@ const shapes: { readonly [T in EventType]: Shape<T> } = {
     images_per_second: optional(number),
     memory: optional(amount),
     memories: optional(listOf(amount)),
+    capped: optional(objectOf({ layers: count, mean: number, largest: number })),
   },
   heartbeat: { phase: text, step: optional(count) },
   metric: { step: count, hook: text, values: recordOf(number) },

@@ -99,6 +99,12 @@ export const payloads = {
         .array(bytes)
         .optional()
         .describe('Where several processes train: the peak memory of each, in whole MiB.'),
+      capped: z
+        .object({ layers: z.number().int(), mean: z.number(), largest: z.number() })
+        .optional()
+        .describe(
+          'With `training.max_weight_norm`: how many layers were scaled down, and the mean and largest norm of a layer after it.',
+        ),
       memory: bytes
         .optional()
         .describe('Peak bytes: tensors on the card since encoding was over; on a CPU the process.'),

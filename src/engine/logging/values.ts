@@ -38,6 +38,7 @@ export function valueLog(every: number, textRates: readonly TextRate[] = []): Va
       { tag: 'loss/average', scalar: average.value() },
       ...rates(last, textRates),
       ...(norms.length > 0 ? [{ tag: 'norm/grad', scalar: most(norms) }] : []),
+      ...normCap(steps.flatMap(({ capped }) => capped ?? [])),
       ...(last.images_per_second === undefined ? [] : [{ tag: 'speed/images_per_s', scalar: last.images_per_second }]),
       ...(memory.length > 0 ? [{ tag: 'memory/peak', scalar: most(memory) }] : []),
     ];
@@ -81,6 +82,16 @@ function rates({ step, lr, lr_used: used }: StepEvent, textRates: readonly TextR
   return [
     ...parts.map(({ name, share }) => ({ tag: `lr/${name}`, scalar: lr * share })),
     ...(used === undefined ? [] : parts.map(({ name, share }) => ({ tag: `lr/d*lr/${name}`, scalar: used * share }))),
+  ];
+}
+
+/** What sd-scripts logs where the norms of the layers are capped (`scale_weight_norms`), under its names of today. */
+function normCap(capped: readonly NonNullable<StepEvent['capped']>[]) {
+  if (capped.length === 0) return [];
+  return [
+    { tag: 'max_norm/keys_scaled', scalar: most(capped.map(({ layers }) => layers)) },
+    { tag: 'max_norm/max_key_norm', scalar: most(capped.map(({ largest }) => largest)) },
+    { tag: 'norm/avg_key_norm', scalar: mean(capped.map((each) => each.mean)) },
   ];
 }
 

@@ -154,6 +154,18 @@ describe('logged values', () => {
     expect(textRates(runDir)).toEqual([]);
   });
 
+  it('have what the norm cap has done, under the names of sd-scripts', () => {
+    const log = valueLog(2);
+    log.take(start(0));
+    log.take(step(1, 1, { capped: { layers: 3, mean: 0.5, largest: 1 } }));
+    const { values = [] } = log.take(step(2, 1, { capped: { layers: 1, mean: 0.25, largest: 0.75 } })) ?? {};
+    expect(Object.fromEntries(values.map(({ tag, scalar }) => [tag, scalar]))).toMatchObject({
+      'max_norm/keys_scaled': 3,
+      'max_norm/max_key_norm': 1,
+      'norm/avg_key_norm': 0.375,
+    });
+  });
+
   it('take as much memory for half a million steps as for a thousand', () => {
     const log = valueLog(100_000);
     log.take(event('start', { step: 0, steps: 500_000, batches_per_epoch: 1000 }));

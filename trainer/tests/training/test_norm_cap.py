@@ -25,9 +25,15 @@ def test_long_layers_are_shortened_to_the_bound(conv_rank: int, plan_for: Any, t
             found[layer.name] = float(product.norm()) * layer.scale
         return found
 
-    before, most = norms(), sorted(norms().values())[len(norms()) // 2]
+    before = norms()
+    # Between two norms, so that no rounding decides which layers are too long.
+    middle = len(before) // 2
+    most = sum(sorted(before.values())[middle - 1 : middle + 1]) / 2
     weights = adapter.tensors()
-    cap_norms(adapter, most)
+    scaled, mean, largest = cap_norms(adapter, most).tolist()
+    after = [min(norm, most) for norm in before.values()]
+    assert scaled == sum(norm > most for norm in before.values())
+    assert (mean, largest) == pytest.approx((sum(after) / len(after), max(after)), rel=1e-5)
     for name, norm in norms().items():
         assert norm == pytest.approx(min(before[name], most), rel=1e-5)
         factor = min(1.0, most / before[name]) ** 0.5
@@ -36,3 +42,11 @@ def test_long_layers_are_shortened_to_the_bound(conv_rank: int, plan_for: Any, t
     # The layers' weights are still views into the flat buffer that the optimiser steps.
     flat = torch.cat([p.detach().reshape(-1) for p in adapter.parameters("unet")])
     assert torch.equal(flat, adapter.flat["unet"])
+
+
+def test_each_step_says_what_was_shortened(plan_for: Any, train_here: Any) -> None:
+    most = 0.0005
+    steps = train_here(plan_for(training={"max_weight_norm": most})).of("step")
+    assert all(each["capped"]["largest"] == pytest.approx(most) for each in steps[1:]), steps
+    assert all(0 <= each["capped"]["mean"] <= most * 1.0001 for each in steps)
+    assert any(each["capped"]["layers"] > 0 for each in steps)

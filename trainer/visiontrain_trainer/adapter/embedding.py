@@ -61,8 +61,9 @@ class EmbeddingLayer(nn.Module):
     def start(self, seed: int, part: str, module: str) -> None:
         """Does nothing: the vectors start from those of tokens, and nothing is drawn."""
 
-    def cap(self, most: float) -> None:
+    def cap(self, most: float) -> Tensor | None:
         """Does nothing: the norm cap bounds the weight changes of layers, and an embedding has none."""
+        return None
 
     def squared_change(self, now: dict[str, Tensor], then: dict[str, Tensor]) -> float:
         return float((now["rows"] - then["rows"]).square().sum())

@@ -109,12 +109,15 @@ class AdapterLayer(nn.Module):
         return float((self.change(now) - self.change(then)).square().sum())
 
     @torch.no_grad()
-    def cap(self, most: float) -> None:
-        """Scale a change whose norm is above `most` down to that norm.
+    def cap(self, most: float) -> Tensor:
+        """Scale a change whose norm is above `most` down to that norm. Returns the norm before and after, fp32 [2].
 
         A smaller change is multiplied by 1, so that the host need not wait for the comparison on the device.
         """
-        self.shorten((most / self.norm().clamp(min=1e-12)).clamp(max=1))
+        norm = self.norm()
+        factor = (most / norm.clamp(min=1e-12)).clamp(max=1)
+        self.shorten(factor)
+        return torch.stack([norm, norm * factor])
 
     def fuses(self, x: Tensor) -> bool:
         """Whether this pass may use the fused products of `fused.py`, which know plain LoRA alone."""

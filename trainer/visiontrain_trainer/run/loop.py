@@ -119,4 +119,5 @@ def report(session: Session, flight: deque[PendingResult], progress: Progress, s
             images_per_second=rate and round(rate, 3),
             memory=session.device.memory(),
             memories=result.memories or None,
+            capped=result.capped and dict(zip(("layers", "mean", "largest"), result.capped, strict=True)),
         )

@@ -50,6 +50,8 @@ class StepTensors:
     digest: torch.Tensor
     #: Peak memory of each of several processes in MiB, fp32 [processes]; [0] for one.
     memories: torch.Tensor
+    #: What `cap_norms` returns, fp32 [3]; [0] without a norm cap.
+    capped: torch.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,9 @@ class StepResult:
     digest: str
     #: Peak memory of each process in bytes; empty where one process trains.
     memories: list[int]
+    #: Of the norm cap: how many layers it has scaled, and the mean and the largest norm of a layer's change after it;
+    #: None without one.
+    capped: tuple[int, float, float] | None
 
 
 class PendingResult:
@@ -77,7 +82,8 @@ class PendingResult:
 
     def __init__(self, facts: StepFacts, tensors: StepTensors) -> None:
         self._facts = facts
-        shares = [tensors.losses, tensors.grad_norm[None], tensors.grad_norms, tensors.weight_norms, tensors.memories]
+        norms = [tensors.grad_norm[None], tensors.grad_norms, tensors.weight_norms]
+        shares = [tensors.losses, *norms, tensors.memories, tensors.capped]
         self._sizes = [len(share) for share in shares]
         # All floating-point numbers go to the host in one copy. Copies are asynchronous only from CUDA. Other devices
         # give no event to wait for, so `read` could return numbers that have not arrived yet.
@@ -93,7 +99,7 @@ class PendingResult:
         """The results of the step. This waits for the device."""
         if self._event is not None:
             self._event.synchronize()
-        losses, (norm,), grad_norms, weight_norms, memories = (
+        losses, (norm,), grad_norms, weight_norms, memories, capped = (
             share.tolist() for share in self._numbers.split(self._sizes)
         )
         facts = self._facts
@@ -107,5 +113,6 @@ class PendingResult:
             grad_norms=dict(zip(facts.parts, grad_norms, strict=True)),
             weight_norms=dict(zip(facts.parts, weight_norms, strict=True)),
             memories=[int(mebibytes) << 20 for mebibytes in memories],
+            capped=(int(capped[0]), capped[1], capped[2]) if capped else None,
             digest=f"{int(self._digest) & (2**64 - 1):016x}",
         )

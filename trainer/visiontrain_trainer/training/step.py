@@ -203,8 +203,9 @@ class TrainStep:
         rate = set_rate(self._optimizer, learning_rate_factor(training, step))
         if not self._updated(step, norm, image_losses):
             norm, grad_norms = torch.zeros_like(norm), torch.zeros_like(grad_norms)
+        capped = norm.new_zeros(0)
         if training.max_weight_norm is not None:
-            cap_norms(adapter, training.max_weight_norm)
+            capped = cap_norms(adapter, training.max_weight_norm)
         adapter.refresh()
         if self._ema is not None:
             self._ema.after(step + 1)
@@ -222,6 +223,7 @@ class TrainStep:
             weight_norms=adapter.norms(adapter.flat),
             digest=adapter.digest(),
             memories=self._memories,
+            capped=capped,
         )
         return PendingResult(facts, tensors)
 
