@@ -50,7 +50,8 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
   let given: FolderFacts | string | undefined;
   const reading = { places, env, cwd, look };
   if (input.folder !== undefined) {
-    given = await readNamed(dataPlace(input.folder, facts), reading);
+    const watch = input.left === undefined ? undefined : { signal: input.left, tell: () => {} };
+    given = await readNamed(dataPlace(input.folder, facts), reading, watch);
     if (typeof given === 'string') throw new UsageError(given, { id: 'dataset/no-folder' });
   }
   if (!input.yes) sayAll(machineLines(facts, style));

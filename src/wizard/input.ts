@@ -24,6 +24,8 @@ export interface WizardInput {
   readonly file?: string | undefined;
   /** Whether every default is taken and no question is asked. */
   readonly yes: boolean;
+  /** Aborted at a Ctrl-C that no question takes: between two of them the terminal makes a signal of it. */
+  readonly left?: AbortSignal | undefined;
 }
 
 export interface WizardResult {

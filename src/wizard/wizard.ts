@@ -16,7 +16,8 @@ import { modeForm, modeQuestion, PRESET } from './questions/mode.ts';
 import type { Answer, Answers } from './questions/question.ts';
 import { describeDraft, dropDraft, loadDraft, loadMode, saveDraft, saveMode } from './sources/draft.ts';
 
-export async function runWizard(input: WizardInput): Promise<WizardResult> {
+export async function runWizard(given: WizardInput): Promise<WizardResult> {
+  const input = whileHere(given);
   const { places, style, say } = input;
   if (input.yes && input.folder === undefined && input.from === undefined)
     throw new UsageError('--yes needs to know where your pictures are.', {
@@ -46,7 +47,7 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
   const save = (answers: Answers) => {
     if (!input.yes) saved = saveDraft(places.state, answers, Date.now());
   };
-  try {
+  const interview = async () => {
     const first = await firstAnswer(input, { draft: described, lastMode, presets });
     const { mode, preset } = taken(first, input.preset);
     const { runInterview: finish } = await import('./finish.ts');
@@ -55,11 +56,14 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
       lastMode,
       file: outputFile(input),
       preset,
-      answers: { ...(mode.value === 'resume' ? draft?.answers : { mode }), ...given(input) },
+      answers: { ...(mode.value === 'resume' ? draft?.answers : { mode }), ...named(input) },
       save,
     });
     dropDraft(places.state);
     return result;
+  };
+  try {
+    return await Promise.race([interview(), ...(input.left === undefined ? [] : [leaving(input.left)])]);
   } catch (error) {
     if (!(error instanceof CancelledError) || input.yes) throw error;
     const kept = loadDraft(places.state) !== undefined && saved;
@@ -67,6 +71,30 @@ export async function runWizard(input: WizardInput): Promise<WizardResult> {
       kept ? 'Left. Nothing is lost: visiontrain goes on from here.' : 'Left. Nothing was started.',
     );
   }
+}
+
+/** The input for a person who may leave between two questions: what is at work then ends where it would ask or say more. */
+function whileHere(input: WizardInput): WizardInput {
+  const isHere = () => {
+    if (input.left?.aborted === true) throw new CancelledError('');
+  };
+  return {
+    ...input,
+    asker: async (frame, form) => {
+      isHere();
+      return input.asker(frame, form);
+    },
+    say: (line) => {
+      isHere();
+      input.say(line);
+    },
+  };
+}
+
+function leaving(left: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    left.addEventListener('abort', () => reject(new CancelledError('')), { once: true }),
+  );
 }
 
 /** Asks for Easy mode, Advanced mode, or the draft. */
@@ -105,7 +133,7 @@ function taken(
   return { mode: { value: 'easy', by: 'you' }, preset: first.value.slice(PRESET.length) };
 }
 
-function given({ folder }: WizardInput): Answers {
+function named({ folder }: WizardInput): Answers {
   return folder === undefined ? {} : { 'dataset.path': { value: folder, by: 'you' } };
 }
 

@@ -100,6 +100,17 @@ export class Terminal {
     }
   }
 
+  /** Waits until the terminal turns Ctrl-C into a signal, as it does while no question is open. */
+  async cooked(limitMs = LONGEST_WAIT_MS): Promise<void> {
+    const tty = this.#tmux('display-message', '-p', '#{pane_tty}').trim();
+    const isCooked = () => {
+      const file = process.platform === 'darwin' ? '-f' : '-F';
+      return /(^|\s)isig/m.test(execFileSync('stty', [file, tty, '-a'], { encoding: 'utf8' }));
+    };
+    for (const until = Date.now() + limitMs; !isCooked(); await sleep(50))
+      if (Date.now() > until) throw new Error('The terminal never made a signal of Ctrl-C.');
+  }
+
   /** Process id of the command. */
   child(): number {
     const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -229,6 +229,64 @@ describe('the wizard in a terminal of 80×24', { timeout: 600_000 }, () => {
     await t.shows(/fox\/ +7 pictures, 4 captions/);
     t.keys('Enter');
     await t.shows('What do the pictures teach?');
+  });
+
+  describe('Ctrl-C while no question is open', () => {
+    /** An environment in which the look at the machine, between two questions, never ends by itself. */
+    const held = () => {
+      writeFileSync(
+        join(dir, 'gate.cjs'),
+        `if (process.argv[1]?.endsWith('visiontrain'))
+           require('node:fs/promises').statfs = () => new Promise(() => {
+             const { existsSync, writeFileSync } = require('node:fs');
+             writeFileSync('held', '');
+             const waiting = setInterval(() => existsSync('held') || clearInterval(waiting), 50);
+           });`,
+      );
+      return { env: { NODE_OPTIONS: `--require ${join(dir, 'gate.cjs')}` } };
+    };
+
+    const isHeld = async (t: Terminal) => {
+      while (!existsSync(join(dir, 'held'))) await new Promise((resolve) => setTimeout(resolve, 50));
+      await t.cooked();
+    };
+    const isOver = async (t: Terminal) => {
+      rmSync(join(dir, 'held'));
+      await t.shows('[exit 130]');
+    };
+
+    it('says that nothing was started; and that nothing is lost, when questions were answered', async () => {
+      const first = start([], held());
+      await first.shows('1/7  Mode');
+      first.keys('Enter');
+      await isHeld(first);
+      first.keys('C-c');
+      await first.shows('Left. Nothing was started.');
+      await isOver(first);
+
+      const second = start(['new', 'fox', '--easy']);
+      await second.shows('What do the pictures teach?');
+      second.keys('Enter');
+      await second.shows('Which word calls');
+      second.keys('C-c');
+      await second.shows('Left. Nothing is lost: visiontrain goes on from here.');
+
+      const third = start([], held());
+      await third.shows('1/7  Mode');
+      third.keys('Enter');
+      await isHeld(third);
+      third.keys('C-c');
+      await third.shows('Left. Nothing is lost: visiontrain goes on from here.');
+      await isOver(third);
+    });
+
+    it('says that no run was made, after the last question', async () => {
+      const t = start(['demo'], held());
+      await isHeld(t);
+      t.keys('C-c');
+      await t.shows('Left. No run was made, and nothing was started.');
+      await isOver(t);
+    });
   });
 
   it('goes on after Ctrl-Z and fg', async () => {

@@ -4,14 +4,16 @@ import { shellWord } from '../../base/typed-path.ts';
 import { isBrought } from '../../engine/brought/unpackers.ts';
 import { styleFor } from '../../terminal/style.ts';
 import { requirePerson } from '../../terminal/terminal.ts';
+import type { WizardResult } from '../../wizard/input.ts';
 import { terminalAsker } from '../../wizard/prompts/ask.ts';
 import { runWizard } from '../../wizard/wizard.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
-import { text } from './shared/options.ts';
+import { type Options, text } from './shared/options.ts';
+import { leaveOnInterrupt } from './shared/steps/stop-signals.ts';
 
 /** `new [FOLDER]`: runs the wizard, writes run.yaml, and starts the run if the person wants that. */
 export const run: CommandRun = async (args, options, context) => {
-  const { out, env, flags, places, terminal: can } = context;
+  const { out, flags, places, terminal: can } = context;
   const from = text(options.from);
   if (from !== undefined && options.preset !== undefined)
     throw new UsageError('--from and --preset both say where to start: give one of them.', {
@@ -29,22 +31,7 @@ export const run: CommandRun = async (args, options, context) => {
       'Take every default:           visiontrain new FOLDER --yes',
     ]);
   }
-  const { action, file, acceptsLicense, box } = await runWizard({
-    asker: terminalAsker(can),
-    can,
-    style: styleFor(can),
-    env,
-    places,
-    cwd: process.cwd(),
-    version: packageVersion(),
-    say: out.talk,
-    mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
-    folder: await folderOf(args[0], context),
-    from,
-    preset: text(options.preset),
-    file: text(options.output),
-    yes: flags.yes,
-  });
+  const { action, file, acceptsLicense, box } = await answers(args[0], options, context);
   if (action === 'save') {
     out.talk(`  Start it with:  visiontrain run ${shellWord(file)}${box === undefined ? '' : ` --on ${box}`}`);
     return EXIT.ok;
@@ -65,6 +52,34 @@ export const run: CommandRun = async (args, options, context) => {
     context,
   );
 };
+
+/** Asks the wizard's questions, and writes the file. */
+async function answers(named: string | undefined, options: Options, context: Context): Promise<WizardResult> {
+  const { out, env, flags, places, terminal: can } = context;
+  const folder = await folderOf(named, context);
+  const leave = leaveOnInterrupt();
+  try {
+    return await runWizard({
+      asker: terminalAsker(can, leave.signal),
+      can,
+      style: styleFor(can),
+      env,
+      places,
+      cwd: process.cwd(),
+      version: packageVersion(),
+      say: out.talk,
+      mode: options.advanced === true ? 'advanced' : options.easy === true ? 'easy' : undefined,
+      folder,
+      from: text(options.from),
+      preset: text(options.preset),
+      file: text(options.output),
+      yes: flags.yes,
+      left: leave.signal,
+    });
+  } finally {
+    leave.off();
+  }
+}
 
 /**
  * The named folder. An archive or an id of the hub is brought first, with progress, by modules that are loaded only

@@ -20,6 +20,7 @@ import type { Context } from '../../shell/context.ts';
 import { fittingBuild, withTorch } from './fitting-build.ts';
 import { roomWarnings } from './room.ts';
 import { withFolders } from './steps/brought.ts';
+import { toldAtInterrupt } from './steps/stop-signals.ts';
 import { ownSignals, watchRun } from './watch.ts';
 
 export interface StartOptions {
@@ -52,15 +53,18 @@ interface MadeRun {
   readonly env: NodeJS.ProcessEnv;
 }
 
+type MakeOptions = Omit<StartOptions, 'detach' | 'foreground' | 'ended'>;
+
 /** Prepares a run, checks all consents of the person, and makes its folder. Nothing is started. */
-export async function makeRun(
-  given: Prepare,
-  options: Omit<StartOptions, 'detach' | 'foreground' | 'ended'>,
-  context: Context,
-): Promise<MadeRun> {
+export async function makeRun(given: Prepare, options: MakeOptions, context: Context): Promise<MadeRun> {
+  const input = await withFolders(given, context);
+  const say = () => context.out.talk('Left. No run was made, and nothing was started.');
+  return toldAtInterrupt(say, () => makeOf(input, options, context));
+}
+
+async function makeOf(input: Prepare, options: MakeOptions, context: Context): Promise<MadeRun> {
   const { places, out, flags } = context;
   const env = withTorch(context.env, options.torch);
-  const input = await withFolders(given, context);
   const hooks = withAbsolutePrograms(input.spec.hooks, (path) => resolve(input.dir, path));
   settleHooks(hooks, places, options.allowHooks ?? false);
   const prepared = await prepareRun({ ...input, places, env });
@@ -98,7 +102,8 @@ export async function startFromSpec(input: Prepare, options: StartOptions, conte
   const owner = isForeground ? ownSignals(context.out.talk) : undefined;
   try {
     const { run, env } = await makeRun(input, options, context);
-    await startRun(run, isForeground ? withoutQueue(env) : env);
+    const goesOn = () => context.out.talk(`Left. ${run.name} starts without you:  visiontrain attach ${run.name}`);
+    await toldAtInterrupt(goesOn, () => startRun(run, isForeground ? withoutQueue(env) : env));
     owner?.owns(run);
     if (!options.detach) {
       const code = await watchRun(run, context, { owner });

@@ -16,7 +16,7 @@ import { jsonReporter } from '../../reporters/json.ts';
 import { plainReporter } from '../../reporters/plain.ts';
 import type { Context } from '../../shell/context.ts';
 import { announced } from './announce.ts';
-import { leaveOnInterrupt, stopSignals } from './steps/stop-signals.ts';
+import { leaveOnInterrupt, stopSignals, toldAtInterrupt } from './steps/stop-signals.ts';
 
 export interface WatchOptions {
   /** Byte offset in the events to start from. Only the plain lines use it. */
@@ -32,19 +32,23 @@ export interface WatchOptions {
  * person who leaves changes nothing for the run, and gets exit code 130.
  */
 export async function watchRun(run: RunRef, context: Context, options: WatchOptions = {}): Promise<ExitCode> {
-  const { out, flags, terminal: can } = context;
+  const { flags, terminal: can } = context;
   const onScreen = can.draw && !flags.json && options.owner === undefined && runCondition(run.dir).state === 'live';
   const left = onScreen
     ? await watchScreen(run, context, { ...options, can })
     : await watchLines(run, context, options);
   if (left && runCondition(run.dir).state === 'live') {
-    out.talk(`Detached. Training continues.  visiontrain attach ${run.name}`);
-    out.talk(`                               visiontrain stop ${run.name}`);
+    sayDetached(run.name, context);
     return onScreen ? EXIT.ok : EXIT.cancelled;
   }
   const code = await reportEnd(run, context, can);
   if (options.owner !== undefined && wantsJudging(run.dir)) await judgeOwned(run, context);
   return code;
+}
+
+function sayDetached(name: string, { out }: Context): void {
+  out.talk(`Detached. Training continues.  visiontrain attach ${name}`);
+  out.talk(`                               visiontrain stop ${name}`);
 }
 
 /** What a run in the foreground would leave behind is killed with it, so it is judged before this process is over. */
@@ -65,12 +69,12 @@ const requests = { stop: 'stop', checkpoint: 'save', sample: 'sample' } as const
 
 /** Shows the dashboard. Returns true when the person left before the end. */
 async function watchScreen(
-  { dir }: RunRef,
+  { dir, name }: RunRef,
   context: Context,
   { can, ...options }: WatchOptions & { readonly can: Capabilities },
 ): Promise<boolean> {
-  const { runDashboard } = await import('../../dashboard/run-dashboard.tsx');
-  const announce = await announced(context, true);
+  const loading = () => Promise.all([import('../../dashboard/run-dashboard.tsx'), announced(context, true)]);
+  const [{ runDashboard }, announce] = await toldAtInterrupt(() => sayDetached(name, context), loading);
   const how = await runDashboard({
     runDir: dir,
     can,

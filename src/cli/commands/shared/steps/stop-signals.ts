@@ -30,3 +30,21 @@ export function leaveOnInterrupt(): { readonly signal: AbortSignal; off(): void 
   process.once('SIGINT', onInterrupt);
   return { signal: leave.signal, off: () => void process.off('SIGINT', onInterrupt) };
 }
+
+/**
+ * Does a job that shows nothing. At Ctrl-C `say` tells the person how things are; then the process ends, as without it.
+ * Where a caller takes Ctrl-C itself, it alone decides what happens.
+ */
+export async function toldAtInterrupt<T>(say: () => void, job: () => Promise<T>): Promise<T> {
+  if (process.listenerCount('SIGINT') > 0) return job();
+  const onInterrupt = () => {
+    say();
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', onInterrupt);
+  try {
+    return await job();
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
