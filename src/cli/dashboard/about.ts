@@ -1,7 +1,7 @@
 /** The texts of the header about a run, read from the run folder. */
 
 import { neutralise } from '../../base/text.ts';
-import { readBeside } from '../../engine/run-folder/beside.ts';
+import { readSettingsBesidePlan } from '../../engine/run-folder/beside.ts';
 import { readPlanJson } from '../../engine/run-folder/run-files.ts';
 
 export interface RunAbout {
@@ -52,7 +52,7 @@ export function readAbout(runDir: string): RunAbout {
       epochs,
       embedding: wordOf(plan.training?.pivotal),
       prompt: firstText(plan.samples?.prompts),
-      judge: readBeside(runDir)?.judge === true,
+      judge: readSettingsBesidePlan(runDir)?.judge === true,
     };
   } catch {
     return nothingKnown;

@@ -1,6 +1,6 @@
 /** Makes small requests to servers: a JSON document, the first bytes of a file, or the facts about a file. */
 
-import type { Client, Head } from './client.ts';
+import type { Client, ResponseHead } from './client.ts';
 import { Fault, statusFault } from './fault.ts';
 import { checkHeaders, claimedSize } from './sniff.ts';
 import type { Address } from './sources.ts';
@@ -93,7 +93,7 @@ export async function askAbout(client: Client, address: Address, signal: AbortSi
   return info;
 }
 
-function read(head: Head, host: string): RemoteFileInfo {
+function read(head: ResponseHead, host: string): RemoteFileInfo {
   const { headers, first } = head;
   const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
   const length = head.status === 200 ? headers['content-length'] : undefined;
@@ -105,7 +105,7 @@ function read(head: Head, host: string): RemoteFileInfo {
   };
 }
 
-function refuse(head: Head, address: Address): void {
+function refuse(head: ResponseHead, address: Address): void {
   if (head.status !== 200 && head.status !== 206)
     throw statusFault(head.status, head.headers, { host: address.label, signed: head.elsewhere });
 }

@@ -20,7 +20,7 @@ export interface HttpRequest {
   readonly stayHere?: boolean;
 }
 
-export interface Head {
+export interface ResponseHead {
   readonly status: number;
   readonly headers: Headers;
   /** Address that answered, after all redirects. */
@@ -33,7 +33,7 @@ export interface Head {
 
 export interface Receiver {
   /** Called with the head of the answer. It throws to refuse the body. */
-  onHead(head: Head, flow: BodyFlow): void;
+  onHead(head: ResponseHead, flow: BodyFlow): void;
   /**
    * Called with each chunk, whose memory is reused afterwards. It returns false when it has enough: the rest is left
    * unread.
@@ -103,7 +103,7 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
           nextSteps: ['Unset VISIONTRAIN_OFFLINE (or HF_HUB_OFFLINE).'],
         });
       let { url, token } = request;
-      let first: Head['first'] | undefined;
+      let first: ResponseHead['first'] | undefined;
       for (let hops = 0; ; hops += 1) {
         const headers = {
           'user-agent': userAgent,
@@ -150,7 +150,7 @@ export function createClient(settings: DownloadSettings, env: NodeJS.ProcessEnv)
   };
 }
 
-function redirectTarget(head: { status: number; headers: Head['headers'] }, from: string): string | undefined {
+function redirectTarget(head: { status: number; headers: ResponseHead['headers'] }, from: string): string | undefined {
   if (![301, 302, 303, 307, 308].includes(head.status)) return undefined;
   const { location } = head.headers;
   if (location === undefined || !URL.canParse(location, from))

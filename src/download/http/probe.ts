@@ -2,7 +2,7 @@
  * Finds out the size of a file when the registry does not say: it asks for one byte, and the answer holds the total.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Head } from './client.ts';
+import type { Client, ResponseHead } from './client.ts';
 import { type Failure, Fault, nextTry, statusFault } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 import { checkHeaders, claimedSize } from './sniff.ts';
@@ -51,7 +51,7 @@ async function askSize(address: Address, { client, signal }: ProbeInput): Promis
   return size;
 }
 
-function sizeIn(head: Head, host: string): number | undefined {
+function sizeIn(head: ResponseHead, host: string): number | undefined {
   if (head.status !== 200 && head.status !== 206)
     throw statusFault(head.status, head.headers, { host, signed: head.elsewhere });
   checkHeaders(head.headers, host);

@@ -1,6 +1,6 @@
 /** Removes logins, tokens and signatures from addresses, so that an address can be shown and kept in a file. */
 
-export interface Bared {
+export interface AddressWithoutSecrets {
   readonly url: string;
   /** The parts that were removed, named without their values. */
   readonly left: readonly string[];
@@ -14,7 +14,7 @@ const SECRET_NAME =
 const SECRET_VALUE = /^(?=.*\d)(?=.*[a-z])[\w\-+/=~]{20,}$|^ey[\w-]+\.[\w-]+\./i;
 
 /** The address without user, password, fragment, and parameters whose name or value looks secret. */
-export function withoutSecrets(address: string): Bared {
+export function withoutSecrets(address: string): AddressWithoutSecrets {
   const url = new URL(address);
   const left: string[] = [];
   if (url.username !== '' || url.password !== '') left.push('the login before the @');

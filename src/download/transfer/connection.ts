@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib';
 import type { PartialFile } from '../file/partial-file.ts';
 import { PIECE } from '../file/pieces.ts';
-import type { Client, Head } from '../http/client.ts';
+import type { Client, ResponseHead } from '../http/client.ts';
 import type { BodyFlow } from '../http/exchange.ts';
 import { Fault, statusFault } from '../http/fault.ts';
 import { checkFirstBytes, checkHeaders } from '../http/sniff.ts';
@@ -147,7 +147,7 @@ export class Connection {
     };
   }
 
-  #onHead(head: Head, shortcut: boolean): void {
+  #onHead(head: ResponseHead, shortcut: boolean): void {
     const { source, sha256, partialFile } = this.#job;
     const { label: host } = source.address;
     const size = partialFile.pieces.size;
@@ -164,7 +164,7 @@ export class Connection {
     if (head.elsewhere) source.resolved = head.url;
   }
 
-  #onPart(head: Head, host: string, size: number): void {
+  #onPart(head: ResponseHead, host: string, size: number): void {
     const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(head.headers['content-range'] ?? '');
     if (!match || Number(match[1]) !== this.#position)
       throw new Fault('range', `${host} sent another range than asked (${head.headers['content-range'] ?? 'unnamed'})`);
@@ -172,7 +172,7 @@ export class Connection {
       throw new Fault('other-file', `${host} has a file of ${match[3]} bytes, not of ${size}`);
   }
 
-  #onWhole(head: Head, host: string, size: number): void {
+  #onWhole(head: ResponseHead, host: string, size: number): void {
     const { source, note, takeWhole } = this.#job;
     const length = head.headers['content-length'];
     if (length !== undefined && Number(length) !== size)

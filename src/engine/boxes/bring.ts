@@ -13,7 +13,7 @@ import { formatBytes, plural } from '../../base/text.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { touchRuns } from '../runs/ended.ts';
 import { runCondition } from '../runs/summary.ts';
-import { askFar, type Far } from './far.ts';
+import { askFar, type BoxAccess } from './far.ts';
 import { BoxError } from './faults.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 import { copyFiles } from './rsync.ts';
@@ -22,7 +22,7 @@ import { copyFiles } from './rsync.ts';
 const ORIGIN = 'fetched.json';
 const originSchema = z.object({ box: z.string(), run: z.string(), begun: z.number() });
 
-export interface Brought {
+export interface BroughtRun {
   readonly name: string;
   readonly dir: string;
   /** Number of files that were copied now, and of all files that are here. */
@@ -34,7 +34,7 @@ export interface Brought {
   readonly state: string;
 }
 
-export interface Bringing {
+export interface BringRunInput {
   readonly run: string;
   /** Folder of the runs here. */
   readonly runs: string;
@@ -49,7 +49,7 @@ type ManifestFile = Manifest['files'][number];
  * Copies the run.
  * @throws BoxError when it cannot be copied whole; files that arrived are kept for the next time
  */
-export async function bringRun(far: Far, bringing: Bringing): Promise<Brought> {
+export async function bringRun(far: BoxAccess, bringing: BringRunInput): Promise<BroughtRun> {
   const { run, runs, checkpoints, say } = bringing;
   const manifest = await askFar(far, { do: 'manifest', run, checkpoints }, manifestSchema);
   const { name, dir } = placeFor(manifest, far.line.box.name, runs);
@@ -127,7 +127,7 @@ interface Fetching {
  * @throws BoxError when a file is not what the box announced
  */
 async function fetchInto(
-  far: Far,
+  far: BoxAccess,
   { manifest, lacking, staging }: Fetching,
   onShare: ((share: number) => void) | undefined,
 ): Promise<void> {
@@ -162,7 +162,7 @@ async function fetchInto(
  * Compares the LoRA files with the hashes that the run recorded when it made them.
  * @throws BoxError
  */
-function compareOutputs(dir: string, { files, name, live }: Manifest, { line: { box } }: Far): void {
+function compareOutputs(dir: string, { files, name, live }: Manifest, { line: { box } }: BoxAccess): void {
   if (live) return;
   const exit = z
     .object({ outputs: z.array(z.object({ path: z.string(), sha256: z.string() })) })

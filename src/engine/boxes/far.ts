@@ -9,7 +9,7 @@ import { type BoxLine, type FarAnswer, overBreaks, runThere } from './ssh.ts';
 export type FarRequest = Readonly<Record<string, unknown>> & { readonly do: FarAction };
 export type FarAction = 'missing' | 'take' | 'plant' | 'start' | 'manifest';
 
-export interface Far extends FarProgram {
+export interface BoxAccess extends FarProgram {
   readonly line: BoxLine;
 }
 
@@ -29,7 +29,7 @@ const LIMIT = 3_600_000;
  * Sends a request.
  * @throws BoxError with the message of the box when it could not be done
  */
-export async function askFar<T>(far: Far, request: FarRequest, answer: z.ZodType<T>): Promise<T> {
+export async function askFar<T>(far: BoxAccess, request: FarRequest, answer: z.ZodType<T>): Promise<T> {
   const input = `${JSON.stringify({ ...request, sent: far.sent })}\n`;
   const words = farCommand(far, ['hosts', 'serve', '--json']);
   return overBreaks(far.line, async () => {
@@ -39,7 +39,7 @@ export async function askFar<T>(far: Far, request: FarRequest, answer: z.ZodType
 }
 
 /** The answer in the last line that is a document, since a login may print something before it. */
-function readAnswer<T>({ line: { box } }: Far, { stdout, stderr, code }: FarAnswer, answer: z.ZodType<T>): T {
+function readAnswer<T>({ line: { box } }: BoxAccess, { stdout, stderr, code }: FarAnswer, answer: z.ZodType<T>): T {
   const document = lastDocument(stdout);
   const failed = errorSchema.safeParse(document);
   if (failed.success) {

@@ -21,7 +21,7 @@ function farPlace({ target }: Box, path: string): string {
   return `${target.slice(0, at)}${machine.includes(':') ? `[${machine}]` : machine}:${path}`;
 }
 
-export interface Copy {
+export interface CopyInput {
   /** Paths below `from`, which stay the same below `to`. */
   readonly files: readonly string[];
   readonly from: string;
@@ -36,7 +36,7 @@ export interface Copy {
  * Copies files between this machine and a box, and tries again when the connection breaks.
  * @throws BoxError
  */
-export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }: Copy): Promise<void> {
+export async function copyFiles(line: BoxLine, { files, from, to, out, onShare }: CopyInput): Promise<void> {
   if (files.length === 0) return;
   const { box, env } = line;
   const far = out ? to : from;

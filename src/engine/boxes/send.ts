@@ -6,11 +6,11 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import { sha256OfFile } from '../../base/files/hash.ts';
 import { formatBytes, plural } from '../../base/text.ts';
-import { askFar, type Far } from './far.ts';
+import { askFar, type BoxAccess } from './far.ts';
 import { BoxError } from './faults.ts';
 import { copyFiles } from './rsync.ts';
 import type { Content, Tree } from './store.ts';
-import { type Traveller, travelName } from './travel.ts';
+import { type PathToSend, travelName } from './travel.ts';
 
 interface LocalFile extends Content {
   readonly path: string;
@@ -25,7 +25,7 @@ const missingAnswer = z.object({
 const badAnswer = z.object({ bad: z.array(z.string()) });
 const placedAnswer = z.object({ paths: z.array(z.string().startsWith('/')) });
 
-export interface Sending {
+export interface SendProgress {
   readonly say: (text: string) => void;
   readonly onShare?: (share: number) => void;
 }
@@ -35,9 +35,9 @@ export interface Sending {
  * @throws BoxError
  */
 export async function sendAll(
-  far: Far,
-  travellers: readonly Traveller[],
-  sending: Sending,
+  far: BoxAccess,
+  travellers: readonly PathToSend[],
+  sending: SendProgress,
 ): Promise<ReadonlyMap<string, string>> {
   const hashed = await pMap(
     travellers.flatMap(({ files }) => files),
@@ -58,7 +58,11 @@ export async function sendAll(
   return new Map(travellers.map(({ path }, i) => [path, paths[i] ?? path]));
 }
 
-async function sendContents(far: Far, files: readonly LocalFile[], { say, onShare }: Sending): Promise<void> {
+async function sendContents(
+  far: BoxAccess,
+  files: readonly LocalFile[],
+  { say, onShare }: SendProgress,
+): Promise<void> {
   const { box } = far.line;
   const contents = [...new Map(files.map((file) => [file.sha256, file])).values()];
   let wanted: readonly LocalFile[] = contents;
@@ -99,7 +103,7 @@ function tellSizes(all: readonly LocalFile[], lacking: readonly LocalFile[], nam
 
 /** Copies files under their hashes as names, by way of a folder of links to them. */
 async function sendByHash(
-  { line }: Far,
+  { line }: BoxAccess,
   files: readonly LocalFile[],
   incoming: string,
   onShare: ((share: number) => void) | undefined,

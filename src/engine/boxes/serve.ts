@@ -22,7 +22,7 @@ export type SweepMember = z.output<typeof memberSchema>;
 const MEMBER = 'VISIONTRAIN_SWEEP';
 
 /** The sweep of another machine that this command was started for; undefined when a person typed it here. */
-export function sweepAsked(env: NodeJS.ProcessEnv): SweepMember | undefined {
+export function sweepOfCommand(env: NodeJS.ProcessEnv): SweepMember | undefined {
   const text = env[MEMBER];
   return text === undefined ? undefined : memberSchema.parse(JSON.parse(text));
 }

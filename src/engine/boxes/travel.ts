@@ -13,15 +13,15 @@ import { yamlValue } from '../../spec/write.ts';
 import { isImage } from '../dataset/names.ts';
 import { walkFolder } from '../dataset/walk.ts';
 
-export interface Traveller {
+export interface PathToSend {
   /** Absolute path of a file or folder on this machine. */
   readonly path: string;
   /** Absolute paths of its files; a single one for a file. */
   readonly files: readonly string[];
 }
 
-export interface Travel {
-  readonly travellers: readonly Traveller[];
+export interface PathsToSend {
+  readonly travellers: readonly PathToSend[];
   /** Texts for `--set` that name all files by their paths on the box. */
   readonly overrides: (placed: ReadonlyMap<string, string>) => readonly string[];
 }
@@ -50,7 +50,7 @@ const APART: ReadonlySet<string> = new Set(['training.init_lora', 'model.merge_l
  * Lists the files.
  * @throws UsageError for a path that cannot be sent
  */
-export function travelOf(input: TravelInput): Travel {
+export function travelOf(input: TravelInput): PathsToSend {
   const { spec, dir, places } = input;
   refuseLocalPrograms(spec);
   const { dataset, validation, training } = spec;

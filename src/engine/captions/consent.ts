@@ -13,7 +13,7 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/u;
 /** Environment variable with the key for the server that a run.yaml names. */
 export const CAPTION_KEY = 'VISIONTRAIN_CAPTION_KEY';
 
-interface Asked {
+interface ConsentInput {
   readonly places: Places;
   readonly env: NodeJS.ProcessEnv;
   /** Whether the person allows the server now. */
@@ -28,7 +28,7 @@ const file = (places: Places) => join(places.state, 'caption-servers.json');
  * only when there is a key, because another user of the machine may run one.
  * @throws UsageError when the person has not allowed the server, and does not do so now
  */
-export function settleEndpoint(captions: RunSpec['captions'], { places, env, allows }: Asked): void {
+export function settleEndpoint(captions: RunSpec['captions'], { places, env, allows }: ConsentInput): void {
   if (captions.write !== 'endpoint' || captions.endpoint === null) return;
   const { origin, hostname } = new URL(captions.endpoint);
   const key = Boolean(env[CAPTION_KEY]?.trim());

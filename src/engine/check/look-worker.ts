@@ -31,7 +31,7 @@ export interface LookInput {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-export interface Looked {
+export interface LookResult {
   /** Tokens of each caption; undefined without a tokenizer. */
   readonly tokens: readonly number[] | undefined;
   /** The crops that were asked for; undefined when the program did not come to them. */
@@ -57,7 +57,7 @@ const PROGRAM = {
  * Runs the program.
  * @throws the program's own error, EnvironmentError when it dies, or the signal's reason; results until then are kept
  */
-export async function lookAtImages(input: LookInput): Promise<Looked> {
+export async function lookAtImages(input: LookInput): Promise<LookResult> {
   const { store, root, threads, images, captions, tokenizer, extras, env } = input;
   makePrivateFolder(store);
   const job = join(store, `.job-${process.pid}-${randomBytes(4).toString('hex')}.json`);
@@ -66,7 +66,7 @@ export async function lookAtImages(input: LookInput): Promise<Looked> {
   writeFileAtomic(job, JSON.stringify({ version: 1, root, store, threads, ...wanted, captions, tokenizer }));
   const failed: { path: string; reason: string }[] = [];
   let tokens: readonly number[] | undefined;
-  let crops: Looked['crops'];
+  let crops: LookResult['crops'];
   try {
     const own = ourPython({ env, packageRoot: packageRoot(), threads: 1, extras });
     await runProgram({ ...input, argv: [job], program: PROGRAM, env: own, log: join(store, 'look.log') }, (value) => {

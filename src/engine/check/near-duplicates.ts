@@ -8,7 +8,7 @@ export interface Fingerprint {
   readonly colours: string;
 }
 
-export interface Near {
+export interface NearDuplicate {
   /** Index of the first image of its group. */
   readonly first: number;
   /** Number of differing bits of the 64. */
@@ -31,9 +31,9 @@ export const MOST_COLOUR = 12;
  * first image, so that a chain of small changes does not put all frames of a film into one group.
  * @param prints one for each image; undefined for images that are not compared
  */
-export function nearDuplicates(prints: readonly (Fingerprint | undefined)[]): ReadonlyMap<number, Near> {
+export function nearDuplicates(prints: readonly (Fingerprint | undefined)[]): ReadonlyMap<number, NearDuplicate> {
   const index = new BandIndex();
-  const found = new Map<number, Near>();
+  const found = new Map<number, NearDuplicate>();
   for (const [at, print] of prints.entries()) {
     if (print === undefined) continue;
     const near = index.nearest(print);
@@ -79,7 +79,7 @@ class BandIndex {
   }
 
   /** The leader with the fewest differing bits; the first one of several. */
-  nearest(print: Fingerprint): Near | undefined {
+  nearest(print: Fingerprint): NearDuplicate | undefined {
     const wanted = leaderOf(print, -1);
     let best: { leader: Leader; bits: number } | undefined;
     for (const leader of this.#all.length <= FEW ? this.#all : this.#candidates(wanted)) {

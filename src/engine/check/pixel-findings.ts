@@ -2,7 +2,7 @@
 import { inNumber, plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding, FindingItem, FindingKind } from './finding.ts';
 import type { Look, Looks } from './looks.ts';
-import { type Near, nearDuplicates } from './near-duplicates.ts';
+import { type NearDuplicate, nearDuplicates } from './near-duplicates.ts';
 
 /**
  * From this value on an image counts as blurred. On scikit-image's photographs and this program's own drawings,
@@ -132,7 +132,7 @@ function copies(seen: readonly Seen[]): DatasetFinding[] {
   ];
 }
 
-type Pair = readonly [number, Near];
+type Pair = readonly [number, NearDuplicate];
 
 function repeated(near: readonly Pair[], seen: readonly Seen[]): DatasetFinding[] {
   if (near.length === 0) return [];

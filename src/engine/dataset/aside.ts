@@ -7,14 +7,14 @@ import { byCodePoint, plural } from '../../base/text.ts';
 import { isImage, stemOf } from './names.ts';
 import type { Folder, Walk } from './walk.ts';
 
-export interface Aside {
+export interface FoldersToUse {
   /** Folders with the files that remain for training. */
   readonly folders: readonly Folder[];
   /** One sentence for each kind that was set aside. */
   readonly notes: readonly string[];
 }
 
-export type Walked = Pick<Walk, 'folders' | 'passed'> & {
+export type WalkedFolders = Pick<Walk, 'folders' | 'passed'> & {
   /** Folders inside this one that are scanned on their own; this folder may hold masks of their images. */
   readonly beyond?: () => readonly Folder[];
 };
@@ -54,11 +54,11 @@ const DRAWN = /_e?\d{6}_\d{2}_\d{14}(_\d+)?$/u;
  * @param masksAreUsed whether masks are used for the loss, so that no note about them is needed
  */
 export function leaveAside(
-  walk: Walked,
+  walk: WalkedFolders,
   included: readonly string[],
   captionExtension: string,
   masksAreUsed = false,
-): Aside {
+): FoldersToUse {
   const passed = new Map<Kind, string[]>();
   const pass = (kind: Kind, path: string) => {
     const paths = passed.get(kind);
@@ -101,7 +101,11 @@ interface Found {
 
 type FolderKind = (folder: Folder) => Found | undefined;
 
-function folderKinds({ folders, beyond }: Walked, wanted: ReadonlySet<string>, captionExtension: string): FolderKind {
+function folderKinds(
+  { folders, beyond }: WalkedFolders,
+  wanted: ReadonlySet<string>,
+  captionExtension: string,
+): FolderKind {
   const byPath = new Map(folders.map((folder) => [folder.path, folder]));
   const projects = new Set(projectFolders(folders));
   let stems: ReadonlySet<string> | undefined;

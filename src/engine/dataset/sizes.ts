@@ -5,7 +5,7 @@ import { sidesOf } from '../../spec/sections/resolution.ts';
 import { bucketChooser, type ImageSize } from './buckets.ts';
 
 /** An image at one size: its bucket, and the suffix of the image's id for that size. */
-export interface Placed {
+export interface BucketAtSize {
   readonly suffix: string;
   readonly bucket: [number, number];
 }
@@ -14,7 +14,7 @@ export interface Placed {
  * Returns the function that gives the sizes of an image, the largest first, which has no suffix. An image is not used
  * at sizes with a larger area than its own, but always at the smallest.
  */
-export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Placed, ...Placed[]] {
+export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [BucketAtSize, ...BucketAtSize[]] {
   const sides = sidesOf(d.resolution);
   const chooser = (resolution: number) =>
     bucketChooser({
@@ -35,8 +35,8 @@ export function placer(d: RunSpec['dataset']): (size: ImageSize) => readonly [Pl
       ({ bucket }, i) => placed.findIndex((other) => other.bucket.join() === bucket.join()) === i,
     );
     return different.map(({ side, bucket }, i) => ({ suffix: i === 0 ? '' : `@${side}`, bucket })) as unknown as [
-      Placed,
-      ...Placed[],
+      BucketAtSize,
+      ...BucketAtSize[],
     ];
   };
 }

@@ -34,7 +34,7 @@ const KNOWN: Readonly<Record<Program, { title: string; names: readonly string[];
     },
   };
 
-export interface Around {
+export interface ProgramSurroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly places: Pick<Places, 'state'>;
   readonly cwd: string;
@@ -56,7 +56,7 @@ export function programIn(
  * The folder for LoRA files of a program on this machine: the remembered one, else the only one that is found.
  * @throws UsageError when none is found, or several
  */
-export function programFolder(program: Program, around: Around): string {
+export function programFolder(program: Program, around: ProgramSurroundings): string {
   const { title, inside } = KNOWN[program];
   const kept = readKept(file(around.places)).filter((line) => line.startsWith(`${program}=`));
   const remembered = kept.map((line) => line.slice(program.length + 1)).find(isFolder);
@@ -86,7 +86,7 @@ export function embeddingPlace(program: Program, loras: string, word: string): s
  * Remembers the folder of a program.
  * @throws UsageError when it has no folder for LoRA files
  */
-export function rememberProgram(program: Program, path: string, around: Around): string {
+export function rememberProgram(program: Program, path: string, around: ProgramSurroundings): string {
   const { title, inside } = KNOWN[program];
   const folder = [join(path, inside), path].find((each) => isFolder(each) && each.endsWith(inside));
   if (folder === undefined)
@@ -98,7 +98,7 @@ export function rememberProgram(program: Program, path: string, around: Around):
   return folder;
 }
 
-function lookFor(program: Program, { env, cwd }: Around): string[] {
+function lookFor(program: Program, { env, cwd }: ProgramSurroundings): string[] {
   const { names, inside, variable } = KNOWN[program];
   const home = env.HOME ?? '';
   const above = [cwd, join(cwd, '..'), ...(home === '' ? [] : [home]), '/workspace', '/opt', '/content', '/data'];

@@ -12,7 +12,7 @@ import { refuseOtherWork, trainsOtherThanLora } from './family.ts';
 import type { ImportLine } from './line.ts';
 import { mapWords } from './map.ts';
 import { otherThanLora, ownRate } from './mend.ts';
-import { layOurWords, laySilent } from './our-words.ts';
+import { laySettingsInMetadata, laySilent } from './our-words.ts';
 import { type ImportOptions, placeBase, placeImages } from './place.ts';
 import { readForeign, type TrainerName } from './read.ts';
 
@@ -42,7 +42,7 @@ export function importSettings(path: string, options: ImportOptions): Imported {
   const lost = [...mapped.lost];
   placeImages(values, path, options, lost);
   const lines = new Map(mapped.lines);
-  if (file.ours !== undefined) layOurWords(file.ours, { values, lines, lost });
+  if (file.ours !== undefined) laySettingsInMetadata(file.ours, { values, lines, lost });
   placeBase(values, path, options, { mapped, changed });
   if (file.ours !== undefined) laySilent({ values, lines }, recipeHere(values, options.registry));
   otherThanLora(values, trainsOtherThanLora(file), changed);

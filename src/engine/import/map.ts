@@ -14,7 +14,7 @@ import { runNameOf } from './mend.ts';
 import { noteOf } from './notes.ts';
 import type { ForeignFile } from './read.ts';
 
-export interface Mapped {
+export interface MappedSettings {
   /** Values by key of run.yaml. */
   readonly values: ReadonlyMap<string, unknown>;
   readonly lines: ReadonlyMap<string, ImportLine>;
@@ -48,7 +48,7 @@ const STRONGER = [
   'train',
 ];
 
-export function mapWords({ trainer, pairs: all }: ForeignFile): Mapped {
+export function mapWords({ trainer, pairs: all }: ForeignFile): MappedSettings {
   const { pairs, ...folders } = splitFolders(effective(trainer, all));
   const values = new Map<string, unknown>();
   const lines = new Map<string, ImportLine>();

@@ -7,13 +7,13 @@ import { isShared, SHARED_SETTINGS, silentKeys } from '../plan/facts.ts';
 import type { ImportLine } from './line.ts';
 
 /** Values by dotted key as the file has them, unchecked; `problem` says why there are none. */
-export interface OurWords {
+export interface SettingsInMetadata {
   readonly values: Readonly<Record<string, unknown>>;
   readonly problem?: string;
 }
 
 /** The settings in the metadata; undefined for a LoRA that was not trained here. */
-export function ourWords(metadata: Readonly<Record<string, string>>): OurWords | undefined {
+export function settingsInMetadata(metadata: Readonly<Record<string, string>>): SettingsInMetadata | undefined {
   const text = metadata[SHARED_SETTINGS];
   if (text === undefined) return Object.hasOwn(metadata, 'visiontrain.spec_sha256') ? { values: {} } : undefined;
   try {
@@ -36,7 +36,10 @@ interface Lists {
  * Puts our own settings in place of those converted from sd-scripts' keys. Only settings that a LoRA may carry are
  * taken.
  */
-export function layOurWords({ values: given, problem }: OurWords, { values, lines, lost }: Lists): void {
+export function laySettingsInMetadata(
+  { values: given, problem }: SettingsInMetadata,
+  { values, lines, lost }: Lists,
+): void {
   if (problem !== undefined) lost.push({ theirs: SHARED_SETTINGS, ours: null, why: problem });
   // For every weighting that sd-scripts does not know, its key for the gamma says that there is none.
   if (Object.hasOwn(given, 'training.loss_weighting')) values.delete('training.min_snr_gamma');

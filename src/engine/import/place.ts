@@ -5,7 +5,7 @@ import { UsageError } from '../../base/errors.ts';
 import { findBase } from '../../registry/catalogue/find.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { ImportLine } from './line.ts';
-import type { Mapped } from './map.ts';
+import type { MappedSettings } from './map.ts';
 
 type Values = Map<string, unknown>;
 
@@ -49,7 +49,7 @@ export function placeBase(
   values: Values,
   path: string,
   { registry, base }: ImportOptions,
-  { mapped, changed }: { readonly mapped: Mapped; readonly changed: ImportLine[] },
+  { mapped, changed }: { readonly mapped: MappedSettings; readonly changed: ImportLine[] },
 ): void {
   if (base !== undefined) return void values.set('model.base', base);
   const named = values.get('model.base');

@@ -13,7 +13,7 @@ import { decodeText } from '../../spec/read-text.ts';
 import { parseYaml } from '../../spec/yaml-tree.ts';
 import { ARGUMENTS, argumentsOf, argumentsOfJson, isGroup, oneRate, optimizerPairs } from './arguments.ts';
 import type { ForeignPair } from './line.ts';
-import { type OurWords, ourWords } from './our-words.ts';
+import { type SettingsInMetadata, settingsInMetadata } from './our-words.ts';
 
 export type TrainerName =
   | 'sd-scripts'
@@ -28,7 +28,7 @@ export interface ForeignFile {
   readonly trainer: TrainerName;
   readonly pairs: readonly ForeignPair[];
   /** Our own settings in a LoRA of ours; undefined for other files. */
-  readonly ours?: OurWords | undefined;
+  readonly ours?: SettingsInMetadata | undefined;
 }
 
 /** Most bytes of such a file, and the most words and the deepest nesting of one. */
@@ -204,7 +204,7 @@ function ofLora(path: string): ForeignFile {
       name === 'resolution' ? value.replace(/[()\s]/gu, '') : name === 'text_encoder_lr' ? oneRate(value) : value;
     return [{ name, value: plain, where: key, group: '' }];
   });
-  return { trainer: 'a LoRA', pairs, ours: ourWords(metadata) };
+  return { trainer: 'a LoRA', pairs, ours: settingsInMetadata(metadata) };
 }
 
 const RENAMED: Readonly<Record<string, string>> = {

@@ -25,7 +25,7 @@ export interface JudgeModels {
   readonly fit: JudgeModel | null;
 }
 
-export interface ModelsAsked {
+export interface JudgeModelNames {
   readonly likeness?: string | undefined;
   readonly fit?: string | undefined;
 }
@@ -43,7 +43,7 @@ const FILES = {
 } as const;
 
 interface Input {
-  readonly wanted: ModelsAsked;
+  readonly wanted: JudgeModelNames;
   /** Name of the base model in the plan. */
   readonly base: string;
   readonly registry: Registry;

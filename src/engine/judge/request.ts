@@ -14,7 +14,7 @@ const MOST_CAPTIONS = 3;
  */
 const MOST_HELD_OUT = 6;
 
-export interface Asked {
+export interface JudgeChoices {
   /** Steps of the existing checkpoints. */
   readonly checkpoints: readonly number[];
   readonly steps?: readonly number[] | undefined;
@@ -30,7 +30,7 @@ export interface Asked {
  * Completes a request.
  * @throws UsageError when there is nothing to judge, or a named step has no checkpoint
  */
-export function judgeRequest(plan: Plan, wanted: Asked): JudgeRequest {
+export function judgeRequest(plan: Plan, wanted: JudgeChoices): JudgeRequest {
   const { checkpoints, trigger } = wanted;
   const steps = wanted.steps ?? checkpoints;
   const gone = steps.filter((step) => !checkpoints.includes(step));

@@ -30,7 +30,7 @@ export interface MaskingInput {
   readonly log: string;
 }
 
-export interface Masked {
+export interface MaskingResult {
   /** Images without a mask, each with the reason. */
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
   /** Images in which something was not found. An image in which nothing was found is learned whole. */
@@ -74,7 +74,7 @@ export async function readyFinders(
  * Makes the masks that are missing.
  * @throws DownloadError, EnvironmentError or TrainingError; masks that were made before are kept
  */
-export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<Masked> {
+export async function makeMasks(input: MaskingInput, tools: StepTools): Promise<MaskingResult> {
   const { places, env, finders, images, root, device, threads, environment } = input;
   // What a prompt names is found by a package that is there already.
   const isOnnx = finders.some(({ kind }) => kind !== 'prompt');

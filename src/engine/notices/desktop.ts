@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { Notice } from './compose.ts';
 import { noticeTitle } from './formats.ts';
-import type { Undelivered } from './post.ts';
+import type { DeliveryFailure } from './post.ts';
 
 const LIMIT_MS = 5_000;
 
@@ -20,7 +20,7 @@ export function desktopCommand(platform: NodeJS.Platform, notice: Notice): reado
 }
 
 /** Shows a notice. It waits at most five seconds and resolves to the reason when that failed. */
-export function showOnDesktop(notice: Notice, env: NodeJS.ProcessEnv): Promise<Undelivered> {
+export function showOnDesktop(notice: Notice, env: NodeJS.ProcessEnv): Promise<DeliveryFailure> {
   const [program, ...args] = desktopCommand(process.platform, notice);
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, stdio: 'ignore', timeout: LIMIT_MS, killSignal: 'SIGKILL' });

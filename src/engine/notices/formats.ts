@@ -9,7 +9,7 @@ export interface WebMessage {
   readonly body: string | Uint8Array;
 }
 
-export interface Attached {
+export interface NoticeAttachment {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
@@ -24,7 +24,7 @@ export const noticeTitle = ({ run }: Pick<Notice, 'run'>): string => `visiontrai
 export function webMessage(
   notice: Notice,
   hook: Pick<WebHook, 'format'>,
-  { token, image }: { readonly token?: string | undefined; readonly image?: Attached | undefined } = {},
+  { token, image }: { readonly token?: string | undefined; readonly image?: NoticeAttachment | undefined } = {},
 ): WebMessage {
   const bearer: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const line = shorten(`${notice.run} ${notice.text}`, LONGEST);
@@ -62,7 +62,7 @@ const TAGS: Partial<Record<Notice['kind'], string>> = {
 /** Slack reads these three signs as markup, and `<!channel>` as a notification of everybody. */
 const slackText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-function multipart(json: string, { name, bytes }: Attached): WebMessage {
+function multipart(json: string, { name, bytes }: NoticeAttachment): WebMessage {
   const boundary = `visiontrain-${Buffer.from(bytes.subarray(0, 12)).toString('hex')}-${bytes.length}`;
   const type = name.endsWith('.png') ? 'image/png' : 'application/octet-stream';
   const head = [

@@ -26,7 +26,7 @@ const MOST_ANSWER = 4096;
 /**
  * Why nothing was delivered, in words without the address, which is a secret. Undefined means that it was delivered.
  */
-export type Undelivered = string | undefined;
+export type DeliveryFailure = string | undefined;
 
 /**
  * Why an address is refused, as the end of a sentence; undefined for one that is accepted. Plain http would show the
@@ -58,7 +58,7 @@ export async function post(
   url: string,
   message: WebMessage,
   { signal, limits = POST_LIMITS }: { readonly signal: AbortSignal; readonly limits?: PostLimits },
-): Promise<Undelivered> {
+): Promise<DeliveryFailure> {
   let why = '';
   for (let tries = 1; tries <= limits.tries; tries += 1) {
     const answer = await attemptOnce(connections, { url, message, signal, tryMs: limits.tryMs });

@@ -6,8 +6,8 @@ import type { NotifySettings, WebHook } from '../settings/notify.ts';
 import type { NoticeKind } from '../settings/notify-defaults.ts';
 import type { Notice } from './compose.ts';
 import { showOnDesktop } from './desktop.ts';
-import { type Attached, webMessage } from './formats.ts';
-import { addressProblem, openConnections, type PostLimits, post, type Undelivered } from './post.ts';
+import { type NoticeAttachment, webMessage } from './formats.ts';
+import { addressProblem, type DeliveryFailure, openConnections, type PostLimits, post } from './post.ts';
 
 export interface NoticeTarget {
   /** Name for people: the kind of service and the variable, never the address. */
@@ -16,7 +16,7 @@ export interface NoticeTarget {
   /** Why nothing can be sent to the target, known before any try; undefined where nothing is wrong. */
   readonly problem: string | undefined;
   /** Resolves to the reason when the notice was not delivered. */
-  send(notice: Notice, signal: AbortSignal): Promise<Undelivered>;
+  send(notice: Notice, signal: AbortSignal): Promise<DeliveryFailure>;
 }
 
 export interface TargetOptions {
@@ -70,7 +70,7 @@ function webProblem({ url_env: name, token_env: tokenName }: WebHook, env: NodeJ
 /** Most bytes of a sample that is sent: Discord accepts ten million. */
 const MOST_IMAGE = 8_000_000;
 
-async function sample(notice: Notice, runDir: string | undefined): Promise<Attached | undefined> {
+async function sample(notice: Notice, runDir: string | undefined): Promise<NoticeAttachment | undefined> {
   if (runDir === undefined || notice.image === undefined) return undefined;
   const path = join(runDir, notice.image);
   if (relative(runDir, path).startsWith('..')) return undefined;

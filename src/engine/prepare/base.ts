@@ -18,12 +18,12 @@ import type { LocatedBase } from '../plan/resolve.ts';
 export interface ResolvedBase {
   readonly base: LocatedBase;
   /** Entries that must be fetched before training can start; empty when all files are here. */
-  readonly needs: readonly Need[];
+  readonly needs: readonly NeededEntry[];
   /** Sentences about things in the model that this program does not know. */
   readonly notes: readonly string[];
 }
 
-export interface Need {
+export interface NeededEntry {
   readonly entry: AnyEntry;
   /** Whether only configuration and tokenizer files are needed, because the person has the weights already. */
   readonly companionsOnly: boolean;
@@ -96,7 +96,7 @@ function lenderOf(registry: Registry, { family, prediction, base }: RunSpec['mod
   return lender;
 }
 
-function resolveVae({ model, dir, registry, places }: Input): { path: string; needs: Need[] } | undefined {
+function resolveVae({ model, dir, registry, places }: Input): { path: string; needs: NeededEntry[] } | undefined {
   if (model.vae === null) return undefined;
   const path = resolve(dir, model.vae);
   if (existsSync(path)) return { path, needs: [] };

@@ -5,27 +5,27 @@ import { editedCaption } from '../captions/edits/history.ts';
 import { captionMethods, type MethodInput } from '../captions/methods.ts';
 import { captionsDir, readWritten } from '../captions/store.ts';
 import type { HashedScan } from '../dataset/hash.ts';
-import type { Need } from './base.ts';
+import type { NeededEntry } from './base.ts';
 
-export interface Captioned {
+export interface CaptionedScan {
   /** The scan with written captions for images that have none of their own. A person's own caption always wins. */
   readonly scan: HashedScan;
   /** Hashes of the images that a model has still to caption. */
   readonly pending: readonly string[];
   readonly notes: readonly string[];
   /** Entries that must be fetched before captions can be written. */
-  readonly needs: readonly Need[];
+  readonly needs: readonly NeededEntry[];
 }
 
 /**
  * The scan with captions that models have written and with those that a person edited, which override all others.
  * @throws UsageError when `captions` names a model that cannot write captions
  */
-export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<Captioned> {
+export async function takeWritten(scan: HashedScan, input: MethodInput): Promise<CaptionedScan> {
   return takeEdits(await takeResults(scan, input), scan, captionsDir(input.places));
 }
 
-function takeEdits(captioned: Captioned, own: HashedScan, store: string): Captioned {
+function takeEdits(captioned: CaptionedScan, own: HashedScan, store: string): CaptionedScan {
   const { images, edited, notes } = withEdits(captioned.scan.images, own, store);
   if (edited.size === 0) return captioned;
   return {
@@ -52,7 +52,7 @@ export function withEdits(images: HashedScan['images'], { images: own, root }: H
   return { images: found, edited, notes: edited.size === 0 ? [] : [note] };
 }
 
-async function takeResults(scan: HashedScan, input: MethodInput): Promise<Captioned> {
+async function takeResults(scan: HashedScan, input: MethodInput): Promise<CaptionedScan> {
   const { settings, places } = input;
   const bare = scan.images.filter(({ caption }) => caption === null);
   if (settings.write === null || bare.length === 0) return { scan, pending: [], notes: [], needs: [] };

@@ -25,9 +25,9 @@ import { resolvePlan } from '../plan/resolve.ts';
 import { planSamples, validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { withAbsoluteSources } from '../plan/sources.ts';
-import { type Need, resolveBase } from './base.ts';
+import { type NeededEntry, resolveBase } from './base.ts';
 import { withCaptionPrompts } from './caption-prompts.ts';
-import { type Captioned, takeWritten } from './captions.ts';
+import { type CaptionedScan, takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 import { furtherImages, runImages, together } from './images.ts';
 import { mergedLoras } from './merged-loras.ts';
@@ -61,7 +61,7 @@ export interface PreparedRun {
   readonly warnings: readonly string[];
   /** Sentences about images that will not be used. */
   readonly leftOut: readonly string[];
-  readonly needs: readonly Need[];
+  readonly needs: readonly NeededEntry[];
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned: readonly string[];
   /** All images with the captions in their folders, before any rule is applied. */
@@ -138,7 +138,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
 }
 
 interface FoundCaptions {
-  readonly captioned: Captioned;
+  readonly captioned: CaptionedScan;
   /** The images of `validation.path`. */
   readonly validation: HashedScan | undefined;
 }

@@ -12,7 +12,7 @@ const besideSchema = z.object({
   judge: z.boolean().default(false),
 });
 
-export type Beside = z.output<typeof besideSchema>;
+export type SettingsBesidePlan = z.output<typeof besideSchema>;
 
 const MOST_BYTES = 1 << 20;
 
@@ -20,7 +20,7 @@ const MOST_BYTES = 1 << 20;
  * The hooks and logging of a run; undefined for a run without any.
  * @throws ForeignFileError when visiontrain did not write the file
  */
-export function readBeside(dir: string): Beside | undefined {
+export function readSettingsBesidePlan(dir: string): SettingsBesidePlan | undefined {
   const path = join(dir, RUN_FILES.beside);
   const bytes = readOurs(path, MOST_BYTES);
   if (bytes === undefined) return undefined;

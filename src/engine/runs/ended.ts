@@ -57,7 +57,7 @@ interface Newest {
 }
 
 /** The rows that a list shows of those that are remembered. */
-export type Pick = (rows: readonly RunRow[]) => readonly RunRow[];
+export type RowFilter = (rows: readonly RunRow[]) => readonly RunRow[];
 
 const VERSION = 3;
 const MOST_BYTES = 1 << 25;
@@ -79,7 +79,7 @@ const NETWORK = new Set([
  * privately.
  * @param pick the rows that are shown when nobody asks for older ones
  */
-export function endedRuns(runs: string, cache: string, pick: Pick): EndedRuns | undefined {
+export function endedRuns(runs: string, cache: string, pick: RowFilter): EndedRuns | undefined {
   if (isNetwork(runs)) return undefined;
   const folder = codeCache(cache, 'runs');
   if (folder === undefined) return undefined;

@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
-import { readBeside } from '../run-folder/beside.ts';
+import { readSettingsBesidePlan } from '../run-folder/beside.ts';
 import { readExit } from '../run-folder/run-files.ts';
 
 /** Whether a run finished normally, and is to be judged. */
 export const wantsJudging = (dir: string): boolean =>
-  readExit(dir)?.status === 'finished' && readBeside(dir)?.judge === true;
+  readExit(dir)?.status === 'finished' && readSettingsBesidePlan(dir)?.judge === true;
 
 /**
  * Starts `visiontrain judge --detach`, which waits for the card, if necessary until the next run of the queue is over.

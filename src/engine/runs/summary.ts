@@ -41,7 +41,7 @@ export interface RunSummary {
 export type RunRow = Omit<RunSummary, 'dir' | 'attempt' | 'host' | 'exit'>;
 
 /** The part of a summary that comes from events.jsonl. */
-export type Glance = Pick<RunSummary, 'phase' | 'step' | 'steps' | 'seconds_left' | 'device'>;
+export type RunGlance = Pick<RunSummary, 'phase' | 'step' | 'steps' | 'seconds_left' | 'device'>;
 
 /**
  * Whether a folder is that of a run: it has a plan.json, whatever its content. A folder that may not be entered is
@@ -61,8 +61,8 @@ export function isRun(dir: string): boolean {
  * since exit.json is enough only for the others. Without `glance` the result for such a run is undefined.
  */
 export function summarise(dir: string): RunSummary | undefined;
-export function summarise(dir: string, glance: (dir: string) => Glance): RunSummary;
-export function summarise(dir: string, glance?: (dir: string) => Glance): RunSummary | undefined {
+export function summarise(dir: string, glance: (dir: string) => RunGlance): RunSummary;
+export function summarise(dir: string, glance?: (dir: string) => RunGlance): RunSummary | undefined {
   const made = lstatSync(join(dir, RUN_FILES.plan));
   try {
     const strange = strangeKind(made);
@@ -73,7 +73,7 @@ export function summarise(dir: string, glance?: (dir: string) => Glance): RunSum
   }
 }
 
-function soundSummary(dir: string, made: number, glance?: (dir: string) => Glance): RunSummary | undefined {
+function soundSummary(dir: string, made: number, glance?: (dir: string) => RunGlance): RunSummary | undefined {
   const holder = lastHolder(join(dir, RUN_FILES.attempts));
   const supervisor = readSupervisorStrictly(dir);
   const exit = readExitStrictly(dir);
@@ -142,7 +142,7 @@ function conditionOf(dir: string, holder: Holder | undefined, exit: RunExit | nu
 const HEAD = 4096;
 
 /** The facts in the first event, which hold for the whole run. */
-function beginning(dir: string): Glance {
+function beginning(dir: string): RunGlance {
   const line = withEvents(dir, '', (file) => {
     const head = readAt(file, 0, HEAD);
     return head.toString('utf8', 0, Math.max(0, head.indexOf(10)));

@@ -61,10 +61,10 @@ const progressSchema = z.object({
   problem: z.string().nullable(),
 });
 
-export type SearchAsked = z.infer<typeof searchSchema>;
+export type SearchSettings = z.infer<typeof searchSchema>;
 export type SearchTrial = z.infer<typeof trialSchema>;
 export type SearchProgress = z.infer<typeof progressSchema>;
-export type SweepAsked = z.infer<typeof sweepSchema>;
+export type StoredSweep = z.infer<typeof sweepSchema>;
 
 /** Most bytes of a file; a run.yaml is part of it. */
 const MOST_BYTES = 8 << 20;
@@ -107,13 +107,13 @@ export function sweepNames(runs: string): string[] {
 }
 
 /** Makes the folder of a sweep, and stores the request. */
-export function keepSweep(runs: string, group: string, asked: SweepAsked): void {
+export function keepSweep(runs: string, group: string, asked: StoredSweep): void {
   mkdirSync(sweepFolder(runs, group), { recursive: true, mode: 0o700 });
   write(join(sweepFolder(runs, group), SWEEP_FILES.asked), asked);
 }
 
 /** The request of a sweep; undefined where the folder has none that is understood. */
-export const readSweep = (runs: string, group: string): SweepAsked | undefined =>
+export const readSweep = (runs: string, group: string): StoredSweep | undefined =>
   read(join(sweepFolder(runs, group), SWEEP_FILES.asked), sweepSchema);
 
 /** The progress of a search; undefined before its first run, and for a sweep that is no search. */

@@ -7,7 +7,7 @@ import type { RunEvent } from '../events/schema.ts';
 import { makeRequest } from '../run-folder/requests.ts';
 import { sweepOfRun } from '../runs/groups.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
-import { readSweep, type SearchAsked, sweepFolder } from './folder.ts';
+import { readSweep, type SearchSettings, sweepFolder } from './folder.ts';
 import { searchMeasure, valueOn } from './measure.ts';
 import { isHopeless, type Study } from './study.ts';
 
@@ -32,7 +32,7 @@ export function searchObservers(input: SearchObserverInput): SearchObserver[] {
 }
 
 interface Watched extends SearchObserverInput {
-  readonly search: SearchAsked;
+  readonly search: SearchSettings;
   readonly trial: number;
   readonly study: string;
 }

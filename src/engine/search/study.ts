@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../base/package-root.ts';
 import { askPython } from '../environment/programs/ask-python.ts';
 import { ourPython } from '../environment/variables.ts';
-import { type SearchAsked, type SearchTrial, SWEEP_FILES } from './folder.ts';
+import { type SearchSettings, type SearchTrial, SWEEP_FILES } from './folder.ts';
 import { higherIsBetter, searchMeasure } from './measure.ts';
 
 /** The Python in which Optuna is installed. */
@@ -17,7 +17,7 @@ export interface StudyPython {
 export interface Study {
   /** Folder of the sweep. */
   readonly folder: string;
-  readonly search: SearchAsked;
+  readonly search: SearchSettings;
   readonly python: StudyPython;
 }
 
@@ -34,7 +34,7 @@ export interface TrialResult {
 const startup = (count: number): number => Math.min(10, Math.max(3, Math.floor(count / 3)));
 
 /** Number of runs of a search that may be open at once. */
-export const openAtOnce = ({ devices }: SearchAsked): number => devices?.length ?? 1;
+export const openAtOnce = ({ devices }: SearchSettings): number => devices?.length ?? 1;
 
 /** Stores the results, and returns all trials: `openAtOnce` of them are open, unless the count is reached. */
 export async function nextTrials(study: Study, results: readonly TrialResult[]): Promise<readonly SearchTrial[]> {

@@ -4,7 +4,7 @@ import type { Places } from '../../base/paths.ts';
 import type { PythonEnvironment } from '../environment/check.ts';
 import { hasHooks, hooksAreAllowed } from '../hooks/consent.ts';
 import { unallowedSpaces } from '../logging/consent.ts';
-import { type Beside, readBeside } from '../run-folder/beside.ts';
+import { readSettingsBesidePlan, type SettingsBesidePlan } from '../run-folder/beside.ts';
 import { sweepOfRun } from '../runs/groups.ts';
 import type { LiveFolder } from '../runs/live-folder.ts';
 import { readNotify } from '../settings/read-notify.ts';
@@ -23,7 +23,7 @@ export interface ObserversInput {
 
 /** Makes the observers. Modules are loaded only when they are needed, so that starting a run takes no longer. */
 export async function runObservers(input: ObserversInput): Promise<RunObservers> {
-  const beside = readBeside(input.folder.dir);
+  const beside = readSettingsBesidePlan(input.folder.dir);
   const notices = await noticesWanted(input);
   const logging = await loggingWanted(input, beside);
   const trackers = await trackersWanted(input, beside);
@@ -52,7 +52,7 @@ async function noticesWanted({ places, env, folder, relay }: ObserversInput): Pr
 
 async function loggingWanted(
   { folder, relay }: ObserversInput,
-  beside: Beside | undefined,
+  beside: SettingsBesidePlan | undefined,
 ): Promise<readonly Observer[]> {
   const logging = beside?.logging;
   if (logging === undefined || !(logging.tensorboard || logging.prometheus)) return [];
@@ -61,7 +61,10 @@ async function loggingWanted(
   return loggingObservers({ logging, dir: folder.dir, onTrouble });
 }
 
-async function trackersWanted(input: ObserversInput, beside: Beside | undefined): Promise<readonly Observer[]> {
+async function trackersWanted(
+  input: ObserversInput,
+  beside: SettingsBesidePlan | undefined,
+): Promise<readonly Observer[]> {
   const logging = beside?.logging;
   if (logging === undefined || logging.trackers.length === 0) return [];
   // The commands that start a run ask the person, but a run folder can come from elsewhere.
@@ -87,7 +90,7 @@ async function searchWanted(input: ObserversInput): Promise<readonly Observer[]>
  */
 async function hooksWanted(
   { places, env, folder, relay }: ObserversInput,
-  beside: Beside | undefined,
+  beside: SettingsBesidePlan | undefined,
 ): Promise<RunObservers> {
   if (beside === undefined || !hasHooks(beside.hooks)) return { observers: [], trainerEnv: {} };
   if (!hooksAreAllowed(beside.hooks, places)) {

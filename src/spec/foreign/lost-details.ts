@@ -1,7 +1,7 @@
 /** Words of other trainers that have no key here: details of layers, launchers and samples. */
-import type { LostWord } from './word.ts';
+import type { WordWithoutKey } from './word.ts';
 
-export const lostDetails: readonly LostWord[] = [
+export const lostDetails: readonly WordWithoutKey[] = [
   {
     names: [
       'block_alphas',

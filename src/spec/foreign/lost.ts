@@ -1,8 +1,8 @@
 /** Words of other trainers that have no key here. */
 import { lostDetails } from './lost-details.ts';
-import type { LostWord } from './word.ts';
+import type { WordWithoutKey } from './word.ts';
 
-export const lostWords: readonly LostWord[] = [
+export const lostWords: readonly WordWithoutKey[] = [
   {
     names: ['v2', 'sdxl', 'is_xl', 'is_sdxl', 'sd_version', 'model_type', 'model_family', 'arch'],
     say: 'the kind of model is read from the model itself: remove the line',

@@ -13,7 +13,7 @@ export interface ForeignWord {
 }
 
 /** A word of another trainer that has no key here. */
-export interface LostWord {
+export interface WordWithoutKey {
   readonly names: readonly string[];
   /** What the person can do instead. */
   readonly say: string;

@@ -4,7 +4,7 @@ import { stepMemory } from '../../engine/plan/memory.ts';
 import { textEncoderRates } from '../../engine/plan/parameters.ts';
 import { type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
-import { cadenceWords, type Every } from '../../spec/sections/cadence.ts';
+import { type CadenceValue, cadenceWords } from '../../spec/sections/cadence.ts';
 import { largestSide, sidesText } from '../../spec/sections/resolution.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
 import type { Machine } from './facts.ts';
@@ -30,7 +30,7 @@ const trainingGists: Readonly<Record<string, Group['gist']>> = {
     [t.loss, ...weighting(t), ...(t.multires_noise === null ? [] : ['multires noise'])].join(', '),
 };
 
-const each = (every: Every) => (every === 0 ? 'at the end' : `each ${cadenceWords(every)}`);
+const each = (every: CadenceValue) => (every === 0 ? 'at the end' : `each ${cadenceWords(every)}`);
 
 const weighting = ({ loss_weighting: kind, min_snr_gamma: gamma }: RunSpec['training']) =>
   kind === 'none' || (kind === 'min_snr' && gamma === null) ? [] : [kind];

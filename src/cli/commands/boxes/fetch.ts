@@ -1,8 +1,8 @@
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { displayPath } from '../../../base/paths.ts';
 import { formatBytes, plural } from '../../../base/text.ts';
-import { type Brought, bringRun } from '../../../engine/boxes/bring.ts';
-import type { Far } from '../../../engine/boxes/far.ts';
+import { type BroughtRun, bringRun } from '../../../engine/boxes/bring.ts';
+import type { BoxAccess } from '../../../engine/boxes/far.ts';
 import { boxAndRun } from '../../../engine/boxes/known.ts';
 import { sweepOfRun } from '../../../engine/runs/groups.ts';
 import { isSweepName, readSweep } from '../../../engine/search/folder.ts';
@@ -16,7 +16,7 @@ import { connect, shareBar } from './connect.ts';
  * and LoRA files. A sweep is compared once its last run is here.
  */
 export const run: CommandRun = async (words, options, context) => {
-  const all: Brought[] = [];
+  const all: BroughtRun[] = [];
   const stop = stopSignals('What has arrived is kept: the same command goes on from there.');
   try {
     for (const word of words.flatMap((each) => membersOf(each, context))) {
@@ -55,7 +55,7 @@ function membersOf(word: string, { places }: Context): readonly string[] {
  * page of each sweep by its name; null where runs are missing.
  */
 export async function settled(
-  brought: readonly Pick<Brought, 'dir'>[],
+  brought: readonly Pick<BroughtRun, 'dir'>[],
   context: Context,
 ): Promise<Readonly<Record<string, string | null>>> {
   const { out, flags, places } = context;
@@ -77,11 +77,11 @@ export async function settled(
 
 /** Copies one run home and says where it is. */
 export async function fetchRun(
-  far: Far,
+  far: BoxAccess,
   name: string,
   { checkpoints }: { readonly checkpoints: boolean },
   context: Context,
-): Promise<Brought> {
+): Promise<BroughtRun> {
   const { out, flags, places } = context;
   const bar = shareBar(context, `from ${far.line.box.name}`);
   const say = (text: string) => (flags.json ? undefined : out.wrapped(text));

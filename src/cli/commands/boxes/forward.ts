@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { pause } from '../../../base/sleep.ts';
 import { neutralise } from '../../../base/text.ts';
-import type { Far } from '../../../engine/boxes/far.ts';
+import type { BoxAccess } from '../../../engine/boxes/far.ts';
 import { BoxError, lineFault } from '../../../engine/boxes/faults.ts';
 import { boxAndRun } from '../../../engine/boxes/known.ts';
 import { farCommand } from '../../../engine/boxes/program.ts';
@@ -35,7 +35,7 @@ export async function forward(word: string, argv: readonly string[], context: Co
 }
 
 /** Runs a command of ours on a box with this process's own streams, and returns its exit code. */
-export async function carryOut(far: Far, words: readonly string[], context: Context): Promise<ExitCode> {
+export async function carryOut(far: BoxAccess, words: readonly string[], context: Context): Promise<ExitCode> {
   const { box } = far.line;
   // A command that only shows something may be started again. A command that changes something is not repeated
   // automatically.
@@ -66,7 +66,7 @@ function told(fault: BoxError, words: readonly string[], name: string): BoxError
 const onScreen = ({ flags }: Context): boolean =>
   !flags.json && !flags.plain && process.stdin.isTTY === true && process.stdout.isTTY === true;
 
-async function once(far: Far, words: readonly string[], context: Context) {
+async function once(far: BoxAccess, words: readonly string[], context: Context) {
   const { box, env } = far.line;
   const screen = onScreen(context);
   const { LC_ALL, LC_CTYPE, LANG } = env;

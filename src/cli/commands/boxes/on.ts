@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { neutralise } from '../../../base/text.ts';
-import { askFar, type Far } from '../../../engine/boxes/far.ts';
+import { askFar, type BoxAccess } from '../../../engine/boxes/far.ts';
 import { BoxError } from '../../../engine/boxes/faults.ts';
 import { findBox } from '../../../engine/boxes/known.ts';
 import { sendAll } from '../../../engine/boxes/send.ts';
@@ -45,7 +45,7 @@ export const run: CommandRun = async ([file = ''], options, context) => {
     });
   const box = findBox(text(options.on) ?? '', places.config);
   const stop = stopSignals(`Nothing was started. What was sent to ${box.name} is kept for the next time.`);
-  let far: Far;
+  let far: BoxAccess;
   let started: { readonly run: string; readonly dir: string };
   try {
     far = await connect(box, context, { signal: stop.signal });
@@ -92,7 +92,7 @@ export interface FarJob {
  * command.
  */
 export async function startThere(
-  far: Far,
+  far: BoxAccess,
   { loaded, registry, name, overrides, command, sweep }: FarJob,
   { options, context }: { readonly options: Options; readonly context: Context },
 ): Promise<string> {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { EXIT, type ExitCode } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
-import type { Far } from '../../../engine/boxes/far.ts';
+import type { BoxAccess } from '../../../engine/boxes/far.ts';
 import { findBox } from '../../../engine/boxes/known.ts';
 import { farCommand } from '../../../engine/boxes/program.ts';
 import { runThere } from '../../../engine/boxes/ssh.ts';
@@ -37,7 +37,7 @@ const runsSchema = z.array(z.object({ state: z.string() }));
 const LIMIT = 120_000;
 
 interface Busy {
-  readonly far: Far;
+  readonly far: BoxAccess;
   /** Number of live and waiting runs there. */
   load: number;
 }
@@ -97,13 +97,13 @@ export async function queueOn(
 const nameOf = ([first]: readonly FarWanted[], group: string): string => first?.loaded.spec.name ?? group;
 
 /** Starts the queue on the box, which nobody else would do. Returns the names of the started runs as `host:run`. */
-async function startQueue(far: Far): Promise<string[]> {
+async function startQueue(far: BoxAccess): Promise<string[]> {
   const { stdout } = await runThere(far.line, farCommand(far, ['queue', 'run', '--json']), { limit: LIMIT });
   const { name } = far.line.box;
   return farOutcome(stdout, name, queueSchema).started.map((run) => `${name}:${run}`);
 }
 
-async function loadOf(far: Far): Promise<number> {
+async function loadOf(far: BoxAccess): Promise<number> {
   const { name } = far.line.box;
   const ask = async <T>(words: string[], schema: z.ZodType<T>) =>
     farOutcome((await runThere(far.line, farCommand(far, words), { limit: LIMIT })).stdout, name, schema);

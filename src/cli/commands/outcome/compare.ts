@@ -8,7 +8,7 @@ import { runNames } from '../../../engine/runs/list.ts';
 import type { CommandRun } from '../../shell/context.ts';
 import { text } from '../shared/options.ts';
 import { writePage } from '../shared/write-page.ts';
-import { comparisonOf, comparisonPage, MOST_ON_PAGE, type Shown } from './comparison.ts';
+import { type ComparedRuns, comparisonOf, comparisonPage, MOST_ON_PAGE } from './comparison.ts';
 import { LETTERS, showComparison } from './show-compare.ts';
 
 /** Compares runs, or all runs of a group, the best first. */
@@ -34,7 +34,7 @@ export const run: CommandRun = async (queries, options, context) => {
   return EXIT.ok;
 };
 
-function fromNames(queries: readonly string[], runs: string): Shown {
+function fromNames(queries: readonly string[], runs: string): ComparedRuns {
   const summaries = [...new Map(queries.map((query) => findRun(query, runs)).map((s) => [s.dir, s])).values()];
   if (summaries.length < 2 || summaries.length > LETTERS.length) {
     const own = summaries[0] === undefined ? undefined : sweepOfRun(summaries[0].dir)?.group;

@@ -12,7 +12,7 @@ import { ImageShrinker } from '../../../report/images.ts';
 export const MOST_ON_PAGE = 12;
 
 /** Runs to compare, in the order in which they are shown. */
-export interface Shown {
+export interface ComparedRuns {
   readonly group: string | null;
   readonly summaries: readonly RunSummary[];
   readonly reports: readonly RunReport[];
@@ -20,7 +20,7 @@ export interface Shown {
 }
 
 /** All runs of a group, the best first. */
-export function comparisonOf({ name, runs }: RunGroup): Shown {
+export function comparisonOf({ name, runs }: RunGroup): ComparedRuns {
   const reports = runs.map(({ summary }) => collectReport(summary));
   const compared = compareReports(reports).runs;
   const all = runs.flatMap(({ summary, values }, i) => {
@@ -36,7 +36,7 @@ export function comparisonOf({ name, runs }: RunGroup): Shown {
   };
 }
 
-export function comparisonPage({ summaries, reports: all, effects }: Shown): string {
+export function comparisonPage({ summaries, reports: all, effects }: ComparedRuns): string {
   const reports = all.slice(0, MOST_ON_PAGE);
   const compared: RunsCompared = compareReports(reports);
   const samples = compared.samples.flatMap(({ newest }) => newest).length;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, type ExitCode, UsageError } from '../../../base/errors.ts';
 import { plural } from '../../../base/text.ts';
-import { sweepAsked } from '../../../engine/boxes/serve.ts';
+import { sweepOfCommand } from '../../../engine/boxes/serve.ts';
 import { type LoadedSpec, loadSpec } from '../../../engine/prepare/load.ts';
 import { presetsOf } from '../../../engine/presets/store.ts';
 import { enqueue, queueEntries } from '../../../engine/queue/entries.ts';
@@ -56,7 +56,7 @@ export const run: CommandRun = async (files, options, context) => {
   const [first] = wanted;
   const isSweep = wanted.length > 1 && wanted.some(({ values }) => values !== undefined);
   const group = isSweep ? sweepGroup(places.runs) : undefined;
-  const asked = sweepAsked(context.env);
+  const asked = sweepOfCommand(context.env);
   if (group !== undefined)
     keepSweep(places.runs, group, {
       version: 1,

@@ -9,7 +9,7 @@ import { canonicalCard, dropEntry, queueEntries } from '../../../engine/queue/en
 import { type SweepAxis, sweepAxes, wrongSweep } from '../../../engine/queue/sweep.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import { sweepOfRun } from '../../../engine/runs/groups.ts';
-import { keepSweep, type SearchAsked, sweepFolder, sweepGroup } from '../../../engine/search/folder.ts';
+import { keepSweep, type SearchSettings, sweepFolder, sweepGroup } from '../../../engine/search/folder.ts';
 import { searchMeasure } from '../../../engine/search/measure.ts';
 import { openAtOnce } from '../../../engine/search/study.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -78,7 +78,7 @@ export async function addSearch(files: readonly string[], options: Options, cont
 interface Wanted {
   readonly name: string;
   readonly loaded: LoadedSpec;
-  readonly search: SearchAsked;
+  readonly search: SearchSettings;
 }
 
 function searchOf(files: readonly string[], options: Options, context: Context): Wanted {
@@ -129,7 +129,7 @@ function searchOf(files: readonly string[], options: Options, context: Context):
  * The cards that the runs of a search use, and the run that they wait for.
  * @throws UsageError when a card is named twice
  */
-function placeOf(options: Options, { places }: Context): Pick<SearchAsked, 'devices' | 'after'> {
+function placeOf(options: Options, { places }: Context): Pick<SearchSettings, 'devices' | 'after'> {
   const typed = text(options.devices);
   const devices = typed?.split(',').map((device) => canonicalCard(device.trim()));
   if (devices !== undefined && new Set(devices).size < devices.length)
@@ -158,7 +158,7 @@ function refuseWithoutValidation(text: string, { spec }: LoadedSpec): void {
  * Checks that both ends of each range and all choices are valid settings.
  * @throws ConfigError
  */
-function checkEnds(search: SearchAsked, context: Context): void {
+function checkEnds(search: SearchSettings, context: Context): void {
   const first = Object.fromEntries(search.axes.map((axis) => [axis.key, endsOf(axis)[0]]));
   for (const axis of search.axes)
     for (const value of endsOf(axis)) trialSpec(search, { values: { ...first, [axis.key]: value } }, context);

@@ -8,14 +8,14 @@ import { precisions } from '../../../spec/schema.ts';
 import { samplers, spacings } from '../../../spec/sections/choices.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 
-export interface AskedLora {
+export interface SampleLora {
   readonly path: string;
   /** Null when it names no strengths of its own. */
   readonly strengths: readonly number[] | null;
 }
 
 export interface SampleWishes {
-  readonly loras: readonly AskedLora[];
+  readonly loras: readonly SampleLora[];
   /** Lines as in run.yaml, with options behind them; null when none is given. */
   readonly prompts: readonly string[] | null;
   readonly negative: string | null;
@@ -124,7 +124,7 @@ function sizeOf(options: Options): readonly [number, number] | null {
 }
 
 /** A LoRA file and its strengths, in a text such as `fox.safetensors:0.6,0.8`. */
-function loraOf(given: string): AskedLora {
+function loraOf(given: string): SampleLora {
   const [, name = given, list] = /^(.*?\S):(-?[\d.]+(?:[,:]-?[\d.]+)*)$/u.exec(given) ?? [];
   const strengths = list === undefined ? null : numbersIn(list.split(/[,:]/u), 'lora', STRENGTHS);
   return { path: absolute(name, { cwd: process.cwd() }), strengths };

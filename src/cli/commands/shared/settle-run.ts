@@ -3,7 +3,7 @@ import { settleEndpoint } from '../../../engine/captions/consent.ts';
 import { settleHooks } from '../../../engine/hooks/consent.ts';
 import { settleSpaces } from '../../../engine/logging/consent.ts';
 import { loadSpec } from '../../../engine/prepare/load.ts';
-import { readBeside } from '../../../engine/run-folder/beside.ts';
+import { readSettingsBesidePlan } from '../../../engine/run-folder/beside.ts';
 import { pendingCaptions } from '../../../engine/run-folder/captions-file.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -17,7 +17,7 @@ import type { Options } from './options.ts';
  */
 export function settleRun(dir: string, options: Options, { places, env }: Pick<Context, 'places' | 'env'>): void {
   const sends = options.sendPictures === true;
-  const beside = readBeside(dir);
+  const beside = readSettingsBesidePlan(dir);
   if (beside !== undefined) {
     settleHooks(beside.hooks, places, options.allowHooks === true);
     settleSpaces(beside.logging?.trackers ?? [], places, sends);

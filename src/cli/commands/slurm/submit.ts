@@ -26,13 +26,13 @@ import { watchRun } from '../shared/watch.ts';
 /** Milliseconds between two checks of a waiting job. */
 const LOOK_MS = 5_000;
 
-export interface Wanted {
+export interface RunToSubmit {
   readonly loaded: LoadedSpec;
   readonly registry: Registry;
   readonly name: string | undefined;
 }
 
-export async function runOnSlurm(wanted: Wanted, options: Options, context: Context): Promise<ExitCode> {
+export async function runOnSlurm(wanted: RunToSubmit, options: Options, context: Context): Promise<ExitCode> {
   const { out, places, flags, env } = context;
   if (options.foreground === true)
     throw new UsageError('--foreground is for runs on this machine: leave out --on slurm.', { id: 'command/wrong' });

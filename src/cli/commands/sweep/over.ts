@@ -9,13 +9,13 @@ import { queueEntries } from '../../../engine/queue/entries.ts';
 import { compareReports } from '../../../engine/report/compare.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { findGroup, type GroupedRun, type RunGroup } from '../../../engine/runs/groups.ts';
-import { readProgress, readSweep, SWEEP_FILES, type SweepAsked, sweepFolder } from '../../../engine/search/folder.ts';
+import { readProgress, readSweep, type StoredSweep, SWEEP_FILES, sweepFolder } from '../../../engine/search/folder.ts';
 import { readNotify } from '../../../engine/settings/read-notify.ts';
 import { isOver, jobState } from '../../../engine/slurm/commands.ts';
 import { jobName, readJob } from '../../../engine/slurm/record.ts';
 import { onTerminal } from '../../../terminal/styled.ts';
 import type { Context } from '../../shell/context.ts';
-import { comparisonOf, comparisonPage, type Shown } from '../outcome/comparison.ts';
+import { type ComparedRuns, comparisonOf, comparisonPage } from '../outcome/comparison.ts';
 import { showComparison } from '../outcome/show-compare.ts';
 import { writePage } from '../shared/write-page.ts';
 import { withSweep } from './step.ts';
@@ -25,7 +25,7 @@ export interface SweepEnd {
   /** Path of the comparison; undefined while runs of the sweep go on, wait or are elsewhere. */
   readonly page: string | undefined;
   /** Runs on other machines that are not here yet, or not whole. */
-  readonly elsewhere: NonNullable<SweepAsked['members']>;
+  readonly elsewhere: NonNullable<StoredSweep['members']>;
 }
 
 /**
@@ -87,7 +87,7 @@ async function compared(found: RunGroup, context: Context): Promise<string | und
 }
 
 /** What `compare` prints, as a text without colours. */
-function tableOf(shown: Shown, context: Context): string {
+function tableOf(shown: ComparedRuns, context: Context): string {
   const lines: string[] = [];
   const out = {
     ...context.out,
@@ -103,7 +103,7 @@ function tableOf(shown: Shown, context: Context): string {
 const TELL_MS = 60_000;
 
 /** Tells the person by the ways of the settings that the sweep is over; words hold the names of runs and losses alone. */
-async function tell({ name, runs }: RunGroup, { reports }: Shown, { env, places, out }: Context): Promise<void> {
+async function tell({ name, runs }: RunGroup, { reports }: ComparedRuns, { env, places, out }: Context): Promise<void> {
   const [best] = compareReports(reports).runs;
   const loss = best?.best?.loss ?? null;
   const lead = best === undefined ? '' : `; the best is ${best.name}${loss === null ? '' : ` at ${loss.toFixed(4)}`}`;

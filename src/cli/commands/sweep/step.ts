@@ -10,10 +10,10 @@ import {
   keepProgress,
   readProgress,
   readSweep,
-  type SearchAsked,
+  type SearchSettings,
   type SearchTrial,
+  type StoredSweep,
   SWEEP_FILES,
-  type SweepAsked,
   sweepFolder,
 } from '../../../engine/search/folder.ts';
 import { nextTrials, type Study, type TrialResult } from '../../../engine/search/study.ts';
@@ -80,8 +80,8 @@ export async function studyPython(context: Context): Promise<Study['python']> {
 
 interface Stepped {
   readonly group: string;
-  readonly sweep: SweepAsked;
-  readonly search: SearchAsked;
+  readonly sweep: StoredSweep;
+  readonly search: SearchSettings;
   readonly study: Study;
 }
 

@@ -11,7 +11,7 @@ import { sweepOfRun } from '../../../engine/runs/groups.ts';
 import { inspectRun } from '../../../engine/runs/inspect.ts';
 import { runNames } from '../../../engine/runs/list.ts';
 import { runCondition } from '../../../engine/runs/summary.ts';
-import type { SearchAsked, SearchTrial, SweepAsked } from '../../../engine/search/folder.ts';
+import type { SearchSettings, SearchTrial, StoredSweep } from '../../../engine/search/folder.ts';
 import { bestInEvents, searchMeasure, valuesInEvents } from '../../../engine/search/measure.ts';
 import type { TrialResult } from '../../../engine/search/study.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
@@ -28,7 +28,7 @@ const MOST_STARTS = 3;
  * @throws ConfigError when they do not go together
  */
 export function trialSpec(
-  { file, text, sets }: SearchAsked,
+  { file, text, sets }: SearchSettings,
   { values, device }: { readonly values: SearchTrial['values']; readonly device?: string | undefined },
   { places }: Context,
 ) {
@@ -44,7 +44,7 @@ export function trialSpec(
  * @throws VisiontrainError when it cannot be made
  */
 export async function makeTrial(
-  { group, sweep, search }: { readonly group: string; readonly sweep: SweepAsked; readonly search: SearchAsked },
+  { group, sweep, search }: { readonly group: string; readonly sweep: StoredSweep; readonly search: SearchSettings },
   { number, values }: SearchTrial,
   device: string | undefined,
   context: Context,
@@ -73,7 +73,7 @@ export function runOfTrial(runs: string, group: string, trial: number): RunRef |
 
 /** The result of the run of a trial; undefined while it may still change. */
 export async function outcomeOf(
-  { search, trial, run }: { readonly search: SearchAsked; readonly trial: number; readonly run: RunRef },
+  { search, trial, run }: { readonly search: SearchSettings; readonly trial: number; readonly run: RunRef },
   context: Context,
 ): Promise<TrialResult | undefined> {
   const { state } = runCondition(run.dir);
@@ -86,7 +86,7 @@ export async function outcomeOf(
   return { trial, state: 'complete', value, ...steps };
 }
 
-async function measured({ dir }: RunRef, search: SearchAsked, context: Context): Promise<number | undefined> {
+async function measured({ dir }: RunRef, search: SearchSettings, context: Context): Promise<number | undefined> {
   const measure = searchMeasure(search.measure);
   if (measure.kind !== 'judged') return bestInEvents(dir, measure);
   const summary = inspectRun(dir);
