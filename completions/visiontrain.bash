@@ -42,7 +42,7 @@ _visiontrain() {
     return
   fi
   case "$command_of" in
-    new) first=; others=; flags="--easy --advanced --from --base --preset --output --json --plain --no-input --yes --workspace --debug --help";;
+    new) first=; others=; flags="--easy --advanced --from --base --preset --output --no-start --json --plain --no-input --yes --workspace --debug --help";;
     run) first=; others=; flags="--pictures --set --preset --name --detach --foreground --node --rendezvous --no-notify --allow-hooks --send-pictures --dry-run --on --slurm --accept-license --torch --json --plain --no-input --yes --workspace --debug --help";;
     preset) actions="list save show diff rm"; first=; others=preset; flags="--about --all --replace --base --json --plain --no-input --yes --workspace --debug --help";;
     demo) first=; others=; flags="--detach --json --plain --no-input --yes --workspace --debug --help";;

@@ -43,6 +43,7 @@ complete -c visiontrain -n '__fish_seen_subcommand_from new' -l from -r
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l base -x -k -a '(__visiontrain_bases)'
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l preset -x -k -a '(__visiontrain_presets)'
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l output -r
+complete -c visiontrain -n '__fish_seen_subcommand_from new' -l no-start
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l json
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l plain
 complete -c visiontrain -n '__fish_seen_subcommand_from new' -l no-input

@@ -37,6 +37,7 @@ function nameOf(args: readonly string[], value: unknown): DocumentName | undefin
   if (has('error')) return 'error';
   if (command !== 'logs' && has('seq')) return 'event';
   if (command === 'new' && has('trainer')) return 'import';
+  if (command === 'new' && has('file')) return 'new';
   if (['run', 'new', 'demo'].includes(command)) return has('plan') ? 'run-dry' : 'run';
   if (command === 'hosts') return ['add', 'check'].includes(sub) ? 'hosts-check' : 'hosts';
   if (command === 'schema') return undefined;

@@ -1,5 +1,6 @@
 import { EXIT, UsageError } from '../../base/errors.ts';
 import { packageVersion } from '../../base/package-root.ts';
+import { displayPath } from '../../base/paths.ts';
 import { shellWord } from '../../base/typed-path.ts';
 import { isBrought } from '../../engine/brought/unpackers.ts';
 import { styleFor } from '../../terminal/style.ts';
@@ -28,10 +29,16 @@ export const run: CommandRun = async (args, options, context) => {
   if (!flags.yes) {
     requirePerson(can, [
       'Start from a file:            visiontrain run run.yaml',
-      'Take every default:           visiontrain new FOLDER --yes',
+      'Take every default and start: visiontrain new FOLDER --yes',
+      'Only write its run.yaml:      visiontrain new FOLDER --yes --no-start',
     ]);
   }
   const { action, file, acceptsLicense, box } = await answers(args[0], options, context);
+  if (options.start === false) {
+    if (flags.json) out.json({ file });
+    else out.verbatim(displayPath(file, process.cwd()));
+    return EXIT.ok;
+  }
   if (action === 'save') {
     out.talk(`  Start it with:  visiontrain run ${shellWord(file)}${box === undefined ? '' : ` --on ${box}`}`);
     return EXIT.ok;

@@ -28,6 +28,7 @@ export const commands: readonly CommandEntry[] = [
       ['--base <model>', 'with --from of another trainer: this base model (id or file)'],
       ['--preset <name>', 'start from a preset of your own: see visiontrain preset'],
       ['-o, --output <file>', 'where run.yaml is written; a file that is there is not replaced'],
+      ['--no-start', 'write run.yaml, and start nothing; with --yes, for programs'],
     ],
     examples: [
       'visiontrain',

@@ -2,7 +2,7 @@
  * The schemas that `schema` prints, and commands whose output has to follow them. Other tests check their documents
  * too: see `test/helpers/cli.ts`.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -29,6 +29,7 @@ describe('documents', () => {
       ['setup', '--list', '--json'],
       ['dataset', 'check', images, '--json'],
       ['dataset', 'tags', images, '--json'],
+      ['new', images, '--yes', '--no-start', '-o', join(home, 'run.yaml'), '--json'],
       ['status', 'nothing', '--json'],
       ['dataset', 'check', home, '--json'],
     ];
@@ -42,9 +43,15 @@ describe('documents', () => {
       'models-info',
       'models-list',
       'models-verify',
+      'new',
       'ps',
       'setup-list',
     ]);
+  });
+
+  it('tell the run.yaml that was only written', async () => {
+    expect(existsSync(join(home, 'run.yaml'))).toBe(true);
+    expect(JSON.parse((await cli(['ps', '--json'], env)).stdout)).toEqual([]);
   });
 
   it('are refused where a key is missing, added or of another type', () => {

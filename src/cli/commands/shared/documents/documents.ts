@@ -50,6 +50,7 @@ export const documents = {
     })
     .describe('What any command prints with --json when it fails.'),
   ...runDocuments,
+  new: z.strictObject({ file: text }).describe('new --no-start: the run.yaml that was written.'),
   import: z
     .strictObject({
       file: text,
