@@ -59,7 +59,7 @@ beforeAll(async () => {
     home,
     file: `${home}/run.yaml`,
     nearestImages: `${home}/pictures/fox`,
-    told: { ways: 'bell, notice of the terminal', by: 'preset', file: `${home}/.visiontrainrc.yaml` },
+    told: { ...read.told, file: `${home}/.visiontrainrc.yaml` },
     machine: { cards: [card], cpuCores: 16, memoryGb: 32, diskFreeBytes: 500e9 },
   };
 });

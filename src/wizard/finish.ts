@@ -2,9 +2,10 @@
  * The rest of the wizard after the first question: it reads the facts, asks the other questions and writes the file.
  */
 import { dirname, isAbsolute } from 'node:path';
-import { EnvironmentError, UsageError } from '../base/errors.ts';
+import { EnvironmentError, UsageError, VisiontrainError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
 import { absolute, displayPath } from '../base/paths.ts';
+import { neutralise } from '../base/text.ts';
 import { dataPlace } from '../engine/brought/unpackers.ts';
 import { presetNames } from '../engine/presets/names.ts';
 import { loadPreset } from '../engine/presets/store.ts';
@@ -18,6 +19,7 @@ import type { Reply } from './prompts/frame.ts';
 import type { FolderFacts, WizardFacts } from './questions/facts.ts';
 import type { Flow } from './questions/machine.ts';
 import { acceptsLicense } from './questions/model.ts';
+import { noticeChanges } from './questions/notices.ts';
 import type { Answers, WizardContext } from './questions/question.ts';
 import { boxOf, derive } from './questions/values.ts';
 import { runSession } from './session.ts';
@@ -83,7 +85,22 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
     });
   }
   say(styled`${style.good(style.glyph.tick)} Written: ${displayPath(file, cwd)}`);
+  await keepNotices(session.context, input);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context), box: boxOf(session.context) };
+}
+
+/** Keeps what the person has chosen about notices. Where that fails, the person is told, and the run is not held up. */
+async function keepNotices(context: WizardContext, { say, style, cwd, places }: WizardInput): Promise<void> {
+  const changes = noticeChanges(context);
+  if (Object.keys(changes).length === 0) return;
+  try {
+    const { writeNotify } = await import('../engine/settings/change-notify.ts');
+    const file = await writeNotify(places.config, changes);
+    say(styled`${style.good(style.glyph.tick)} How you are told is kept in ${displayPath(file, cwd)}`);
+  } catch (error) {
+    if (!(error instanceof VisiontrainError)) throw error;
+    say(`! How you are told is not kept: ${neutralise(error.message)}`);
+  }
 }
 
 /** Id of the answer that stores the preset's name in a draft. */

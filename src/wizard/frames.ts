@@ -6,6 +6,7 @@ import type { Capabilities } from '../terminal/terminal.ts';
 import { settingJson } from './answers.ts';
 import type { LineAsk, PromptFrame } from './prompts/frame.ts';
 import { JUMP } from './questions/machine.ts';
+import { TOLD } from './questions/notices.ts';
 import { type LineForm, placeOf, type Question, type WizardContext } from './questions/question.ts';
 import { shown } from './questions/setting-values.ts';
 import { SETTING } from './questions/values.ts';
@@ -47,7 +48,7 @@ export function frameOf(
 }
 
 function recordOf(question: Question, value: string, context: WizardContext): string {
-  if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '')}`;
+  if (value.startsWith(JUMP)) return `change ${value.slice(JUMP.length).replace(SETTING, '').replace(TOLD, '')}`;
   if (question.id.startsWith(SETTING)) return shown(JSON.parse(settingJson(question.id, value)));
   if (question.id === 'review')
     return { start: 'start now', detach: 'start and detach', save: 'save only', show: 'show run.yaml' }[value] ?? value;

@@ -151,6 +151,7 @@ class Session {
   }
 
   async #judge(question: Question, form: LineForm, text: string, watch?: CheckWatch): Promise<string | undefined> {
+    if (form.problem !== undefined) return form.problem(text);
     if (form.path === 'pictures') return text === '' ? 'Type the folder of your pictures.' : this.#read(text, watch);
     if (form.path === 'model')
       return text === '' ? 'Type the path of your model.' : this.#input.modelProblem(absolute(text, this.#facts));

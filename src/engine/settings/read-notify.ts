@@ -25,12 +25,15 @@ const SILENT: NotifySettings = { ...BUILT_IN, bell: false, terminal: 'off', titl
 /** The environment of a run without notices. */
 export const silentEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ ...env, VISIONTRAIN_NOTIFY: OFF });
 
+/** Whether the environment turns all notices off. */
+export const isTurnedOff = (env: NodeJS.ProcessEnv): boolean => env.VISIONTRAIN_NOTIFY === OFF;
+
 /**
  * The person's wishes for notices.
  * @throws ConfigError when the file cannot be read or has mistakes
  */
 export async function readNotify(userDir: string, env: NodeJS.ProcessEnv): Promise<PersonsNotify> {
-  if (env.VISIONTRAIN_NOTIFY === OFF) return { settings: SILENT, path: undefined };
+  if (isTurnedOff(env)) return { settings: SILENT, path: undefined };
   const there = settingFiles.map((name) => join(userDir, name)).filter((path) => existsSync(path));
   if (there.length === 0 || there.some((path) => isForeign(statSync(path))))
     return { settings: BUILT_IN, path: undefined };

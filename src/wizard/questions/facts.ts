@@ -4,6 +4,7 @@ import type { Box } from '../../engine/boxes/known.ts';
 import type { Scan } from '../../engine/dataset/types.ts';
 import type { Arrangement } from '../../engine/prepare/arrangement.ts';
 import type { Filled, FilledSpec } from '../../engine/prepare/fill.ts';
+import type { NotifySettings } from '../../engine/settings/notify.ts';
 import type { Registry } from '../../registry/catalogue/schema.ts';
 import type { OwnPreset } from '../../spec/own-preset.ts';
 import type { Chooser, RunSpec } from '../../spec/schema.ts';
@@ -63,8 +64,12 @@ export interface ModelState {
 
 /** How the person is notified about runs. */
 export interface ToldFacts {
-  /** All targets in words; empty when there are no notices. */
-  readonly ways: string;
+  /** The settings that hold now. */
+  readonly settings: NotifySettings;
+  /** All targets of settings in words; empty when there are none. */
+  readonly ways: (settings: NotifySettings) => string;
+  /** Whether the environment turns all notices off, whatever the settings say. */
+  readonly isOff: boolean;
   readonly by: Chooser;
   /** The settings file with the key, or where it would be set. */
   readonly file: string;

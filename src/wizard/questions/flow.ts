@@ -3,6 +3,7 @@
 import { dataQuestions } from './data.ts';
 import type { Flow } from './machine.ts';
 import { modelQuestions } from './model.ts';
+import { noticeQuestions } from './notices.ts';
 import type { Question } from './question.ts';
 import { reviewQuestions } from './review.ts';
 import { settingQuestions } from './settings.ts';
@@ -22,9 +23,11 @@ export function wizardFlow(): Flow {
     ...group('training'),
     ...resourceQuestions,
     ...group('resources'),
+    noticeQuestions.menu,
     review,
   ];
-  const byId = new Map([...ordered, ...settings.single, ...onRequest].map((question) => [question.id, question]));
+  const apart = [...settings.single, ...noticeQuestions.single, ...onRequest];
+  const byId = new Map([...ordered, ...apart].map((question) => [question.id, question]));
   const flow: Flow = { ordered, find: (id) => byId.get(id) };
   return flow;
 }

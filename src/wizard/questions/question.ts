@@ -57,6 +57,8 @@ export interface LineForm {
   readonly placeholder?: string;
   /** Set when the text is a path, which is completed and must lead to this kind of file or folder. */
   readonly path?: 'pictures' | 'model' | 'file';
+  /** Returns a sentence when the text is no answer. */
+  readonly problem?: (text: string) => string | undefined;
   /** Set when the text is the value of this key of run.yaml, for which it must be valid. */
   readonly setting?: string;
 }

@@ -44,32 +44,6 @@ const file: Question = {
   form: ({ answers, facts }) => ({ kind: 'line', initial: answers.file?.value ?? facts.file, path: 'file' }),
 };
 
-/**
- * How the person will be notified. Settings of the person are not sent to another machine, so for a box only this
- * terminal notifies.
- */
-function toldWords(context: WizardContext): string {
-  const box = boxOf(context);
-  if (box !== undefined) return `this terminal; else as ${box} has it set`;
-  return context.facts.told.ways === '' ? 'nobody is told' : context.facts.told.ways;
-}
-
-/** A row without an action: how a person is notified applies to all runs and is no part of run.yaml. */
-const noticesRow: Question = {
-  id: 'told',
-  step: 'review',
-  label: 'Notices',
-  onRequest: true,
-  text: () => 'How you are told when a run ends or fails:',
-  why: 'Ways to be told are settings of yours, for all runs.',
-  form: (context) => {
-    const { file: settings } = context.facts.told;
-    const about = `Desktop, Discord, Slack, ntfy and others: section notify of ${displayPath(settings, context.facts.cwd)}. Try all ways: visiontrain notify --test`;
-    return { kind: 'choose', initial: 'on', choices: [{ value: 'on', cells: ['Go on', toldWords(context)], about }] };
-  },
-  record: (_value, context) => toldWords(context),
-};
-
 function review(flow: () => Flow): Question {
   return {
     id: 'review',
@@ -156,14 +130,9 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
     about: 'All settings, with a comment on each. This file repeats the run exactly.',
   };
   // Advanced mode has a question for all keys of the resources.
-  const notices: Choice = {
-    value: `${JUMP}told`,
-    cells: ['Notices', clip(toldWords(context)), facts.told.by],
-    about: 'How you are told when a run ends or fails. Enter shows how to change it.',
-  };
   return modeOf(answers) === 'easy'
     ? [...samplesRow(spec, provenance), memory, ...lasts, named, written]
-    : [...lasts, notices, named, written];
+    : [...lasts, named, written];
 }
 
 /** What the sample pictures are to show. Advanced has a question for all that there is to samples. */
@@ -232,5 +201,5 @@ export function reviewQuestions(flow: () => Flow): {
   readonly review: Question;
   readonly onRequest: readonly Question[];
 } {
-  return { review: review(flow), onRequest: [name(flow), file, noticesRow] };
+  return { review: review(flow), onRequest: [name(flow), file] };
 }

@@ -13,6 +13,7 @@ import type { Machine, WizardFacts } from '../../../src/wizard/questions/facts.t
 import { wizardFlow } from '../../../src/wizard/questions/flow.ts';
 import { back, JUMP, next, type Position, resume, visible } from '../../../src/wizard/questions/machine.ts';
 import { acceptsLicense } from '../../../src/wizard/questions/model.ts';
+import { noticeChanges } from '../../../src/wizard/questions/notices.ts';
 import type { Answer, Answers, WizardContext } from '../../../src/wizard/questions/question.ts';
 import { parse, shown } from '../../../src/wizard/questions/setting-values.ts';
 import { boxOf, derive, SETTING } from '../../../src/wizard/questions/values.ts';
@@ -321,24 +322,46 @@ describe('Enter on every question', () => {
   });
 });
 
-it('shows in Advanced how the person is notified, and where that is set', async () => {
+it('shows and changes in Advanced how the person is notified', async () => {
   const config = join(dir, 'told');
   mkdirSync(config, { mode: 0o700 });
-  expect(await toldFacts({ config }, {})).toMatchObject({ ways: 'bell, notice of the terminal', by: 'preset' });
-  expect(await toldFacts({ config }, { VISIONTRAIN_NOTIFY: 'off' })).toMatchObject({ ways: '' });
+  const without = await toldFacts({ config }, {});
+  expect([without.by, without.ways(without.settings)]).toEqual(['preset', 'bell, notice of the terminal']);
+  const off = await toldFacts({ config }, { VISIONTRAIN_NOTIFY: 'off' });
   const file = join(config, '.visiontrainrc.yaml');
   const hooks = 'web: [{format: ntfy, url_env: NTFY}, {format: slack, url_env: SLACK}]';
   writeFileSync(file, `notify: {bell: false, desktop: true, ${hooks}}\n`, { mode: 0o600 });
   const told = await toldFacts({ config }, { NTFY: 'https://ntfy.example.org/secret' });
   const ways = 'notice of the terminal, desktop, ntfy (NTFY), slack (SLACK) (not set)';
-  expect(told).toEqual({ ways, by: 'you', file });
-  const row = (mode: string, known: Partial<WizardFacts>) => {
-    const context = { answers: { mode: you(mode) }, facts: { ...facts, ...known } };
+  expect(told).toMatchObject({ by: 'you', file });
+  expect(told.ways(told.settings)).toBe(ways);
+  const row = (mode: string, known: Partial<WizardFacts>, chosen: Answers = {}) => {
+    const context = { answers: { mode: you(mode), told: you('on'), ...chosen }, facts: { ...facts, ...known } };
     const form = flow.find('review')?.form(context);
     return form?.kind === 'choose' ? form.choices.find(({ value }) => value === `${JUMP}told`)?.cells : undefined;
   };
   expect(row('easy', { told })).toBeUndefined();
-  expect(row('advanced', { told: { ...told, ways: '' } })).toEqual(['Notices', 'nobody is told', 'you']);
+  expect(row('advanced', { told: off })).toEqual(['Notices', 'nobody is told', 'preset']);
+  const chosen = {
+    'told:bell': you('true'),
+    'told:slack': you('none'),
+    'told:discord': you('D'),
+    'told:ntfy': you('NTFY'),
+  };
+  expect(noticeChanges({ answers: chosen, facts: { ...facts, told } })).toEqual({
+    bell: true,
+    web: { slack: null, discord: 'D' },
+  });
+  const changed = row(
+    'advanced',
+    { told: without },
+    { 'told:terminal': you('off'), 'told:events': you('failed, best') },
+  );
+  expect(changed).toEqual(['Notices', 'bell', 'you']);
+  const line = flow.find('told:ntfy')?.form({ answers: {}, facts: { ...facts, told } });
+  const problem = line?.kind === 'line' ? line.problem : undefined;
+  expect(['NTFY', 'none', ''].map((text) => problem?.(text))).toEqual([undefined, undefined, undefined]);
+  expect(problem?.('https://ntfy.sh/x')).toContain('a secret');
   const page = flow.find('told')?.form({ answers: {}, facts: { ...facts, told } });
   expect(page?.kind === 'choose' && page.choices[0]?.about).toContain('visiontrain notify --test');
 });
