@@ -8,9 +8,9 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { lastHolder } from '../../base/process/claim.ts';
-import { identify, isIdentity, isOfThisMachine } from '../../base/process/identity.ts';
+import { identify } from '../../base/process/identity.ts';
 import { pause } from '../../base/sleep.ts';
-import { plannedCard } from '../queue/entries.ts';
+import { isHere, plannedCard } from '../queue/entries.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { listRuns } from '../runs/list.ts';
 import { endHolder, holdJudging, holdsJudging } from './holder.ts';
@@ -76,9 +76,6 @@ function isAhead(dir: string, since: number): boolean {
     return false;
   }
 }
-
-/** Whether a process uses the cards of this machine. One that is not known is taken to. */
-const isHere = (process: unknown): boolean => !isIdentity(process) || isOfThisMachine(process);
 
 export interface WaitInput {
   readonly dir: string;

@@ -20,6 +20,7 @@ import {
   type QueueEntry,
   queueEntries,
   queueFolder,
+  trainsHere,
 } from './entries.ts';
 
 /** Milliseconds between two tries for the lock, which is held while a run is started: a second or two. */
@@ -98,9 +99,9 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
   return { started, waiting: queueEntries(runs) };
 }
 
-/** The cards that live runs of this folder use. */
+/** The cards of this machine that live runs of this folder use. */
 function busyCards(runs: string): Set<string> {
-  const live = runNames(runs).filter((name) => runCondition(join(runs, name)).state === 'live');
+  const live = runNames(runs).filter((name) => trainsHere(join(runs, name)));
   return new Set(
     live.flatMap((name) => {
       try {

@@ -10,9 +10,10 @@ import { makeFolder } from '../../base/files/folder.ts';
 import { isMissing } from '../../base/files/fs-errors.ts';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { lastHolder } from '../../base/process/claim.ts';
+import { isIdentity, isOfThisMachine } from '../../base/process/identity.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
 import { glanceAtPlan } from '../run-folder/run-files.ts';
-import { isRun } from '../runs/summary.ts';
+import { isRun, runCondition } from '../runs/summary.ts';
 
 /** A waiting run. */
 export interface QueueEntry {
@@ -51,6 +52,16 @@ export function plannedCard(dir: string): string {
   if (Array.isArray(cards) && cards.length > 0) return cards.map((index) => `cuda:${index}`).join('+');
   return canonicalCard(typeof device === 'string' ? device : 'cpu');
 }
+
+/**
+ * Whether the process that holds a run uses the cards of this machine. Other machines that share the folder have cards
+ * of their own with the same names. A process that is not known is taken to be here.
+ */
+export const isHere = (holder: unknown): boolean => !isIdentity(holder) || isOfThisMachine(holder);
+
+/** Whether a run trains on cards of this machine. */
+export const trainsHere = (dir: string): boolean =>
+  runCondition(dir).state === 'live' && isHere(lastHolder(join(dir, RUN_FILES.attempts))?.identity);
 
 /** The single cards in the `device` of an entry or a run. */
 export const cardsOf = (device: string): readonly string[] => device.split('+');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { claim } from '../../../src/base/process/claim.ts';
+import { identify } from '../../../src/base/process/identity.ts';
 import { advanceQueue } from '../../../src/engine/queue/advance.ts';
 import { dropEntry, enqueue, holdEntry, queueEntries } from '../../../src/engine/queue/entries.ts';
 import { makeRequest } from '../../../src/engine/run-folder/requests.ts';
@@ -164,6 +165,26 @@ describe('a queue', () => {
     expect(started).toEqual(['fourth']);
     if ('claim' in held) held.claim.release();
     expect((await advanceQueue(runs, async () => {})).started).toEqual(['both']);
+  });
+
+  it('waits for runs of this machine, in another container too, and not for those of others that share the folder', async () => {
+    folder();
+    const here = identify(process.pid);
+    const live = (name: string, card: string, holder: object) => {
+      makeRun(name, card);
+      mkdirSync(join(runs, name, 'attempts'));
+      writeFileSync(join(runs, name, 'attempts', '1.json'), JSON.stringify({ ...here, ...holder }));
+      expect(runCondition(join(runs, name)).state).toBe('live');
+    };
+    live('theirs', 'cuda:0', { host: 'another-machine', boot: 'of-another' });
+    live('container', 'cuda:1', { host: 'a-container' });
+    live('ours', 'cuda:2', {});
+    for (const card of [0, 1, 2]) {
+      makeRun(`next-${card}`, `cuda:${card}`);
+      enqueue(runs, `next-${card}`);
+    }
+    const { started } = await advanceQueue(runs, async () => {});
+    expect(started).toEqual(['next-0']);
   });
 
   it('goes on by itself when a run ends, and after its supervisor was killed when it is told to', async () => {
