@@ -7,6 +7,12 @@ export const machineErrors = {
     cause: 'Most often the network, a proxy or the disk; the message has the last lines of the installer.',
     cure: 'Mend what they name and type the same command.',
   },
+  'environment/wheels-missing': {
+    what: 'The folder of `setup --wheels` lacks wheels of an extra that was asked for.',
+    cause:
+      'The folder was filled for the environment alone, or for another version of Python; the message lists what is missing.',
+    cure: 'Fill it with the commands that `visiontrain setup --plan --captions` shows (with the options of the extras), or leave the option out.',
+  },
   'environment/no-python': {
     what: 'There is no Python that training can use.',
     cause:

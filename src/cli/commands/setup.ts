@@ -5,9 +5,11 @@ import { checkEnvironment, environmentDir, type PythonEnvironment } from '../../
 import { proveAnew } from '../../engine/environment/ensure.ts';
 import { EXTRAS, type Extra, ensureExtra, findExtra } from '../../engine/environment/extras.ts';
 import { givenEnvironment, proveGiven } from '../../engine/environment/given.ts';
+import { refuseMissingWheels } from '../../engine/environment/offline/extra-wheels.ts';
 import { fromFolder } from '../../engine/environment/offline/wheels.ts';
 import { requirementsFor } from '../../engine/environment/requirements.ts';
 import { setupEnvironment } from '../../engine/environment/setup.ts';
+import { findPython } from '../../engine/environment/tools/python.ts';
 import { thisSystem } from '../../engine/hardware/system.ts';
 import type { CommandRun, Context } from '../shell/context.ts';
 import { refuseForGiven } from './shared/fitting-build.ts';
@@ -33,15 +35,17 @@ export const run: CommandRun = async (_args, options, context) => {
   if (options.remove !== undefined)
     return removeEnvironments(context, options.remove === true ? undefined : text(options.remove));
   const wheels = text(options.wheels);
-  if (options.plan === true) return showSetupPlan(context, text(options.torch));
+  const wanted = Object.values(EXTRAS).filter(({ name }) => options[name] === true);
+  if (options.plan === true) return showSetupPlan(context, { torch: text(options.torch), extras: wanted });
   refuseForGiven(context.env, howMade(options));
   const started = Date.now();
   const offline = wheels === undefined ? context : { ...context, env: fromFolder(context.env, wheels) };
+  if (wheels !== undefined && wanted.length > 0)
+    await refuseLacking({ wheels, wanted, torch: text(options.torch) }, offline);
   const ready = await makeReady(offline, { force: options.force === true, torch: text(options.torch) });
   const { environment, made, box } = ready;
   const extras: Record<string, string | null> = {};
-  for (const extra of Object.values(EXTRAS))
-    if (options[extra.name] === true) extras[extra.name] = await addExtra(extra, environment, context);
+  for (const extra of wanted) extras[extra.name] = await addExtra(extra, environment, offline);
   const seconds = (Date.now() - started) / 1000;
   if (flags.json) {
     const { build, cardName: card, driver } = box ?? { build: null, cardName: null, driver: null };
@@ -51,6 +55,27 @@ export const run: CommandRun = async (_args, options, context) => {
   tellReady(ready, seconds, context);
   return EXIT.ok;
 };
+
+/**
+ * Refuses a folder of wheels that lacks one of an extra that is not installed yet, before anything is made.
+ * @throws UsageError
+ */
+async function refuseLacking(
+  { wheels, wanted, torch }: { wheels: string; wanted: readonly Extra[]; torch: string | undefined },
+  { env, places }: Context,
+): Promise<void> {
+  const { box } = await renewBox({ places, env, system: thisSystem(env), remember: false }, torch);
+  const { newestPython } = requirementsFor(box.build);
+  const python = await findPython(env, { needsVenv: false, newest: newestPython }).catch(() => undefined);
+  // Without a Python the set-up itself says what is missing.
+  if (python === undefined) return;
+  const lacking: Extra[] = [];
+  for (const extra of wanted)
+    if ((await findExtra({ places, env }, extra, { python_version: python.version, kind: 'own' })) === undefined)
+      lacking.push(extra);
+  const machine = process.arch === 'x64' ? 'x86_64' : process.platform === 'darwin' ? 'arm64' : 'aarch64';
+  refuseMissingWheels(lacking, wheels, { python: python.version, system: process.platform, machine });
+}
 
 /** The options that say how the environment is made. */
 const howMade = ({ torch, wheels, force }: Options): string[] => [

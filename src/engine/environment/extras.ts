@@ -45,23 +45,22 @@ interface Where {
   readonly env: NodeJS.ProcessEnv;
 }
 
+type ForPython = Pick<PythonEnvironment, 'python_version' | 'kind'>;
+
 /** The folder to add to PYTHONPATH; null when the Python of VISIONTRAIN_PYTHON has the package itself. */
 export type ExtraFolder = string | null;
 
-const lockOf = ({ name }: Extra) => join(packageRoot(), 'trainer', 'requirements', `${name}.lock`);
+/** The lock file of an extra. */
+export const lockOf = ({ name }: Extra): string => join(packageRoot(), 'trainer', 'requirements', `${name}.lock`);
 
-function folderOf({ places }: Where, extra: Extra, { python_version }: PythonEnvironment): string {
+function folderOf({ places }: Where, extra: Extra, { python_version }: ForPython): string {
   const lock = sha256OfBytes(readFileSync(lockOf(extra))).slice(0, 16);
   // Packages are built for a minor version of Python.
   return join(places.envs, `${extra.name}-${lock}-py${python_version.split('.').slice(0, 2).join('.')}`);
 }
 
 /** The installed extra; undefined when it is not installed. */
-export async function findExtra(
-  where: Where,
-  extra: Extra,
-  environment: PythonEnvironment,
-): Promise<ExtraFolder | undefined> {
+export async function findExtra(where: Where, extra: Extra, environment: ForPython): Promise<ExtraFolder | undefined> {
   const folder = folderOf(where, extra, environment);
   if (existsSync(folder)) return folder;
   const isThere = environment.kind === 'given' && (await lackingPackages(where.env, [extra.module])).length === 0;

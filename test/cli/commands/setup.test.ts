@@ -122,6 +122,21 @@ describe('options that say how an environment is made', () => {
   });
 });
 
+describe('visiontrain setup --wheels', () => {
+  it('says which wheels of an extra the folder lacks before it makes or fetches anything', async () => {
+    const folder = join(home, 'wheels');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'torch-2.13.0-py3-none-any.whl'), '');
+    const env = { ...process.env, VISIONTRAIN_HOME: join(home, 'vt'), VISIONTRAIN_PYTHON: '' };
+    const { code, stderr } = await cli(['setup', '--wheels', folder, '--captions'], env);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/wheels lacks \d+ wheels for --captions\./);
+    expect(stderr).toMatch(/onnxruntime==/);
+    expect(stderr).toContain('visiontrain setup --plan --captions');
+    expect(existsSync(join(home, 'vt', 'envs'))).toBe(false);
+  });
+});
+
 describe('visiontrain setup --list and --remove', () => {
   it('lists what is on the disk, and removes what this version does not use', async () => {
     const current = environmentKey(requirementsFor('cpu'));

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import type { machineErrors } from '../../../src/base/error-entries/machine.ts';
 import { boxBuild } from '../../../src/engine/environment/box.ts';
+import { EXTRAS } from '../../../src/engine/environment/extras.ts';
 import { givenEnvironment } from '../../../src/engine/environment/given.ts';
+import { refuseMissingWheels } from '../../../src/engine/environment/offline/extra-wheels.ts';
 import { lockedFor } from '../../../src/engine/environment/packages/locked.ts';
 import { proveDevice } from '../../../src/engine/environment/prove.ts';
 import { requirementsFor } from '../../../src/engine/environment/requirements.ts';
@@ -33,6 +35,11 @@ export const machineSamples: Readonly<Record<Exclude<keyof typeof machineErrors,
       ],
       LOG,
     ),
+  'environment/wheels-missing': (scene) => {
+    const folder = scene.folder('wheels');
+    scene.hide(folder, '/media/stick/wheels');
+    return refuseMissingWheels([EXTRAS.heif], folder, { python: '3.12.3', system: 'linux', machine: 'x86_64' });
+  },
   'environment/no-python': ({ env }) => findPython(env, { needsVenv: true }),
   'environment/broken-python': () =>
     lockedFor('/usr/bin/python3', requirementsFor('cpu').lock, {}, async () => ({

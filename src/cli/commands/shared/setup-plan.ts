@@ -8,9 +8,11 @@ import { createClient } from '../../../download/http/client.ts';
 import { downloadSettings } from '../../../download/http/settings.ts';
 import { renewBox } from '../../../engine/environment/box.ts';
 import type { TorchBuild } from '../../../engine/environment/builds.ts';
+import { type Extra, lockOf } from '../../../engine/environment/extras.ts';
 import {
   fetchCommands,
   lockedPackages,
+  packagesIn,
   reportedFiles,
   torchApart,
   type WheelFile,
@@ -34,17 +36,20 @@ interface PlannedFile extends WheelFile {
  * Carries out `setup --plan`: lists the files that set-up would fetch for this machine, and the commands that fetch
  * them elsewhere. Nothing is made. Without a network only the commands are shown.
  */
-export async function showSetupPlan(context: Context, torch: string | undefined): Promise<ExitCode> {
+export async function showSetupPlan(
+  context: Context,
+  { torch, extras }: { readonly torch: string | undefined; readonly extras: readonly Extra[] },
+): Promise<ExitCode> {
   const { out, env, flags, places } = context;
   const stop = stopSignals();
   try {
     const { box } = await renewBox({ places, env, system: thisSystem(env), remember: false }, torch);
     const { newestPython, bytes: disk } = requirementsFor(box.build);
     const python = await findPython(env, { needsVenv: false, newest: newestPython, signal: stop.signal });
-    const files = await plannedFiles(box.build, python.path, context, stop.signal);
+    const files = await plannedFiles({ build: box.build, extras }, python.path, context, stop.signal);
     const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const uv = !(await makesEnvironments(env, newestPython, stop.signal));
-    const commands = fetchCommands(box.build, { python: python.version, machine, uv });
+    const commands = fetchCommands(box.build, { python: python.version, machine, uv, extras: extras.map(lockOf) });
     const known = files?.every(({ bytes }) => bytes !== null)
       ? files.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0)
       : null;
@@ -65,7 +70,7 @@ export async function showSetupPlan(context: Context, torch: string | undefined)
       out.talk(`${files.length} files, ${formatBytes(known)}; ${formatBytes(disk)} of disk while it is made.`);
     out.talk('For a machine without a network, on one that has it, with this package:');
     for (const command of commands) out.verbatim(command);
-    out.talk('Then there:  visiontrain setup --wheels wheels');
+    out.talk(['Then there:  visiontrain setup --wheels wheels', ...extras.map(({ name }) => `--${name}`)].join(' '));
     return EXIT.ok;
   } finally {
     stop.off();
@@ -89,7 +94,7 @@ async function makesEnvironments(
 
 /** The files that pip would fetch, from metadata alone; undefined when the index cannot be reached. */
 async function plannedFiles(
-  build: TorchBuild,
+  { build, extras }: { readonly build: TorchBuild; readonly extras: readonly Extra[] },
   python: string,
   { env, out, flags }: Context,
   signal: AbortSignal,
@@ -97,20 +102,25 @@ async function plannedFiles(
   const dir = mkdtempSync(join(tmpdir(), 'visiontrain-plan-'));
   if (!flags.json) out.talk('Asking the package index (about a minute)');
   try {
-    const { requirements, hashes } = lockedPackages(build);
-    const list = join(dir, 'list.txt');
-    writeFileSync(list, `${requirements.join('\n')}\n`);
+    // An extra lies in a folder of its own, so its versions may differ from those of the environment.
+    const locks = [lockedPackages(build), ...extras.map((extra) => packagesIn([lockOf(extra)]))];
+    const hashes = new Set(locks.flatMap((lock) => [...lock.hashes]));
     const apart = torchApart(build);
     const queries = [
-      pipInstaller(env).resolveList(python, list),
+      ...locks.map(({ requirements }, n) => {
+        const list = join(dir, `list-${n}.txt`);
+        writeFileSync(list, `${requirements.join('\n')}\n`);
+        return pipInstaller(env).resolveList(python, list);
+      }),
       ...(apart === undefined ? [] : [pipInstaller(env).resolve(python, apart.requirement, {})]),
     ];
-    const files: WheelFile[] = [];
+    const found = new Map<string, WheelFile>();
     for (const [n, tool] of queries.entries()) {
       const { code, stdout } = await runTool(tool, { log: join(dir, 'log'), signal });
-      if (code === 0) files.push(...reportedFiles(stdout));
+      if (code === 0) for (const file of reportedFiles(stdout)) found.set(file.name, file);
       else if (n === 0) return undefined;
     }
+    const files = [...found.values()];
     const sizes = await sizesOf(files, env, signal);
     return files.map((file, n) => ({
       ...file,

@@ -67,17 +67,23 @@ export function reportedFiles(report: string): readonly WheelFile[] {
 }
 
 /** Requirements with their markers in all locks of a build, each once, and the hashes that the locks contain. */
-export function lockedPackages(build: TorchBuild): {
+export const lockedPackages = (build: TorchBuild): LockedPackages => packagesIn(lockFiles(build));
+
+interface LockedPackages {
   readonly requirements: readonly string[];
   readonly hashes: ReadonlySet<string>;
-} {
-  const texts = lockFiles(build).map((file) => readFileSync(file, 'utf8'));
-  const rows = texts.flatMap((text) =>
-    [...text.matchAll(/^([a-z0-9][^\\\n]*?)\s*\\?$/gimu)].map(([, row = '']) => row),
-  );
-  const hashes = texts.flatMap((text) => text.match(/(?<=sha256:)[0-9a-f]{64}/gu) ?? []);
-  return { requirements: [...new Set(rows)], hashes: new Set(hashes) };
 }
+
+/** Requirements and hashes in lock files. */
+export function packagesIn(files: readonly string[]): LockedPackages {
+  const texts = files.map((file) => readFileSync(file, 'utf8'));
+  const hashes = texts.flatMap((text) => text.match(/(?<=sha256:)[0-9a-f]{64}/gu) ?? []);
+  return { requirements: [...new Set(texts.flatMap(lockedRows))], hashes: new Set(hashes) };
+}
+
+/** Requirements with their markers in a lock. */
+export const lockedRows = (lock: string): readonly string[] =>
+  [...lock.matchAll(/^([a-z0-9][^\\\n]*?)\s*\\?$/gimu)].map(([, row = '']) => row);
 
 const lockFiles = (build: TorchBuild): readonly string[] => {
   const { lock, torchLock } = requirementsFor(build);
@@ -98,22 +104,27 @@ const MANYLINUX = [
   ...['manylinux2014', 'manylinux2010', 'manylinux1'],
 ];
 
+interface FetchFor {
+  readonly python: string;
+  readonly machine: string;
+  /** Whether uv is needed too, since this machine's Python has no venv module. */
+  readonly uv: boolean;
+  /** Lock files of extras. */
+  readonly extras?: readonly string[];
+}
+
 /**
  * The commands that fill a folder on another machine with a network and any Python: wheels for this machine's system
  * and its Python.
- * @param uv whether uv is needed too, since this machine's Python has no venv module
  */
-export function fetchCommands(
-  build: TorchBuild,
-  { python, machine, uv }: { readonly python: string; readonly machine: string; readonly uv: boolean },
-): readonly string[] {
+export function fetchCommands(build: TorchBuild, { python, machine, uv, extras = [] }: FetchFor): readonly string[] {
   const minor = python.split('.').slice(0, 2).join('.');
   const systems = build === 'native' ? [] : MANYLINUX;
   const platforms = systems.map((system) => `--platform ${system}_${machine}`).join(' ');
   const pip = `python3 -m pip download -d wheels --only-binary :all: --no-deps --python-version ${minor}${platforms === '' ? '' : ` ${platforms}`}`;
   const apart = torchApart(build);
   return [
-    ...lockFiles(build).map((file) => `${pip} --require-hashes -r ${shellWord(file)}`),
+    ...[...lockFiles(build), ...extras].map((file) => `${pip} --require-hashes -r ${shellWord(file)}`),
     ...(apart === undefined
       ? []
       : [`${pip} '${apart.requirement}'${apart.index === undefined ? '' : ` --index-url ${apart.index}`}`]),
