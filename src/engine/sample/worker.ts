@@ -89,7 +89,8 @@ export async function drawSamples(work: SampleWork): Promise<SampleList> {
       };
       await draw(work, missing, onSample);
     }
-    for (const name of readdirSync(to)) if (LEFTOVER.test(name)) rmSync(join(to, name), { force: true });
+    for (const { name } of readdirSync(to, { withFileTypes: true }).filter((entry) => entry.isFile()))
+      if (LEFTOVER.test(name)) rmSync(join(to, name), { force: true });
   } catch (error) {
     throw explainWriteError(error, to, 'Choose another place:  -o FOLDER');
   }
@@ -110,7 +111,8 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
     cells,
     sheet: { file: SAMPLE_FILES.sheet, columns: grid.columns, rows: grid.rows, files: grid.files },
   };
-  writeFileAtomic(job, JSON.stringify(request), 0o600);
+  const text = JSON.stringify(request);
+  writeFileAtomic(job, text, 0o600);
   const env = trainerEnv({
     packageRoot: packageRoot(),
     resources: plan.resources,
@@ -118,7 +120,9 @@ async function draw(work: SampleWork, cells: SampleGrid['cells'], onSample: (fil
     extras: work.extras,
   });
   try {
-    await runProgram({ python, program: PROGRAM, argv: [job], env, log, signal }, (value) => {
+    // Others may be able to write to a folder that the person named, and a job says which files are read and written.
+    const argv = [job, sha256OfText(text)];
+    await runProgram({ python, program: PROGRAM, argv, env, log, signal }, (value) => {
       const line = lineSchema.safeParse(value).data;
       if (line?.type === 'sample') onSample(line.file);
       else if (line?.type === 'phase') work.onPhase(line.detail);

@@ -1,5 +1,16 @@
 /** `visiontrain sample` is stopped and killed while a gate holds its program back, goes on, and makes its page. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -124,6 +135,64 @@ describe('samples of an interrupted command', () => {
     expect(pids()).toHaveLength(3);
     expect(readdirSync(to).sort()).toEqual([...whole, 'index.html', 'sample.json', 'sheet.png'].sort());
     expect(readFileSync(join(to, 'index.html'), 'utf8')).not.toContain('<img src=x');
+  });
+
+  it('never reach through links, pipes and folders that a stranger put between them', {
+    timeout: 600_000,
+  }, async () => {
+    const victim = join(home.dir, 'thesis.txt');
+    writeFileSync(victim, 'my thesis');
+    const put = (name: string, make: (path: string) => void) => {
+      rmSync(join(to, name), { recursive: true, force: true });
+      make(join(to, name));
+    };
+    const link = (path: string) => symlinkSync(victim, path);
+    const fifo = (path: string) => execFileSync('mkfifo', [path]);
+    const [first = ''] = whole;
+    // A link at the name of a sample or of the job is replaced itself; leftovers of our names are removed if they are files.
+    put(first, link);
+    put('sample.job.json', link);
+    put('.0123456789ab.tmp', (path) => mkdirSync(path));
+    expect((await cli(args, env)).code).toBe(0);
+    expect(lstatSync(join(to, first)).isFile()).toBe(true);
+    rmSync(join(to, '.0123456789ab.tmp'), { recursive: true });
+    // Where it cannot be replaced, or tells what was drawn before, the command ends and says which it is.
+    for (const [name, make, code] of [
+      ['sample.log', link, 3],
+      ['index.html', fifo, 2],
+      ['sample.json', fifo, 3],
+    ] as const) {
+      const before = existsSync(join(to, name)) ? readFileSync(join(to, name)) : undefined;
+      put(name, make);
+      put(first, () => {});
+      const { code: ended, stderr } = await cli(args, env);
+      expect([name, ended, stderr]).toEqual([name, code, expect.stringContaining(name)]);
+      put(name, (path) => before !== undefined && writeFileSync(path, before));
+    }
+    // What is in the folder of somebody else is not taken for ours.
+    const theirs = join(home.dir, 'theirs');
+    mkdirSync(theirs);
+    writeFileSync(join(theirs, 'sample.json'), JSON.stringify({ version: 1, key: 'made up' }));
+    const refused = await cli([...args.slice(0, -1), `${home.dir}/samples/../theirs`], env);
+    expect([refused.code, readdirSync(theirs)]).toEqual([2, ['sample.json']]);
+    expect(readFileSync(victim, 'utf8')).toBe('my thesis');
+    expect((await cli(args, env)).code).toBe(0);
+  });
+
+  it('show no escapes of a name or a prompt', { timeout: 600_000 }, async () => {
+    const odd = join(home.dir, 'fo\u001b]0;hacked\u0007x\u009b31m.safetensors');
+    copyFileSync(file, odd);
+    const words = ['sample', '--lora', odd, '--prompt', 'a fox', '--base', 'tiny', '--size', '64'];
+    const at = (name: string) => ['-o', join(home.dir, name)];
+    for (const command of [
+      [...words, ...at('escapes')],
+      [...words.slice(0, 5), '--base', 'n\u001b[2Jone', ...at('none')],
+    ]) {
+      const { stdout, stderr } = await cli(command, env);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+      expect(stdout + stderr).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+    }
+    expect(readdirSync(join(home.dir, 'escapes')).every((name) => /^[\w.+-]+$/.test(name))).toBe(true);
   });
 
   it.skipIf(noBrowser !== undefined)(

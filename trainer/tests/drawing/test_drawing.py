@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import subprocess
@@ -33,8 +34,13 @@ def _job(folder: Path, plan: dict[str, Any], **changes: Any) -> Job:
     """
     raw: dict[str, Any] = {"version": 1, "plan": plan, "run": None, "loras": [], "to": str(folder), "sheet": None}
     raw |= {"looks": [{"step": None, "strengths": [1.0]}], "shots": [SHOT], "cells": [_cell(0, 0)]}
-    (folder / "job.json").write_text(json.dumps(raw | changes))
-    return read_job(folder / "job.json")
+    return read_job(folder / "job.json", _written(folder, json.dumps(raw | changes)))
+
+
+def _written(folder: Path, text: str) -> str:
+    """Write a job's file; return its SHA-256, which the program is told."""
+    (folder / "job.json").write_text(text)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _cell(look: int, shot: int) -> dict[str, Any]:
@@ -390,9 +396,16 @@ def test_memory_that_runs_out_is_told_by_name(plan_for: Any, tmp_path: Path, mon
     assert caught.value.id == "sample/memory" and "--size" in caught.value.next_steps[-1]  # type: ignore[attr-defined]
 
 
+def test_a_job_that_another_program_changed_is_refused(plan_for: Any, tmp_path: Path) -> None:
+    _job(tmp_path, plan_for())
+    with pytest.raises(TrainingError, match="cannot be read") as caught:
+        read_job(tmp_path / "job.json", hashlib.sha256(b"what was written").hexdigest())
+    assert "another program changed it" in caught.value.details[-1]
+
+
 def test_an_invalid_job_ends_with_a_sentence(plan_for: Any, tmp_path: Path) -> None:
-    (tmp_path / "job.json").write_text('{"version": 9}')
-    command = [sys.executable, "-m", "visiontrain_trainer.drawing", str(tmp_path / "job.json")]
+    sha256 = _written(tmp_path, '{"version": 9}')
+    command = [sys.executable, "-m", "visiontrain_trainer.drawing", str(tmp_path / "job.json"), sha256]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     told = json.loads(done.stdout)
     assert done.returncode == told["code"] == 5 and told["id"] == "sample/failed"

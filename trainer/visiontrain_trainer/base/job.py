@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -42,13 +43,17 @@ class JobFile:
     #: A million images with their paths and captions take less.
     most_bytes: int = 1 << 30
 
-    def read(self, path: Path, parse: Callable[[dict[str, Any]], Job]) -> Job:
+    def read(self, path: Path, parse: Callable[[dict[str, Any]], Job], sha256: str | None = None) -> Job:
         """The job in a file, as `parse` makes it of the JSON.
 
-        Raises TrainingError when the file holds no job that this version understands.
+        `sha256` is that of the file as it was written, where it lies in a folder that others may write to. Raises
+        TrainingError when the file holds no job that this version understands, or another one.
         """
         try:
-            raw = json.loads(read_regular(path, self.most_bytes))
+            content = read_regular(path, self.most_bytes)
+            if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+                raise ValueError("another program changed it")
+            raw = json.loads(content)
             if raw["version"] != self.version:
                 raise ValueError(f"its version is {raw['version']!r}, this is for {self.version}")
             return parse(raw)

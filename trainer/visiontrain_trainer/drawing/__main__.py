@@ -1,4 +1,4 @@
-"""`python -m visiontrain_trainer.drawing JOB`: draw samples. Exit codes 0, 3, 5; lines of JSON on stdout."""
+"""`python -m visiontrain_trainer.drawing JOB SHA256`: draw samples. Exit codes 0, 3, 5; lines of JSON on stdout."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from visiontrain_trainer.compute.program import run_and_tell, say, with_torch
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m visiontrain_trainer.drawing JOB", file=sys.stderr)
+    if len(arguments) != 2:
+        print("usage: python -m visiontrain_trainer.drawing JOB SHA256", file=sys.stderr)
         return 2
-    return run_and_tell(lambda: _draw(Path(arguments[0])), _explained)
+    return run_and_tell(lambda: _draw(Path(arguments[0]), arguments[1]), _explained)
 
 
-def _draw(path: Path) -> None:
+def _draw(path: Path, sha256: str) -> None:
     from .job import read_job
 
-    job = read_job(path)
+    job = read_job(path, sha256)
     with_torch(job.plan.resources, _work)(job, say)
 
 

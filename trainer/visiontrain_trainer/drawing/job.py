@@ -66,9 +66,9 @@ class Job:
     sheet: Sheet | None
 
 
-def read_job(path: Path) -> Job:
-    """The job in a file. Raises TrainingError when it holds none that this version understands."""
-    return _FILE.read(path, _parse)
+def read_job(path: Path, sha256: str) -> Job:
+    """The job in a file with this SHA-256. Raises TrainingError when it holds none that this version understands."""
+    return _FILE.read(path, _parse, sha256)
 
 
 def _parse(raw: dict[str, Any]) -> Job:
