@@ -7,8 +7,9 @@ import { anyScores, captionsDir } from '../captions/store.ts';
 import { captionFindings } from './caption-findings.ts';
 import { type Crops, cropAsks, cropsOf, keepCrops, readCrops } from './crops.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
-import { lookAtImages } from './look-worker.ts';
+import { type LookResult, lookAtImages } from './look-worker.ts';
 import { keepTogether, keepTokens, type Looks, looksDir, readLooks, readTokens } from './looks.ts';
+import { keepMarks, type Mark, markAsks, markFindings, readMarks } from './marks.ts';
 import { pixelFindings } from './pixel-findings.ts';
 import { readyPython } from './ready-python.ts';
 import { sizeFindings } from './size-findings.ts';
@@ -58,6 +59,7 @@ export async function checkImages(input: ImageCheckInput): Promise<Checked> {
     ...sizeFindings(images, { crops: looked.crops, focus: input.focus === true }),
     ...captionFindings(images, { trigger, tokens: looked.tokens }),
     ...tagFindings(images, taggedIn(captionsDir(places))),
+    ...markFindings(images, looked.marks, looked.compared),
   ];
   const unseen = images.filter(({ sha256 }) => !looks.has(sha256)).length;
   return {
@@ -82,56 +84,77 @@ function taggedIn(store: string): Tagged {
 interface LookedAt {
   readonly tokens: ReadonlyMap<string, number> | undefined;
   readonly crops: Crops;
+  readonly marks: readonly Mark[];
+  /** Number of images that were compared for marks. */
+  readonly compared: number;
   readonly reason: string | undefined;
 }
 
 async function lookAt(missing: readonly CheckImage[], input: ImageCheckInput): Promise<LookedAt> {
-  const { root, images, places, env, threads, most, signal, onProgress, tokenizer } = input;
+  const { root, places, env, threads, most, signal, onProgress } = input;
   const todo = missing.length > most ? [] : missing;
   const tooMany =
     todo.length < missing.length ? 'they are too many to look at here: visiontrain dataset check does' : undefined;
-  const store = looksDir(places);
-  const captions = tokenizer === null ? [] : captionsOf(input);
-  const counted = tokenizer === null ? [] : readTokens(store, tokenizer, captions);
-  const mapped = (counts: readonly number[] | undefined) =>
-    tokenizer === null ? undefined : counts && new Map(captions.map((caption, i) => [caption, counts[i] ?? 0]));
-  const asks = cropAsks(images.length > most ? [] : images, input.focus === true);
-  const placed = readCrops(store, asks);
-  const crops = cropsOf(asks, placed ?? []);
-  if (todo.length === 0 && counted !== undefined && placed !== undefined)
-    return { tokens: mapped(counted), crops, reason: tooMany };
+  const questions = questionsOf(input);
+  if (todo.length === 0 && questions.isAnswered) return { ...questions.answers({}), reason: tooMany };
   try {
     const ready = await readyPython({ places, env, signal });
     if (ready === undefined)
-      return {
-        tokens: mapped(counted),
-        crops,
-        reason: 'there is no Python environment yet: visiontrain setup makes it',
-      };
-    const { tokens, failed, ...found } = await lookAtImages({
-      ...{ root, env, threads, store, signal },
-      ...(counted === undefined ? { tokenizer, captions } : { tokenizer: null, captions: [] }),
+      return { ...questions.answers({}), reason: 'there is no Python environment yet: visiontrain setup makes it' };
+    const found = await lookAtImages({
+      ...{ root, env, threads, store: looksDir(places), signal },
+      ...questions.open,
       ...ready,
       images: todo,
-      crops: placed === undefined ? asks : [],
       onProgress: onProgress ?? (() => undefined),
     });
-    if (tokenizer !== null && tokens !== undefined) keepTokens(store, tokenizer, captions, tokens);
-    if (placed === undefined && found.crops?.length === asks.length) keepCrops(store, asks, found.crops);
-    const [first] = failed;
-    return {
-      tokens: mapped(counted ?? tokens),
-      crops: cropsOf(asks, placed ?? found.crops ?? []),
-      reason: tooMany ?? (first && `${first.path} ${first.reason}`),
-    };
+    questions.keep(found);
+    const [first] = found.failed;
+    return { ...questions.answers(found), reason: tooMany ?? (first && `${first.path} ${first.reason}`) };
   } catch (error) {
     // The examination is optional: without it the rest of the check is still valid.
     return {
-      tokens: mapped(counted),
-      crops,
+      ...questions.answers({}),
       reason: signal.aborted ? 'there was no time for it' : (error as Error).message,
     };
   }
+}
+
+/** What is asked about all images together; an answer is kept, and the same question is not asked twice. */
+function questionsOf(input: ImageCheckInput) {
+  const { images, places, most, tokenizer } = input;
+  const store = looksDir(places);
+  const few = images.length > most ? [] : images;
+  const captions = tokenizer === null ? [] : captionsOf(input);
+  const asks = cropAsks(few, input.focus === true);
+  const compared = markAsks([...new Set(few.map(({ sha256 }) => sha256))]);
+  const kept = {
+    tokens: tokenizer === null ? [] : readTokens(store, tokenizer, captions),
+    crops: readCrops(store, asks),
+    marks: readMarks(store, compared),
+  };
+  const counted = (counts: readonly number[] | undefined) =>
+    tokenizer === null ? undefined : counts && new Map(captions.map((caption, i) => [caption, counts[i] ?? 0]));
+  return {
+    isAnswered: Object.values(kept).every((answer) => answer !== undefined),
+    /** The questions without an answer, for the program. */
+    open: {
+      ...(kept.tokens === undefined ? { tokenizer, captions } : { tokenizer: null, captions: [] }),
+      crops: kept.crops === undefined ? asks : [],
+      marks: kept.marks === undefined ? compared : [],
+    },
+    keep({ tokens, crops, marks }: LookResult): void {
+      if (tokenizer !== null && tokens !== undefined) keepTokens(store, tokenizer, captions, tokens);
+      if (kept.crops === undefined && crops?.length === asks.length) keepCrops(store, asks, crops);
+      if (kept.marks === undefined && marks !== undefined) keepMarks(store, compared, marks);
+    },
+    answers: (found: Partial<LookResult>) => ({
+      tokens: counted(kept.tokens ?? found.tokens),
+      crops: cropsOf(asks, kept.crops ?? found.crops ?? []),
+      marks: kept.marks ?? found.marks ?? [],
+      compared: compared.length,
+    }),
+  };
 }
 
 /** The captions to count tokens of: each caption once, and each word of the trigger. */

@@ -6,6 +6,7 @@ export const findingKinds = [
   'near-duplicate',
   'leak',
   'writing',
+  'same-mark',
   'blurred',
   'damaged',
   'compressed',

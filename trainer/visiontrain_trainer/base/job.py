@@ -17,6 +17,13 @@ Job = TypeVar("Job")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def sha256_of(value: str) -> str:
+    """The value, which names a file. Raises ValueError when it is no SHA-256."""
+    if not _SHA256.fullmatch(value):
+        raise ValueError(f"{value!r} is no SHA-256")
+    return value
+
+
 @dataclass(frozen=True)
 class JobImage:
     """An image of a job: its path below the job's root or an absolute one, and the SHA-256 of its bytes."""
@@ -27,9 +34,7 @@ class JobImage:
     @classmethod
     def of(cls, raw: dict[str, Any]) -> JobImage:
         """The image in a job's JSON. Raises ValueError when its hash is no SHA-256."""
-        if not _SHA256.fullmatch(raw["sha256"]):
-            raise ValueError(f"{raw['sha256']!r} is no SHA-256")
-        return cls(raw["path"], raw["sha256"])
+        return cls(raw["path"], sha256_of(raw["sha256"]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visiontrain_trainer.base.job import JobFile, JobImage
+from visiontrain_trainer.base.job import JobFile, JobImage, sha256_of
 
 VERSION = 1
 _FILE = JobFile(VERSION, "dataset/look", "looking")
@@ -30,7 +30,8 @@ class CropAsk:
 class LookJob:
     """What is to be looked at. The tokenizer in the folder `tokenizer`, if any, counts the tokens of `captions`.
 
-    `images` are measured. For each image of `previews` only a small PNG is made, which a terminal can show.
+    `images` are measured. Those whose SHA-256 is among `marks` are compared for marks at the same place. For each image
+    of `previews` only a small PNG is made, which a terminal can show.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class LookJob:
     images: tuple[JobImage, ...]
     previews: tuple[JobImage, ...]
     crops: tuple[CropAsk, ...]
+    marks: tuple[str, ...]
     captions: tuple[str, ...]
     tokenizer: Path | None
 
@@ -56,6 +58,7 @@ def _parse(raw: dict[str, Any]) -> LookJob:
         images=tuple(map(JobImage.of, raw["images"])),
         previews=tuple(map(JobImage.of, raw.get("previews", ()))),
         crops=tuple(_ask(ask) for ask in raw.get("crops", ())),
+        marks=tuple(map(sha256_of, raw.get("marks", ()))),
         captions=tuple(str(caption) for caption in raw["captions"]),
         tokenizer=None if raw["tokenizer"] is None else Path(raw["tokenizer"]),
     )

@@ -20,6 +20,7 @@ from visiontrain_trainer.data.decode import read_upright
 from . import measures
 from .crops import crop_of
 from .job import LookJob
+from .marks import look_for_marks
 
 #: Raised when a measure changes, so that older results are made anew.
 VERSION = 1
@@ -34,7 +35,7 @@ _WHITE = "#ffffff"
 
 
 def do_look_job(job: LookJob, report: Report) -> None:
-    """Count tokens, place crops, then look at the images.
+    """Count tokens, place crops, look at the images, then compare them for marks.
 
     Each result of a look is kept at once, so that the work may end at any moment.
 
@@ -55,6 +56,8 @@ def do_look_job(job: LookJob, report: Report) -> None:
             report.progress("look", done, len(todo))
         for done, _ in enumerate(readers.map(lambda image: _preview(job, image, report), job.previews), 1):
             report.progress("preview", done, len(job.previews))
+    if job.marks:
+        report.line("marks", marks=look_for_marks(job.store, job.marks))
 
 
 def _preview(job: LookJob, image: JobImage, report: Report) -> None:
