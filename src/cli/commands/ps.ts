@@ -10,7 +10,9 @@ import type { CommandRun } from '../shell/context.ts';
 /** Lists live and past runs by reading their folders alone: the newest, unless older ones are asked for. */
 export const run: CommandRun = async (_args, options, context) => {
   const { out, places, flags } = context;
-  const waiting = new Map(queueEntries(places.runs).map(({ run, device }, i) => [run, { place: i + 1, device }]));
+  const entries = queueEntries(places.runs).map((entry, i) => [entry.run, { ...entry, place: i + 1 }] as const);
+  // A kill during a move may leave a run under two places, of which the first counts.
+  const waiting = new Map(entries.toReversed());
   // A run that has not begun has no device; a waiting one gets the card for which it waits.
   const withCard = <T extends RunRow>(run: T): T => {
     const device = run.device ?? waiting.get(run.name)?.device ?? null;
@@ -35,9 +37,9 @@ export const run: CommandRun = async (_args, options, context) => {
     out.talk(`There are no runs in ${places.runs} yet.  visiontrain   makes one`);
     return EXIT.ok;
   }
-  const rows = runs.map((r) => [
+  const rows = inQueueOrder(runs, waiting).map((r) => [
     r.name,
-    queuedText(r, waiting.get(r.name)?.place) ?? stateText(r),
+    queuedText(r, waiting.get(r.name)) ?? stateText(r),
     stepText(r),
     leftText(r),
     r.device ?? '-',
@@ -51,9 +53,21 @@ export const run: CommandRun = async (_args, options, context) => {
   return EXIT.ok;
 };
 
+interface Place {
+  readonly place: number;
+  readonly held?: boolean | undefined;
+}
+
 /** Place in the queue of a waiting run. */
-const queuedText = ({ state }: RunRow, place: number | undefined): string | undefined =>
-  place === undefined || state === 'live' ? undefined : `queued (${place})`;
+const queuedText = ({ state }: RunRow, entry: Place | undefined): string | undefined =>
+  entry === undefined || state === 'live' ? undefined : `${entry.held === true ? 'held' : 'queued'} (${entry.place})`;
+
+/** The rows with those that wait in the order in which they will start, where they stand among the others. */
+function inQueueOrder(runs: readonly RunRow[], waiting: ReadonlyMap<string, Place>): RunRow[] {
+  const place = ({ name }: RunRow) => waiting.get(name)?.place ?? 0;
+  const queued = runs.filter((run) => place(run) > 0).sort((a, b) => place(a) - place(b));
+  return runs.map((run) => (place(run) > 0 ? (queued.shift() ?? run) : run));
+}
 
 function stateText({ state, phase, step, steps, supervised }: RunRow): string {
   if (state !== 'live') return state;

@@ -99,11 +99,13 @@ async function startFree(runs: string, start: (run: RunRef) => Promise<void>): P
   return { started, waiting: queueEntries(runs) };
 }
 
+/** Names of the runs of this folder that train on this machine now. */
+export const liveRuns = (runs: string): string[] => runNames(runs).filter((name) => trainsHere(join(runs, name)));
+
 /** The cards of this machine that live runs of this folder use. */
 function busyCards(runs: string): Set<string> {
-  const live = runNames(runs).filter((name) => trainsHere(join(runs, name)));
   return new Set(
-    live.flatMap((name) => {
+    liveRuns(runs).flatMap((name) => {
       try {
         return cardsOf(plannedCard(join(runs, name)));
       } catch {

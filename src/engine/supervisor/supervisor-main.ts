@@ -27,6 +27,10 @@ let environmentIsReady: (environment: PythonEnvironment) => void = () => undefin
 const environment = new Promise<PythonEnvironment>((resolve) => {
   environmentIsReady = resolve;
 });
+/** What starts the next run. It is loaded early: in a run of days an update of the package may replace these files. */
+const loadQueue = () =>
+  Promise.all([import('../queue/advance.ts'), import('../runs/start.ts'), import('../runs/groups.ts')]);
+let queue: ReturnType<typeof loadQueue> | undefined;
 try {
   process.exitCode = await supervise(dir, {
     env: process.env,
@@ -39,6 +43,9 @@ try {
         const files = { root, paths: images.map(({ path }) => path) };
         const ready = await ensureEnvironment(own, plan.resources.device, tools);
         environmentIsReady(ready);
+        queue = loadQueue();
+        // Whoever uses it is told.
+        queue.catch(() => undefined);
         return withReaders(ready, files, own, tools);
       },
       model: async (plan, tools, folder) => {
@@ -62,11 +69,9 @@ if (!terminated.signal.aborted && process.env.VISIONTRAIN_QUEUE !== 'off') {
 
 async function startNext(runs: string): Promise<void> {
   try {
-    const { advanceQueue } = await import('../queue/advance.ts');
-    const { startRun } = await import('../runs/start.ts');
+    const [{ advanceQueue }, { startRun }, { sweepOfRun }] = await (queue ?? loadQueue());
     process.chdir(runs);
     await advanceQueue(runs, (run) => startRun(run, process.env));
-    const { sweepOfRun } = await import('../runs/groups.ts');
     if (sweepOfRun(dir) !== undefined) settleSweeps(runs);
   } catch (error) {
     console.error(`The queue goes on with "visiontrain queue run": ${(error as Error).message}`);

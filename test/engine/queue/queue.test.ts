@@ -105,7 +105,10 @@ describe('a queue', () => {
     writeFileSync(join(home.runs, '.queue', '000999.json'), readFileSync(join(home.runs, '.queue', first)));
     const shown = await cli(['ps'], home.env);
     expect(shown.stdout).toMatch(/^d\s+queued \(4\) .* cpu /m);
-    expect((await cli(['queue'], home.env)).stdout).toMatch(/a .*waits\n.*d .*waits for a\n/);
+    expect(shown.stdout.match(/(held|queued) \(\d\)/g)).toEqual(['held (1)', 'held (2)', 'queued (3)', 'queued (4)']);
+    const listed = await cli(['queue'], home.env);
+    expect(listed.stdout).toMatch(/a .*waits\n.*d .*waits for a\n/);
+    expect(listed.stderr).toContain('Nothing goes on here.  visiontrain queue run   starts the first');
     const started: string[] = [];
     const start = async ({ name }: { name: string }) => void started.push(name);
     await advanceQueue(home.runs, start);

@@ -1,5 +1,6 @@
 import { EXIT, UsageError } from '../../../base/errors.ts';
-import { heldBy } from '../../../engine/queue/advance.ts';
+import { plural } from '../../../base/text.ts';
+import { heldBy, liveRuns } from '../../../engine/queue/advance.ts';
 import { type QueueEntry, queueEntries } from '../../../engine/queue/entries.ts';
 import { table } from '../../../terminal/table.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
@@ -48,5 +49,15 @@ export function showQueue(
   ]);
   const room = { width: out.width, expendable: ['DEVICE'], apart: 'RUN' };
   if (rows.length > 0) for (const line of table(['#', 'RUN', 'DEVICE', 'STATE'], rows, room)) out.data(line);
+  if (own.some(({ state }) => state === 'waits')) out.talk(whyTheyWait(liveRuns(places.runs)));
   for (const line of sweepLines(sweepViews(places.runs))) out.wrapped(line);
+}
+
+/** What the runs wait for: a run that ends starts the next, and nothing starts one where nothing goes on. */
+function whyTheyWait(live: readonly string[]): string {
+  if (live.length === 0) return 'Nothing goes on here.  visiontrain queue run   starts the first';
+  const [first, ...others] = live;
+  return others.length === 0
+    ? `${first} goes on now.`
+    : `${first} and ${plural(others.length, 'other run')} go on now.`;
 }
