@@ -2,8 +2,9 @@
  * The rest of the wizard after the first question: it reads the facts, asks the other questions and writes the file.
  */
 import { dirname, isAbsolute } from 'node:path';
-import { EnvironmentError, UsageError, VisiontrainError } from '../base/errors.ts';
+import { UsageError, VisiontrainError } from '../base/errors.ts';
 import { writeFileAtomic } from '../base/files/atomic.ts';
+import { intoGivenPlace } from '../base/files/given-place.ts';
 import { absolute, displayPath } from '../base/paths.ts';
 import { neutralise } from '../base/text.ts';
 import { dataPlace } from '../engine/brought/unpackers.ts';
@@ -76,14 +77,7 @@ export async function runInterview(input: WizardInput, start: FinishInput): Prom
   const typed = session.context.answers.file?.value;
   const file = typed === undefined ? start.file : absolute(typed, facts);
   const text = document(session.flow, session.context, file);
-  try {
-    writeFileAtomic(file, text);
-  } catch (error) {
-    throw new EnvironmentError(`${file} cannot be written: ${(error as Error).message}`, {
-      id: 'disk/not-writable',
-      nextSteps: ['Give another place:  visiontrain new -o FILE'],
-    });
-  }
+  intoGivenPlace(file, '-o FILE', () => writeFileAtomic(file, text));
   say(styled`${style.good(style.glyph.tick)} Written: ${displayPath(file, cwd)}`);
   await keepNotices(session.context, input);
   return { action: session.action, file, acceptsLicense: acceptsLicense(session.context), box: boxOf(session.context) };

@@ -2,8 +2,8 @@
  * Makes a folder with everything that Civitai asks for when a LoRA is uploaded by hand, since the site accepts no
  * uploads by programs.
  */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { readOurs } from '../../base/files/regular-file.ts';
 import { licenceText } from '../../registry/catalogue/licence-text.ts';
 import { type Cover, type Material, settingWords } from './material.ts';
@@ -24,12 +24,25 @@ const SAMPLERS: Readonly<Record<Cover['sampler'], string>> = {
 const MOST_COVER = 64 << 20;
 
 /**
- * Writes the kit.
+ * Writes the kit; the folder appears whole or not at all.
  * @param dir a folder that does not exist yet
  * @param weightsHash SHA-256 of everything behind the header of the LoRA, by which A1111 and Civitai identify it
+ * @throws errors of the file system
  */
 export function writeKit(material: Material, dir: string, weightsHash: string | null): KitFile[] {
-  mkdirSync(dir, { mode: 0o755 });
+  const work = mkdtempSync(join(dirname(dir), `.${basename(dir)}.`));
+  try {
+    const written = writeFiles(material, work, weightsHash);
+    chmodSync(work, 0o755);
+    renameSync(work, dir);
+    return written;
+  } catch (error) {
+    rmSync(work, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function writeFiles(material: Material, dir: string, weightsHash: string | null): KitFile[] {
   mkdirSync(join(dir, 'covers'));
   const file = basename(material.lora);
   copyFileSync(material.lora, join(dir, file));

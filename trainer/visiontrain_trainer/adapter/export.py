@@ -121,7 +121,7 @@ def write_file(path: Path, kind: str, content: Content) -> Written:
     except OSError as error:
         raise MachineError(
             f"{path}: cannot be written ({error.strerror}); the training itself is saved.",
-            next_steps=["Free some disk space, then `visiontrain resume`."],
+            next_steps=["Free some disk space, then `visiontrain resume`, or `visiontrain export` if the run is over."],
             id="disk/write-failed",
         ) from error
     return Written(path, hashed.bytes, hashed.sha256, kind)

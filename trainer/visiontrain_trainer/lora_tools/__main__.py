@@ -66,7 +66,8 @@ def _written(to: Path, write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
             f"{to}: {error}.", next_steps=["Write it with --precision fp32."], id="lora/not-made"
         ) from error
     except OSError as error:
-        raise MachineError(f"{to} cannot be written ({error.strerror}).", id="disk/write-failed") from error
+        cure = ["Free some disk space, or choose another place:  -o FILE"]
+        raise MachineError(f"{to} cannot be written ({error.strerror}).", [], cure, id="disk/write-failed") from error
 
 
 def main() -> None:
