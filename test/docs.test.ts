@@ -60,8 +60,11 @@ it('the public reports name tests that are there', () => {
   const faults = page
     .slice(page.indexOf('# Faults'))
     .split('\n')
-    .filter((line) => /^\| (?!Fault|---)/u.test(line));
+    .filter((line) => /^\| (?!Fault \||Finding \||Kind \||---)/u.test(line));
   expect(faults.length).toBeGreaterThan(25);
+  const found = [...page.matchAll(/^\| S(\d+)\. /gmu)].map(([, number]) => Number(number));
+  expect(found).toEqual(Array.from({ length: 39 }, (_, i) => i + 1));
+  expect([...page.matchAll(/^\| ([A-H])\. /gmu)].map(([, kind]) => kind).join('')).toBe('ABCDEFGH');
   expect(faults.filter((row) => row.search(HELD) < 0)).toEqual([]);
   expect(lost(page)).toEqual([]);
   expect(lost('| a/b#1 | x | `test/node.test.ts`: no such name |')).toEqual(['no such name']);

@@ -135,6 +135,20 @@ describe('reduce', () => {
   });
 });
 
+it('keeps few facts and samples of a file that holds a new one in each line', () => {
+  const adapter = { name: 'fox', strength: 1 };
+  const events = Array.from({ length: 20_000 }, (_, i) =>
+    i % 2 === 0
+      ? event(i, 'active', { facts: { [`fact ${i}`]: `${i}` } })
+      : event(i, 'sample', { step: i, prompt: 'a', seed: 1, path: `samples/${i}.png`, adapter } as never),
+  );
+  const state = reduceAll(initialState, events);
+  expect(state.samples.length).toBeLessThanOrEqual(KEPT);
+  expect(state.samples.at(-1)).toMatchObject({ path: 'samples/19999.png' });
+  expect(Object.keys(state.active).length).toBeLessThanOrEqual(300);
+  expect(state.active).toMatchObject({ 'fact 0': '0' });
+});
+
 describe('time left', () => {
   it('is the median of plain steps, with samples and checkpoints budgeted apart', () => {
     const events = [run(0), start(0, 0, 400), ...steps(0, 100, 0, 1)];
