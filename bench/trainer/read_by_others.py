@@ -66,7 +66,7 @@ def made(kind: str, base: torch.nn.Module, training: Any) -> tuple[Tensors, torc
     tensors = {f"unet.a.{name}": weight.detach().clone() for name, weight in layer.weights().items()}
     exact = layer.double()
     exact.used = tuple(exact.weights().values())
-    stored = to_kohya(tensors, {"unet.a": layer.alpha}, "sd15", {}, torch.float32)
+    stored = to_kohya(tensors, {"unet.a": layer.alpha}, family="sd15", unet_config={}, dtype=torch.float32)
     return stored, dense(exact.base, exact)
 
 

@@ -170,23 +170,6 @@ export function doubleNames(tree: Tree): string[] {
   return [...owners].filter(([, files]) => files.length > 1).map(([name, files]) => `${name}: ${files.join(', ')}`);
 }
 
-/** Finds files with a function of more lines or more parameters than the rule allows. */
-export function oversized(tree: Tree, most: { readonly lines: number; readonly parameters: number }): string[] {
-  return [...tree].flatMap(([file, text]) => {
-    const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-    let found = false;
-    const visit = (node: ts.Node): void => {
-      if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
-        const line = (at: number) => source.getLineAndCharacterOfPosition(at).line;
-        found ||= line(node.end) - line(node.getStart()) - 1 > most.lines || node.parameters.length > most.parameters;
-      }
-      ts.forEachChild(node, visit);
-    };
-    visit(source);
-    return found ? [file] : [];
-  });
-}
-
 /** Modules with more lines than `most`, each with its number of lines. */
 export function tooLong(tree: Tree, most: number): string[] {
   return [...tree]

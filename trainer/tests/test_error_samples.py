@@ -29,7 +29,7 @@ from visiontrain_trainer.base.libraries import cannot_import
 from visiontrain_trainer.compute import heartbeat
 from visiontrain_trainer.compute.device import open_device
 from visiontrain_trainer.data.batches import without
-from visiontrain_trainer.data.images import load_image, load_mask
+from visiontrain_trainer.data.images import load_mask
 from visiontrain_trainer.data.latents import Latents, _lost
 from visiontrain_trainer.drawing.__main__ import _explained as drawing_failure
 from visiontrain_trainer.judging.__main__ import _explained as judging_failure
@@ -55,11 +55,6 @@ def thrown(error: TrainerError) -> None:
 def mask_of(folder: Path) -> None:
     Image.fromarray(np.zeros((64, 32), np.uint8)).save(folder / "07-mask.png")
     load_mask(folder / "07-mask.png", (1024, 768), alpha=False)
-
-
-def not_an_image(folder: Path) -> None:
-    (folder / "07.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    load_image(folder / "07.png", (64, 64))
 
 
 def changed_environment(folder: Path) -> None:

@@ -1,7 +1,8 @@
 /** Computes lengths in steps: of the run, of its warm-up, of an epoch. Pure. */
 
 import type { RunSpec } from '../../spec/schema.ts';
-import { readCadence } from '../../spec/sections/cadence.ts';
+import { plannedCadence, readCadence } from '../../spec/sections/cadence.ts';
+import { isFurther } from '../dataset/sizes.ts';
 import type { Plan, PlanImage } from './schema.ts';
 
 /**
@@ -60,3 +61,29 @@ export function savesOf({ training: t, output }: Pick<Plan, 'training' | 'output
   const kept = Math.min(made, output.save_keep ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(kept) ? kept : undefined;
 }
+
+/** The section `validation` of the plan; `images` is the number whose loss is measured at the end. */
+export function plannedValidation(spec: RunSpec, steps: number, all: readonly PlanImage[]): Plan['validation'] {
+  const { every, patience, min_change, images } = spec.validation;
+  const trained = all.filter((s) => !s.validation && !s.regularisation && !isFurther(s)).length;
+  const most = Math.min(trained, images ?? imagesInTime(spec, steps));
+  return {
+    every: every === null ? null : plannedCadence(every),
+    images: most < LEAST_IMAGES ? 0 : most,
+    patience,
+    min_change,
+  };
+}
+
+/** With fewer images than this, unusual losses cannot be told from usual ones; the trainer has the same number. */
+const LEAST_IMAGES = 8;
+/**
+ * Forward passes to measure the loss of an image: four timesteps, before and after training. A step takes as long as
+ * three passes of each of its images.
+ */
+const PASSES = 8;
+const PASSES_OF_STEP = 3;
+
+/** On how many images the loss can be measured within a twentieth of the time of the steps. */
+const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
+  Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));

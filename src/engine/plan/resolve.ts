@@ -11,13 +11,12 @@ import { largestSide } from '../../spec/sections/resolution.ts';
 import { adapterKeys } from '../../spec/training/adapter-keys.ts';
 import { lossKeys } from '../../spec/training/loss-keys.ts';
 import type { HashedScan } from '../dataset/hash.ts';
-import { isFurther } from '../dataset/sizes.ts';
 import type { Hardware } from '../hardware/probe.ts';
 import { emptied } from './caption-rules.ts';
-import { chooseDevice } from './device.ts';
+import { chooseDevice, type DeviceChoice } from './device.ts';
 import { metadataFacts, sharedFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
-import { batchesPerEpoch, stepsOf, warmupOf } from './lengths.ts';
+import { batchesPerEpoch, plannedValidation, stepsOf, warmupOf } from './lengths.ts';
 import { countedMemory, memoryWarnings } from './memory.ts';
 import { plannedPivotal, textEncoderRates } from './parameters.ts';
 import { type ImagesInput, maxTokens, planSamples } from './samples.ts';
@@ -65,12 +64,12 @@ export interface ResolvedPlan {
  *   lacks
  */
 export function resolvePlan(input: PlanInput): ResolvedPlan {
-  const { spec, dir, scan, model, hardware, cacheDir } = input;
-  const { training: t, dataset: d, resources: r } = spec;
+  const { spec, scan, hardware } = input;
+  const { training: t, resources: r } = spec;
   const device = chooseDevice(spec, hardware, input.lacking);
-  const samples = planSamples(input);
+  const images = planSamples(input);
   const processes = device.processes * r.nodes;
-  const batches = batchesPerEpoch(samples, t.batch_size * processes);
+  const batches = batchesPerEpoch(images, t.batch_size * processes);
   const steps = stepsOf(t, batches);
   const warmup = warmupOf(t, steps);
   const bare: Plan = planSchema.parse({
@@ -78,101 +77,13 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     name: spec.name,
     spec_sha256: specSha256(spec, input.isModelId, processes),
     seed: t.seed,
-    model: {
-      name: input.isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
-      path: model.path,
-      layout: model.layout,
-      config_dir: model.configDir,
-      family: spec.model.family,
-      prediction: spec.model.prediction,
-      zero_terminal_snr: spec.model.zero_terminal_snr,
-      flow_shift: spec.model.flow_shift,
-      vae_path: model.vaePath,
-      vae_scaling: spec.model.vae_scaling,
-      merge_loras: input.merged ?? [],
-      clip_skip: spec.model.clip_skip,
-      sha256: model.sha256,
-    },
-    data: {
-      root: scan.root,
-      images: samples,
-      crop: d.crop,
-      flip: d.flip,
-      augment: d.augment,
-      alpha_color: d.alpha_color,
-      shuffle_tags: d.shuffle_tags,
-      keep_tags: keptTags(d, triggersOf(d)),
-      caption_dropout: d.caption_dropout,
-      tag_dropout: d.tag_dropout,
-      caption_options: d.caption_options,
-      masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share', 'focus']),
-      max_tokens: maxTokens(samples, d.caption_options),
-    },
-    training: {
-      steps,
-      batch_size: t.batch_size,
-      gradient_accumulation: t.gradient_accumulation,
-      batches_per_epoch: batches,
-      learning_rate: t.learning_rate,
-      text_encoder_learning_rates: textEncoderRates(spec),
-      text_encoder_steps: t.text_encoder_until === 1 ? null : Math.max(1, Math.round(t.text_encoder_until * steps)),
-      optimizer: device.optimizer,
-      optimizer_args: t.optimizer_args,
-      weight_decay: t.weight_decay,
-      betas: t.betas,
-      schedule: t.schedule,
-      schedule_args: t.schedule_args,
-      warmup_steps: warmup.steps,
-      cycles: t.cycles,
-      max_grad_norm: t.max_grad_norm,
-      max_weight_norm: t.max_weight_norm,
-      ema: t.ema,
-      rank: t.rank,
-      alpha: t.alpha,
-      dropout: t.dropout,
-      targets: t.targets,
-      conv_rank: t.conv_rank,
-      conv_alpha: t.conv_alpha,
-      ...pick(t, adapterNames),
-      ...pick(t, lossNames),
-      preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
-      pivotal: plannedPivotal(t.pivotal, d.trigger, steps),
-      init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
-    },
-    validation: plannedValidation(spec, steps * processes, samples),
+    model: plannedModel(input),
+    data: plannedData(spec, scan.root, images),
+    training: plannedTraining(input, { steps, batches, warmup: warmup.steps, optimizer: device.optimizer }),
+    validation: plannedValidation(spec, steps * processes, images),
     samples: plannedSamples(spec),
-    output: {
-      precision: spec.output.precision,
-      metadata: spec.output.metadata,
-      facts: metadataFacts(spec, samples, input.usual && sharedFacts(spec, input.usual)),
-      diffusers: spec.output.diffusers,
-      checkpoint_every: plannedCadence(spec.output.checkpoint_every),
-      checkpoint_keep: spec.output.checkpoint_keep,
-      save_every: plannedCadence(spec.output.save_every ?? spec.output.checkpoint_every),
-      save_keep: spec.output.save_keep,
-    },
-    resources: {
-      device: device.device,
-      precision: device.precision,
-      vae_precision: device.vaePrecision,
-      gradient_checkpointing: r.gradient_checkpointing,
-      base_precision: r.base_precision,
-      text_precision: r.text_precision,
-      stream_base: r.stream_base && device.device.startsWith('cuda'),
-      attention: r.attention,
-      channels_last: r.channels_last,
-      tf32: device.tf32,
-      compile: r.compile,
-      deterministic: r.deterministic,
-      probe: r.probe,
-      counted_memory: null,
-      workers: r.workers,
-      threads: r.threads ?? Math.max(1, Math.floor(hardware.cpuCores / device.processes)),
-      processes,
-      nodes: r.nodes,
-      cards: device.cards,
-      cache_dir: cacheDir,
-    },
+    output: plannedOutput(spec, metadataFacts(spec, images, input.usual && sharedFacts(spec, input.usual))),
+    resources: plannedResources(input, device),
   });
   const plan = { ...bare, resources: { ...bare.resources, counted_memory: countedMemory(bare) } };
   const rules = findings(spec, 'warning').map(({ key, message }) => `${key} ${message}`);
@@ -190,32 +101,107 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   };
 }
 
-function plannedValidation(spec: RunSpec, steps: number, samples: readonly PlanImage[]): Plan['validation'] {
-  const { every, patience, min_change, images } = spec.validation;
-  const trained = samples.filter((s) => !s.validation && !s.regularisation && !isFurther(s)).length;
-  const most = Math.min(trained, images ?? imagesInTime(spec, steps));
+function plannedModel({ spec, model, merged, isModelId }: PlanInput): Plan['model'] {
   return {
-    every: every === null ? null : plannedCadence(every),
-    images: most < LEAST_IMAGES ? 0 : most,
-    patience,
-    min_change,
+    name: isModelId(spec.model.base) ? spec.model.base : basename(spec.model.base),
+    path: model.path,
+    layout: model.layout,
+    config_dir: model.configDir,
+    family: spec.model.family,
+    prediction: spec.model.prediction,
+    zero_terminal_snr: spec.model.zero_terminal_snr,
+    flow_shift: spec.model.flow_shift,
+    vae_path: model.vaePath,
+    vae_scaling: spec.model.vae_scaling,
+    merge_loras: merged ?? [],
+    clip_skip: spec.model.clip_skip,
+    sha256: model.sha256,
   };
 }
 
-/** With fewer images than this, unusual losses cannot be told from usual ones; the trainer has the same number. */
-const LEAST_IMAGES = 8;
-/**
- * Forward passes to measure the loss of an image: four timesteps, before and after training. A step takes as long as
- * three passes of each of its images.
- */
-const PASSES = 8;
-const PASSES_OF_STEP = 3;
+function plannedData({ dataset: d }: RunSpec, root: string, images: readonly PlanImage[]) {
+  return {
+    root,
+    images,
+    crop: d.crop,
+    flip: d.flip,
+    augment: d.augment,
+    alpha_color: d.alpha_color,
+    shuffle_tags: d.shuffle_tags,
+    keep_tags: keptTags(d, triggersOf(d)),
+    caption_dropout: d.caption_dropout,
+    tag_dropout: d.tag_dropout,
+    caption_options: d.caption_options,
+    masks: d.masks === null ? null : pick(d.masks, ['outside', 'normalise', 'unmasked_share', 'focus']),
+    max_tokens: maxTokens(images, d.caption_options),
+  };
+}
 
-/** On how many images the loss can be measured within a twentieth of the time of the steps. */
-const imagesInTime = ({ training: t }: RunSpec, steps: number) =>
-  Math.min(256, Math.floor((steps * t.batch_size * t.gradient_accumulation * PASSES_OF_STEP) / PASSES / 20));
+interface Length {
+  readonly steps: number;
+  /** Batches of an epoch. */
+  readonly batches: number;
+  /** Steps of the warm-up. */
+  readonly warmup: number;
+}
 
-const adapterNames = Object.keys(adapterKeys) as (keyof typeof adapterKeys)[];
+function plannedTraining(
+  { spec, dir }: PlanInput,
+  { steps, batches, warmup, optimizer }: Length & Pick<DeviceChoice, 'optimizer'>,
+) {
+  const { training: t, dataset: d } = spec;
+  return {
+    steps,
+    batch_size: t.batch_size,
+    gradient_accumulation: t.gradient_accumulation,
+    batches_per_epoch: batches,
+    learning_rate: t.learning_rate,
+    text_encoder_learning_rates: textEncoderRates(spec),
+    text_encoder_steps: t.text_encoder_until === 1 ? null : Math.max(1, Math.round(t.text_encoder_until * steps)),
+    optimizer,
+    warmup_steps: warmup,
+    ...pick(t, sameNames),
+    preservation: t.preservation === null ? null : { ...t.preservation, trigger: d.trigger.trim() },
+    pivotal: plannedPivotal(t.pivotal, d.trigger, steps),
+    init_lora: t.init_lora === null ? null : resolvePath(dir, t.init_lora),
+  };
+}
+
+function plannedOutput({ output }: RunSpec, facts: Plan['output']['facts']) {
+  return {
+    ...pick(output, ['precision', 'metadata', 'diffusers', 'checkpoint_keep', 'save_keep']),
+    facts,
+    checkpoint_every: plannedCadence(output.checkpoint_every),
+    save_every: plannedCadence(output.save_every ?? output.checkpoint_every),
+  };
+}
+
+function plannedResources({ spec, hardware, cacheDir }: PlanInput, device: DeviceChoice) {
+  const { resources: r } = spec;
+  return {
+    ...pick(r, ['gradient_checkpointing', 'base_precision', 'text_precision', 'attention', 'channels_last']),
+    ...pick(r, ['compile', 'deterministic', 'probe', 'workers', 'nodes']),
+    device: device.device,
+    precision: device.precision,
+    vae_precision: device.vaePrecision,
+    stream_base: r.stream_base && device.device.startsWith('cuda'),
+    tf32: device.tf32,
+    counted_memory: null,
+    threads: r.threads ?? Math.max(1, Math.floor(hardware.cpuCores / device.processes)),
+    processes: device.processes * r.nodes,
+    cards: device.cards,
+    cache_dir: cacheDir,
+  };
+}
+
+/** Settings of the section `training` that have the same name and form in the plan and in run.yaml. */
+const sameNames = [
+  ...(['optimizer_args', 'weight_decay', 'betas', 'schedule', 'schedule_args', 'cycles'] as const),
+  ...(['max_grad_norm', 'max_weight_norm', 'ema', 'rank', 'alpha', 'dropout', 'targets'] as const),
+  ...(['conv_rank', 'conv_alpha'] as const),
+  ...(Object.keys(adapterKeys) as (keyof typeof adapterKeys)[]),
+  ...(Object.keys(lossKeys) as (keyof typeof lossKeys)[]),
+];
 
 /**
  * The samples of the plan. Where any prompt has options of its own, all become shots, each with everything that
@@ -243,8 +229,6 @@ export function plannedSamples({ samples: s, dataset: d }: RunSpec): Plan['sampl
     size: [side, side],
   };
 }
-
-const lossNames = Object.keys(lossKeys) as (keyof typeof lossKeys)[];
 
 /** The settings of `names`, which have the same form in the plan and in run.yaml. */
 const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>

@@ -26,16 +26,41 @@ const SUGGESTIONS = 7;
 
 export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
   const { style } = frame;
-  const [value, setValue] = useState('');
-  const [help, setHelp] = useState(false);
-  const [error, setError] = useState<string | undefined>(undefined);
-  const [checking, setChecking] = useState<string | undefined>(undefined);
-  const stop = useRef<AbortController | undefined>(undefined);
-  const [found, setFound] = useState<readonly Suggestion[]>([]);
-  const [active, setActive] = useState(-1);
   const [over, setOver] = useState<Reply | undefined>(undefined);
-  const newest = useRef(0);
+  const suggestions = useSuggestions(form);
+  const leave = (reply: Reply) => {
+    suggestions.end();
+    setOver(reply);
+    done(reply);
+  };
+  const answer = useCheck(form, leave);
+  const { value, help, active } = useKeys({ frame, form, suggestions, answer, leave, isOver: over !== undefined });
+  const { found } = suggestions;
 
+  if (over?.kind === 'back') return { lines: [backLine(frame)] };
+  if (over?.kind === 'answer') return { lines: [recordLine(frame, frame.record(over.value))] };
+  const shown = value === '' ? style.dim(spell(form.placeholder ?? form.initial, style)) : style.accent(value);
+  const keys = [
+    ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
+    ...(answer.checking === undefined ? ['Enter go on', ...commonKeys(frame)] : [answer.checking, 'Esc stop']),
+  ];
+  const below = pane(frame, {
+    about: frame.why,
+    lines: 2,
+    error: answer.error,
+    help,
+    keys: keys.map((entry) => spell(entry, style)),
+  });
+  return {
+    lines: ['', ...topLine(frame), styled`${style.accent(style.glyph.pointer)} ${shown}`],
+    below: [...list(found, active, frame), ...below],
+  };
+});
+
+/** The suggestions for what is typed: `lookUp` asks for new ones, and answers to earlier questions are dropped. A hook. */
+function useSuggestions(form: LineAsk) {
+  const [found, setFound] = useState<readonly Suggestion[]>([]);
+  const newest = useRef(0);
   const lookUp = (text: string) => {
     if (form.suggest === undefined) return;
     newest.current += 1;
@@ -48,12 +73,17 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
     );
   };
   useEffect(() => lookUp(''), []);
-
-  const leave = (reply: Reply) => {
+  const end = () => {
     newest.current += 1;
-    setOver(reply);
-    done(reply);
   };
+  return { found, lookUp, end };
+}
+
+/** Checks an answer before it is accepted, and leaves with it; Esc stops a check that takes long. A hook. */
+function useCheck(form: LineAsk, leave: (reply: Reply) => void) {
+  const [error, setError] = useState<string | undefined>(undefined);
+  const [checking, setChecking] = useState<string | undefined>(undefined);
+  const stop = useRef<AbortController | undefined>(undefined);
   const submit = async (text: string, restore: () => void) => {
     const controller = new AbortController();
     stop.current = controller;
@@ -66,21 +96,42 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
       setError(problem);
     }
   };
+  return { error, checking, submit, abort: () => stop.current?.abort(), forget: () => setError(undefined) };
+}
 
+interface KeysInput {
+  readonly frame: PromptFrame;
+  readonly form: LineAsk;
+  readonly suggestions: ReturnType<typeof useSuggestions>;
+  readonly answer: ReturnType<typeof useCheck>;
+  readonly leave: (reply: Reply) => void;
+  readonly isOver: boolean;
+}
+
+/** What the keys change: the typed text, whether the help is open, the marked suggestion (-1 for none). A hook. */
+function useKeys({ frame, form, suggestions, answer, leave, isOver }: KeysInput) {
+  const { found, lookUp } = suggestions;
+  const [value, setValue] = useState('');
+  const [help, setHelp] = useState(false);
+  const [active, setActive] = useState(-1);
+  const change = (text: string) => {
+    setValue(text);
+    setActive(-1);
+    lookUp(text);
+  };
   useKeypress(async (key, rl) => {
-    if (checking !== undefined && key.name === 'escape') stop.current?.abort();
-    if (checking !== undefined || over !== undefined) return;
+    if (answer.checking !== undefined && key.name === 'escape') answer.abort();
+    if (answer.checking !== undefined || isOver) return;
     const replace = (text: string) => {
       rl.clearLine(0);
       rl.write(text);
-      setValue(text);
-      setActive(-1);
-      lookUp(text);
+      change(text);
     };
-    setError(undefined);
+    answer.forget();
     if (key.name === 'escape' && help) setHelp(false);
     else if (key.name === 'escape' && frame.canGoBack) leave({ kind: 'back' });
-    else if (isEnterKey(key)) await submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
+    else if (isEnterKey(key))
+      await answer.submit(found[active]?.value ?? (value || form.initial), () => rl.write(value));
     else if (isTabKey(key)) {
       const completed = found[active]?.value ?? commonStart(found.map((suggestion) => suggestion.value));
       if (completed.length > value.length) replace(completed);
@@ -95,32 +146,10 @@ export const linePrompt = screenPrompt<LineConfig>(({ frame, form }, done) => {
     else if (rl.line === '?' && value === '' && frame.help.length > 0) {
       rl.clearLine(0);
       setHelp(!help);
-    } else if (rl.line !== value) {
-      setValue(rl.line);
-      setActive(-1);
-      lookUp(rl.line);
-    }
+    } else if (rl.line !== value) change(rl.line);
   });
-
-  if (over?.kind === 'back') return { lines: [backLine(frame)] };
-  if (over?.kind === 'answer') return { lines: [recordLine(frame, frame.record(over.value))] };
-  const shown = value === '' ? style.dim(spell(form.placeholder ?? form.initial, style)) : style.accent(value);
-  const keys = [
-    ...(found.length > 0 ? ['Tab complete', `${style.glyph.updown} pick`] : []),
-    ...(checking === undefined ? ['Enter go on', ...commonKeys(frame)] : [checking, 'Esc stop']),
-  ];
-  const below = pane(frame, {
-    about: frame.why,
-    lines: 2,
-    error,
-    help,
-    keys: keys.map((entry) => spell(entry, style)),
-  });
-  return {
-    lines: ['', ...topLine(frame), styled`${style.accent(style.glyph.pointer)} ${shown}`],
-    below: [...list(found, active, frame), ...below],
-  };
-});
+  return { value, help, active };
+}
 
 /** As many suggestions as leave room for the question itself. */
 const visible = (found: readonly Suggestion[], { rows }: Pick<PromptFrame, 'rows'>) =>

@@ -116,7 +116,7 @@ def test_forward_gradients_and_file(kind: str, base: str, plan_for: Any) -> None
     for mine, theirs in zip(found, by_hand, strict=True):
         torch.testing.assert_close(mine, theirs, **near)
     tensors = {f"unet.a.{name}": weight.detach() for name, weight in weights.items()}
-    stored = to_kohya(tensors, {"unet.a": layer.alpha}, "sd15", {}, torch.float64)
+    stored = to_kohya(tensors, {"unet.a": layer.alpha}, family="sd15", unet_config={}, dtype=torch.float64)
     torch.testing.assert_close(_read(stored, "lora_unet_a", layer.base.weight), dense.detach(), **near)
 
 
@@ -191,7 +191,7 @@ def test_a_trained_dora_is_read_as_it_was_trained(plan_for: Any, tmp_path: Any) 
     for step in range(2):
         session.train_step.run(step)
     scales = {layer.name: layer.alpha for layer in session.adapter.layers["unet"].values()}
-    stored = to_kohya(session.adapter.tensors(), scales, "sd15", {}, torch.float32)
+    stored = to_kohya(session.adapter.tensors(), scales, family="sd15", unet_config={}, dtype=torch.float32)
     for name, layer in session.adapter.layers["unet"].items():
         shape = (2, layer.sides[1], 6, 6) if layer.is_conv else (2, layer.sides[1])
         x = normal(shape, 3, name)

@@ -59,6 +59,12 @@ class Case:
         assert (plain - self._base.unet(torch.float32)(x, 500, states).sample).abs().max() > 1e-2
 
 
+def _file_of(case: Case, tensors: Tensors) -> Tensors:
+    """The tensors of the LoRA file that a run of this case writes, in fp32."""
+    wanted = case.wanted
+    return to_kohya(tensors, wanted.scales, family="sd15", unet_config=wanted.unet_config, dtype=torch.float32)
+
+
 def test_a_resized_lora_computes_what_it_did_and_all_of_it_can_learn(plan_for: Any) -> None:
     case = Case(plan_for(training={"rank": 6, "alpha": 2.5, "conv_rank": 5, "conv_alpha": 1.5}))
     weights = case.weights(lambda i: 1 + i % 5)
@@ -157,7 +163,7 @@ def changes(adapter: Adapter, tensors: Tensors) -> dict[str, torch.Tensor]:
 def test_each_kind_goes_on_from_its_own_file_bit_by_bit(kind: str, plan_for: Any) -> None:
     case = Case(plan_for(training={"rank": 3, "alpha": 2, "conv_rank": 2, "conv_alpha": 1.5, **ADAPTERS[kind]}))
     tensors = drawn(case.adapter.tensors(), "a")
-    stored = to_kohya(tensors, case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+    stored = _file_of(case, tensors)
     read = from_file(stored, {}, case.wanted, "x")
     assert not read.unused and not read.lacking and not read.padded
     assert read.tensors.keys() == tensors.keys()
@@ -193,7 +199,7 @@ LOKR = {"decompose_both": False, "full": False}
 def test_a_lower_rank_and_another_alpha_compute_what_they_did(theirs: Any, ours: Any, plan_for: Any) -> None:
     low = Case(plan_for(training={"rank": 1, "alpha": 2.5, "conv_rank": 1, "conv_alpha": 1.5, **theirs}))
     tensors = drawn(low.adapter.tensors(), "a")
-    stored = to_kohya(tensors, low.wanted.scales, "sd15", low.wanted.unet_config, torch.float32)
+    stored = _file_of(low, tensors)
     case = Case(plan_for(training={"rank": 3, "alpha": 0.7, "conv_rank": 2, "conv_alpha": 1, **ours}))
     read = from_file(stored, {}, case.wanted, "x")
     assert not read.unused and not read.lacking
@@ -224,7 +230,7 @@ def test_a_lokr_of_another_form_is_refused(theirs: Any, ours: Any, said: str, cu
         return Case(plan_for(training={"rank": 1, "adapter": "lokr", "lokr": {"factor": 16, **LOKR, **lokr}}))
 
     low = case(theirs)
-    stored = to_kohya(low.adapter.tensors(), low.wanted.scales, "sd15", low.wanted.unet_config, torch.float32)
+    stored = _file_of(low, low.adapter.tensors())
     with pytest.raises(TrainingError) as caught:
         from_file(stored, {}, case(ours).wanted, "x")
     assert said in caught.value.reason and cure in " ".join(caught.value.next_steps)
@@ -237,7 +243,7 @@ def test_a_dora_by_outputs_and_ranks_that_differ_in_a_layer_are_refused(plan_for
         ({"adapter": "loha"}, "hada_w1_b", lambda t: t[:, :-1], "has the shape"),
     ):
         case = Case(plan_for(training={"rank": 2, "alpha": 1, **training}))
-        stored = to_kohya(case.adapter.tensors(), case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+        stored = _file_of(case, case.adapter.tensors())
         key = next(each for each in stored if each.endswith(name))
         stored[key] = value(stored[key])
         with pytest.raises(TrainingError) as caught:
@@ -248,7 +254,7 @@ def test_a_dora_by_outputs_and_ranks_that_differ_in_a_layer_are_refused(plan_for
 def test_a_tucker_core_becomes_part_of_a_plain_locon(plan_for: Any) -> None:
     case = Case(plan_for(training={"rank": 2, "alpha": 2, "conv_rank": 3, "conv_alpha": 2}))
     tensors = drawn(case.adapter.tensors(), "a")
-    stored = to_kohya(tensors, case.wanted.scales, "sd15", case.wanted.unet_config, torch.float32)
+    stored = _file_of(case, tensors)
     expected = changes(case.adapter, tensors)
     count = 0
     for name, layer in case.adapter.layers["unet"].items():

@@ -129,25 +129,25 @@ def data(**changes: Any) -> Data:
     epoch=st.integers(0, 9),
 )
 def test_shuffling_keeps_the_front_and_loses_nothing(tags: list[str], keep: int, epoch: int) -> None:
-    shuffled = caption_for(data(shuffle_tags=True, keep_tags=keep), ", ".join(tags), 1, epoch, "a/0")
+    shuffled = caption_for(data(shuffle_tags=True, keep_tags=keep), ", ".join(tags), (1, epoch, "a/0"))
     got = [t for t in shuffled.split(", ") if t]
     assert got[:keep] == tags[:keep] and Counter(got) == Counter(tags)
 
 
 def test_dropouts_have_their_rates_and_keep_the_trigger() -> None:
     caption = "zwx, a, b, c"
-    dropped = [caption_for(data(caption_dropout=0.25), caption, 3, e, "a/0") == "" for e in range(2000)]
+    dropped = [caption_for(data(caption_dropout=0.25), caption, (3, e, "a/0")) == "" for e in range(2000)]
     assert 0.2 < sum(dropped) / 2000 < 0.3
-    tags = [caption_for(data(tag_dropout=0.25), caption, 3, e, "a/0") for e in range(2000)]
+    tags = [caption_for(data(tag_dropout=0.25), caption, (3, e, "a/0")) for e in range(2000)]
     assert all(t.startswith("zwx") for t in tags)
     assert 0.2 < sum("b" not in t for t in tags) / 2000 < 0.3
-    assert caption_for(data(), "as, it ,is", 3, 0, "a/0") == "as, it ,is"
+    assert caption_for(data(), "as, it ,is", (3, 0, "a/0")) == "as, it ,is"
 
 
 def test_a_trigger_of_two_tags_stays_whole_and_in_front() -> None:
     caption = "zwx, blue dress, smile, red hair, hat, outdoors"
     planned = data(shuffle_tags=True, tag_dropout=0.5, keep_tags=2)
-    made = [caption_for(planned, caption, 3, epoch, "a/0") for epoch in range(200)]
+    made = [caption_for(planned, caption, (3, epoch, "a/0")) for epoch in range(200)]
     assert all(text.split(", ")[:2] == ["zwx", "blue dress"] for text in made)
     assert len({*made}) > 50
 

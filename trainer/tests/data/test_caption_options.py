@@ -29,7 +29,7 @@ def with_options(changes: dict[str, Any], **more: Any) -> Data:
 
 
 def drawn(planned: Data, caption: str, count: int = 2000) -> list[str]:
-    return [caption_for(planned, caption, 7, epoch, "a/0") for epoch in range(count)]
+    return [caption_for(planned, caption, (7, epoch, "a/0")) for epoch in range(count)]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=[form["caption"] for form in FORMS])
@@ -84,8 +84,8 @@ def test_lines_and_wildcards_are_drawn_evenly_and_apart() -> None:
 
 def test_whole_epochs_are_left_without_captions() -> None:
     planned = with_options({"dropout_every_epochs": 3})
-    assert [caption_for(planned, "a", 1, epoch, "x/0") for epoch in range(6)] == ["a", "a", "", "a", "a", ""]
-    assert caption_for(planned, "a", 1, -1, "x/0") == "a"
+    assert [caption_for(planned, "a", (1, epoch, "x/0")) for epoch in range(6)] == ["a", "a", "", "a", "a", ""]
+    assert caption_for(planned, "a", (1, -1, "x/0")) == "a"
 
 
 def test_the_longest_forms_are_the_longest_that_are_drawn() -> None:

@@ -28,7 +28,7 @@ def gradient(width: int, height: int) -> np.ndarray:
 def load(
     path: Path, size: tuple[int, int], bucket: tuple[int, int] | None = None, color: str = "#ffffff"
 ) -> np.ndarray:
-    return load_image(path, size, bucket or size, color, -1)
+    return load_image(path, size, bucket or size, color=color, crop=-1)
 
 
 def test_exif_rotation(tmp_path: Path) -> None:
@@ -123,11 +123,11 @@ def test_a_profile_changes_the_colours(tmp_path: Path, mode: str) -> None:
 
 def test_resize_covers_the_bucket_and_crops_what_overhangs(tmp_path: Path) -> None:
     Image.fromarray(gradient(300, 100)).save(tmp_path / "wide.png")
-    got = load_image(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", -1)
+    got = load_image(tmp_path / "wide.png", (300, 100), (64, 64), color="#ffffff", crop=-1)
     assert got.shape == (64, 64, 3)
     assert 80 < got[32, 0, 0] < 95 and 160 < got[32, 63, 0] < 175  # the middle third
-    left = load_image(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", 0)
-    right = load_image(tmp_path / "wide.png", (300, 100), (64, 64), "#ffffff", CROP_POSITIONS - 1)
+    left = load_image(tmp_path / "wide.png", (300, 100), (64, 64), color="#ffffff", crop=0)
+    right = load_image(tmp_path / "wide.png", (300, 100), (64, 64), color="#ffffff", crop=CROP_POSITIONS - 1)
     assert left[32, 0, 0] < 3 and right[32, 63, 0] > 252
 
 
@@ -207,9 +207,9 @@ def test_ordinary_images_are_resized_whole_and_then_cropped(tmp_path: Path, size
 def test_cut_before_enlarging_shows_the_same(tmp_path: Path, crop: int, monkeypatch: pytest.MonkeyPatch) -> None:
     size = (1200, 24)
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (24, 1200, 3), np.uint8)).save(tmp_path / "a.png")
-    whole = load_image(tmp_path / "a.png", size, (128, 128), "#ffffff", crop)
+    whole = load_image(tmp_path / "a.png", size, (128, 128), color="#ffffff", crop=crop)
     monkeypatch.setattr(images, "MOST_RESIZED_PIXELS", 1)
-    cut = load_image(tmp_path / "a.png", size, (128, 128), "#ffffff", crop)
+    cut = load_image(tmp_path / "a.png", size, (128, 128), color="#ffffff", crop=crop)
     assert np.abs(cut.astype(int) - whole.astype(int)).max() <= 2
 
 
@@ -220,7 +220,7 @@ from visiontrain_trainer.data.images import load_image
 now = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
 resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[1]) * 2**20,) * 2)
 size = tuple(map(int, sys.argv[3:5]))
-print(load_image(Path(sys.argv[2]), size, (1024, 1024), "#ffffff", -1).shape)
+print(load_image(Path(sys.argv[2]), size, (1024, 1024), color="#ffffff", crop=-1).shape)
 """
 
 

@@ -71,7 +71,7 @@ def test_a_mask_is_placed_as_its_image(crop: int, turned: bool, tmp_path: Path) 
     image.save(tmp_path / "a.png", exif=exif)
     size = (100, 64) if turned else (64, 100)
     bucket = (96, 64) if turned else (64, 96)
-    shown = load_image(tmp_path / "a.png", size, bucket, "#ffffff", crop)
+    shown = load_image(tmp_path / "a.png", size, bucket, color="#ffffff", crop=crop)
     mask = load_mask(tmp_path / "a.png", size, alpha=False)
     assert np.array_equal(np.array(fit(mask, bucket, crop_placement(size, bucket, crop))), shown[:, :, 0])
 

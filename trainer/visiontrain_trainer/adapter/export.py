@@ -81,7 +81,7 @@ def make_files(plan: Plan, tensors: Tensors, origin: Origin) -> dict[str, Conten
     """
     dtype = DTYPES[plan.output.precision]
     alphas = origin.alphas
-    contents = {"kohya": to_kohya(tensors, alphas, plan.model.family, origin.unet, dtype)}
+    contents = {"kohya": to_kohya(tensors, alphas, family=plan.model.family, unet_config=origin.unet, dtype=dtype)}
     if plan.output.diffusers:
         contents["diffusers"] = to_diffusers(tensors, alphas, dtype)
     word = plan.training.pivotal

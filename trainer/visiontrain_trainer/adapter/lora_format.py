@@ -37,6 +37,7 @@ _FILE_NAMES = {"down": "lora_down.weight", "up": "lora_up.weight", "magnitude": 
 def to_kohya(
     tensors: Tensors,
     scales: Mapping[str, float],
+    *,
     family: str,
     unet_config: Mapping[str, Any],
     dtype: torch.dtype,

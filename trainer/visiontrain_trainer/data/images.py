@@ -90,7 +90,7 @@ def fit(image: Image.Image, bucket: tuple[int, int], where: Placement) -> Image.
     return image.resize(bucket, Image.Resampling.LANCZOS, box=box)
 
 
-def load_image(path: Path, size: tuple[int, int], bucket: tuple[int, int], color: str, crop: int) -> np.ndarray:
+def load_image(path: Path, size: tuple[int, int], bucket: tuple[int, int], *, color: str, crop: int) -> np.ndarray:
     """Pixels of `path` in its bucket: uint8 [height, width, 3]. Raises as `read_image` does."""
     image = read_image(path, size, color)
     return np.array(fit(image, bucket, crop_placement(size, bucket, crop)), dtype=np.uint8)

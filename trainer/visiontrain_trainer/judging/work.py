@@ -192,7 +192,7 @@ def _opened_images(plan: Plan, images: list[PlanImage]) -> Iterator[Image.Image]
     """The pixels of images at their bucket's size, cropped in the middle."""
     root, color = Path(plan.data.root), plan.data.alpha_color
     for image in images:
-        yield Image.fromarray(load_image(root / image.path, image.size, image.bucket, color, -1))
+        yield Image.fromarray(load_image(root / image.path, image.size, image.bucket, color=color, crop=-1))
 
 
 def _take(session: Session, row: Row) -> None:

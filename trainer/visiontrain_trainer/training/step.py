@@ -203,9 +203,8 @@ class TrainStep:
         rate = set_rate(self._optimizer, learning_rate_factor(training, step))
         if not self._updated(step, norm, image_losses):
             norm, grad_norms = torch.zeros_like(norm), torch.zeros_like(grad_norms)
-        capped = norm.new_zeros(0)
-        if training.max_weight_norm is not None:
-            capped = cap_norms(adapter, training.max_weight_norm)
+        bound = training.max_weight_norm
+        capped = norm.new_zeros(0) if bound is None else cap_norms(adapter, bound)
         adapter.refresh()
         if self._ema is not None:
             self._ema.after(step + 1)
