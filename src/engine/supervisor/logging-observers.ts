@@ -28,18 +28,22 @@ export function loggingObservers({ logging, dir, onTrouble }: LoggingInput): Obs
 /** An observer that stops at its first error. */
 function careful(observer: Observer, name: string, onTrouble: (sentence: string) => void): Observer {
   let isBroken = false;
-  const attempted = (job: () => unknown) => {
-    if (isBroken) return;
-    try {
-      job();
-    } catch (error) {
-      isBroken = true;
-      onTrouble(`Nothing more is logged for ${name}: ${(error as Error).message}. The run is not touched by it.`);
-    }
+  const giveUp = (error: unknown) => {
+    isBroken = true;
+    onTrouble(`Nothing more is logged for ${name}: ${(error as Error).message}. The run is not touched by it.`);
   };
   return {
-    take: (events, isNew) => attempted(() => observer.take(events, isNew)),
-    close: async () => attempted(() => observer.close()),
+    take(events, isNew) {
+      if (isBroken) return;
+      try {
+        observer.take(events, isNew);
+      } catch (error) {
+        giveUp(error);
+      }
+    },
+    async close() {
+      if (!isBroken) await observer.close().catch(giveUp);
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { readExit } from '../../../src/engine/run-folder/run-files.ts';
 import type { RunRef } from '../../../src/engine/runs/create.ts';
 import { followRun } from '../../../src/engine/runs/follow.ts';
 import { startRun } from '../../../src/engine/runs/start.ts';
+import { loggingObservers } from '../../../src/engine/supervisor/logging-observers.ts';
 import { loggingSchema } from '../../../src/spec/sections/logging.ts';
 import { FixtureHome, until } from '../../helpers/fixture-run.ts';
 
@@ -17,6 +18,24 @@ const ends = async (run: RunRef): Promise<void> => {
 };
 const files = (run: RunRef) =>
   readdirSync(join(run.dir, 'tensorboard')).filter((name) => name.startsWith('events.out'));
+
+it('what cannot be logged is said once, at the end too', async () => {
+  home = new FixtureHome();
+  const file = join(home.dir, 'file');
+  writeFileSync(file, '');
+  const logging = loggingSchema.parse({ prometheus: true });
+  for (const isNew of [true, false]) {
+    const said: string[] = [];
+    const observers = loggingObservers({ logging, dir: file, onTrouble: (sentence) => said.push(sentence) });
+    // Only new events are written for Prometheus at once; the others are at the end.
+    for (const observer of observers) observer.take([], isNew);
+    for (const observer of observers) await observer.close();
+    expect(said.toSorted().map((sentence) => sentence.split(':')[0])).toEqual([
+      'Nothing more is logged for Prometheus',
+      'Nothing more is logged for TensorBoard',
+    ]);
+  }
+});
 
 describe('a run that is logged', () => {
   it('is logged further when it is stopped and resumed, and not through a link', async () => {
