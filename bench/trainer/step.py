@@ -57,29 +57,28 @@ def fill(latents: Any, batches: Any, side: int) -> None:
             latents._cache.put(key, {"mean": mean, "logvar": torch.full(shape, -8.0).half()})  # noqa: SLF001
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def arguments(text: str | None) -> argparse.ArgumentParser:
+    """The options of a measurement of steps; `text` is the module's docstring."""
+    parser = argparse.ArgumentParser(description=(text or "").split("\n")[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--model", type=Path, default=TRAINER.parent / "presets" / "tiny" / "sd15")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--side", type=int, default=64)
-    given = parser.parse_args()
+    return parser
 
-    import torch
+
+def open_run(given: argparse.Namespace) -> tuple[Any, float]:
+    """The session of a run whose latents are all cached, and the seconds that opening it took."""
     from visiontrain_trainer.compute.device import open_device
-    from visiontrain_trainer.compute.losses import losses
     from visiontrain_trainer.compute.processes import Processes
-    from visiontrain_trainer.contract.control import REQUESTS, Control
+    from visiontrain_trainer.contract.control import Control
     from visiontrain_trainer.contract.events import Events
     from visiontrain_trainer.contract.plan import parse_plan
-    from visiontrain_trainer.data.batch_builder import model_inputs
     from visiontrain_trainer.data.batches import BatchSampler
     from visiontrain_trainer.data.latents import Latents
     from visiontrain_trainer.model.models import BaseModel
-    from visiontrain_trainer.run.loop import report
-    from visiontrain_trainer.run.progress import Progress
     from visiontrain_trainer.run.session import open_session
 
     shown = cached_images(given.images, given.side)
@@ -95,19 +94,31 @@ def main() -> None:
     shutil.rmtree(run, ignore_errors=True)
     plan = parse_plan(data)
     events = Events(prepare(run, data) / "events.jsonl")
-    control = Control(run / "control")
     device = open_device(plan.resources, Processes())
     fill(Latents(plan, BaseModel(plan.model), device), BatchSampler(plan), given.side)
     began = time.perf_counter()
-    session = open_session(run, plan, events, control)
-    opened = time.perf_counter() - began
+    session = open_session(run, plan, events, Control(run / "control"))
+    return session, time.perf_counter() - began
+
+
+def main() -> None:
+    given = arguments(__doc__).parse_args()
+
+    import torch
+    from visiontrain_trainer.compute.losses import losses
+    from visiontrain_trainer.contract.control import REQUESTS
+    from visiontrain_trainer.data.batch_builder import model_inputs
+    from visiontrain_trainer.run.loop import report
+    from visiontrain_trainer.run.progress import Progress
+
+    session, opened = open_run(given)
     adapter, unet = session.adapter, session.unet
     batch = session.train_step._builder.batch(session.batches.step(0)[0])  # noqa: SLF001 - the ready tensors of the bare side
     noisy, target, _ = model_inputs(session.diffusion, batch, torch.float32)
     progress, flight = Progress(), deque()
 
     def ours() -> None:
-        session.processes.agree(control.poll(), REQUESTS)
+        session.processes.agree(session.control.poll(), REQUESTS)
         flight.append(session.train_step.run(progress.step))
         progress.step += 1
         report(session, flight, progress, NO_SAVES)
@@ -127,7 +138,7 @@ def main() -> None:
             if number >= 5:
                 wall[name].append(time.perf_counter() - began)
                 cpu[name].append(time.process_time() - busy)
-    events.close()
+    session.events.close()
     print(f"opened in {opened:.1f} s")
     for what, times in (("wall", wall), ("cpu", cpu)):
         a, b = median(times["ours"]) * 1e3, median(times["bare"]) * 1e3
