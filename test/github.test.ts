@@ -89,6 +89,20 @@ describe('the workflows', () => {
   });
 });
 
+it('dependabot is told of folders that have what it reads', () => {
+  const { updates } = load(read('.github/dependabot.yml')) as {
+    updates: { 'package-ecosystem': string; directory: string }[];
+  };
+  const reads: Readonly<Record<string, RegExp>> = {
+    npm: /^package-lock\.json$/u,
+    pip: /\.in$/u,
+    'github-actions': /^\.github$/u,
+  };
+  expect(updates.map((each) => each['package-ecosystem']).sort()).toEqual(Object.keys(reads).sort());
+  for (const { 'package-ecosystem': kind, directory } of updates)
+    expect(readdirSync(join(root, directory)).some((name) => reads[kind]?.test(name))).toBe(true);
+});
+
 describe('a release', () => {
   const check = (tag: string) =>
     spawnSync(process.execPath, [join(root, 'scripts/release-check.mjs'), tag], { encoding: 'utf8' });
