@@ -23,13 +23,16 @@ export function Settings({ report: { settings } }: Props) {
   return (
     <section id="settings" aria-labelledby="settings-title">
       <h2 id="settings-title">Settings</h2>
-      {settings.length === 0 ? <p className="quiet">Its run.yaml is not there, or damaged.</p> : null}
-      <p className="quiet">
-        <label>
-          <input type="checkbox" data-only-yours="" defaultChecked={yours > 0} />
-          {` only the ${yours} that you chose, of ${settings.length}`}
-        </label>
-      </p>
+      {settings.length === 0 ? (
+        <p className="quiet">Its run.yaml is not there, or damaged.</p>
+      ) : (
+        <p className="quiet">
+          <label>
+            <input type="checkbox" data-only-yours="" defaultChecked={yours > 0} />
+            {` only the ${yours} that you chose, of ${settings.length}`}
+          </label>
+        </p>
+      )}
       <div className="settings">
         {[...sections].map(([section, all]) => (
           <table key={section}>
@@ -103,7 +106,7 @@ export function Files({ report: { files, spec_sha256: spec, model } }: Props) {
           {files.map(({ path, bytes, sha256, step }) => (
             <tr key={path}>
               <th scope="row">{path.split('/').at(-1)}</th>
-              <td className="number">{step ?? 'the last'}</td>
+              <td className={step === null ? 'number' : 'number step'}>{step ?? 'the last'}</td>
               <td className="number">{formatBytes(bytes)}</td>
               <td>
                 <code>{sha256}</code>
