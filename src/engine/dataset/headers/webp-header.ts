@@ -2,8 +2,10 @@
 import { exifOrientation, xmpOrientation } from './exif.ts';
 import { DAMAGED, type HeaderResult, type ReadAt, turned } from './header-result.ts';
 
-/** Most chunks that are followed, to bound a hostile file. An animation has one for each frame. */
-const MOST_CHUNKS = 4096;
+/** Most chunks that are followed, to bound a hostile file. An animation has up to three for each frame. */
+const MOST_CHUNKS = 3 * 4096;
+/** Bytes between the head of a frame and the chunks in it. */
+const FRAME_HEAD = 16;
 const MOST_METADATA = 1 << 20;
 const HAS_EXIF = 0x08;
 const HAS_XMP = 0x04;
@@ -47,7 +49,9 @@ function orientation(readAt: ReadAt, flags: number): number {
       left &= ~HAS_XMP;
       xmp = xmpOrientation(readAt(at + 8, Math.min(length, MOST_METADATA)).toString('latin1'));
     }
-    at += 8 + length + (length & 1);
+    // The chunks of a frame follow as if they stood beside it, so that the size which a damaged frame claims does not
+    // matter. libwebp reads it in the same way.
+    at += 8 + (name === 'ANMF' ? FRAME_HEAD : length + (length & 1));
   }
   return xmp ?? 1;
 }

@@ -24,6 +24,25 @@ describe('readHeader', () => {
     expect(size(header(long))).toEqual([16, 24]);
   });
 
+  it.each([0, 46, 3_000_000_000])(
+    'finds the turning of a WebP behind a frame that claims %i bytes more than it has',
+    (more) => {
+      const chunk = (name: string, content: Buffer, length = content.length) => {
+        const head = Buffer.from(`${name}\0\0\0\0`, 'latin1');
+        head.writeUInt32LE(length, 4);
+        return Buffer.concat([head, content, Buffer.alloc(content.length & 1)]);
+      };
+      const whole = Buffer.from([0x0a, 0, 0, 0, 29, 0, 0, 19, 0, 0]);
+      const frame = Buffer.concat([Buffer.alloc(16), chunk('ALPH', Buffer.alloc(5)), chunk('VP8 ', Buffer.alloc(30))]);
+      const exif = Buffer.from('Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x08\0\0\0\0\0\0\0', 'latin1');
+      const frames = [chunk('ANMF', frame), chunk('ANMF', frame, frame.length + more)];
+      const chunks = [chunk('VP8X', whole), chunk('ANIM', Buffer.alloc(6)), ...frames, chunk('EXIF', exif)];
+      const webp = chunk('RIFF', Buffer.concat([Buffer.from('WEBP'), ...chunks]));
+      // Its side of 30 stands upright: libwebp reads the same, whatever a frame claims.
+      expect(size(header(webp))).toEqual([20, 30]);
+    },
+  );
+
   it('reads TIFF of the other byte order', () => {
     const tags = [
       [256, 3, 30],
