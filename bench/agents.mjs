@@ -115,7 +115,7 @@ async function before({ command, sub }) {
       .replace(/^( {2}steps:) \d+/mu, '$1 3')
       .replace(/^( {2}warmup:) \d+/mu, '$1 0')
       .replace(/^( {2}checkpoint_every:) \d+/mu, '$1 1');
-    writeFileSync(join(dir, 'run.yaml'), text.replace(/(^samples:\n {2}every:) \d+/mu, '$1 0'));
+    writeFileSync(join(dir, 'run.yaml'), text.replace(/(^samples:[\s\S]*?^ {2}steps:) \d+/mu, '$1 1'));
   }
   if (command === 'stop') {
     writeFileSync(gate, '');
