@@ -1,10 +1,11 @@
 /** Shows a comparison of runs on a terminal. */
-import { formatDuration, plural } from '../../../base/text.ts';
+import { formatDuration, neutralise, plural } from '../../../base/text.ts';
 import type { ComparedRun, Difference, RunsCompared } from '../../../engine/report/compare.ts';
 import type { KeyEffect } from '../../../engine/report/sweep.ts';
 import type { JudgedRow, RunReport, StepCurve } from '../../../engine/report/types.ts';
 import { lossDigits, valueText } from '../../../report/words.ts';
 import { smooth } from '../../../terminal/chart.ts';
+import { width, wrap } from '../../../terminal/columns.ts';
 import { overlay } from '../../../terminal/overlay.ts';
 import { type Style, styleFor } from '../../../terminal/style.ts';
 import { table } from '../../../terminal/table.ts';
@@ -115,13 +116,27 @@ function effectLines(effects: readonly KeyEffect[], width: number | undefined): 
   return rows.length === 0 ? [] : table(['SWEPT', 'VALUE', 'RUNS', 'MEAN VALIDATION', 'LOWEST'], rows, { width });
 }
 
-function differenceLines(differences: readonly Difference[], runs: number, width: number | undefined): string[] {
+/**
+ * Lines about the settings that differ, by the letters of the runs: a table where it fits, else each setting with its
+ * values below it.
+ */
+export function differenceLines(differences: readonly Difference[], runs: number, room: number | undefined): string[] {
   const rows = differences.map(({ key, values }) => [
     key,
     ...values.slice(0, runs).map((value) => (value === null ? '-' : valueText(value))),
   ]);
-  return table(['DIFFERS', ...LETTERS.slice(0, runs)], rows, { width });
+  const lines = table(['DIFFERS', ...LETTERS.slice(0, runs)], rows);
+  if (room === undefined || lines.every((line) => width(line) <= room)) return lines;
+  const values = (texts: readonly string[]) =>
+    texts.flatMap((text, i) => {
+      const [first = '', ...more] = wrap(neutralise(text), room - INDENT, { whole: true });
+      return [`  ${letter(i)}  ${first}`, ...more.map((rest) => ' '.repeat(INDENT) + rest)];
+    });
+  return ['DIFFERS', ...rows.flatMap(([key = '', ...texts]) => [neutralise(key), ...values(texts)])];
 }
+
+/** Cells before a value that stands below its setting. */
+const INDENT = 5;
 
 const curveOf = (points: RunReport['validation']): StepCurve => ({
   steps: points.map((point) => point.step),
