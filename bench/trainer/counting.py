@@ -75,11 +75,19 @@ class Setting:
         return parse_plan(tiny_models.make_plan(Path("/model"), Path("/data"), samples, Path("/cache"), **changes))
 
 
-class Counted(TorchDispatchMode):
-    """Counts live storages that operations inside this mode made, by the label at that time, and their peak."""
+#: Operations for which a processor's library copies the weight into a layout of its own, and which argument that is.
+_CONVOLUTIONS = {torch.ops.aten.convolution.default: 1, torch.ops.aten.convolution_backward.default: 2}
 
-    def __init__(self) -> None:
+
+class Counted(TorchDispatchMode):
+    """Counts live storages that operations inside this mode made, by the label at that time, and their peak.
+
+    With `copies_weights` each convolution's copy of its weight counts too, as on a processor.
+    """
+
+    def __init__(self, *, copies_weights: bool = False) -> None:
         super().__init__()
+        self.copies_weights = copies_weights
         self.label = "weights"
         self.now: Counter[str] = Counter()
         self.peak, self.at_peak = 0, dict.fromkeys(PARTS, 0)
@@ -105,7 +113,16 @@ class Counted(TorchDispatchMode):
         for tensor in tree_iter(out):
             if isinstance(tensor, torch.Tensor):
                 self._count(tensor)
+        if self.copies_weights and func in _CONVOLUTIONS:
+            self._count_for_now("workspace", args[_CONVOLUTIONS[func]].nbytes)
         return out
+
+    def _count_for_now(self, part: str, size: int) -> None:
+        """Count bytes that an operation needs beside its result, and frees."""
+        if self.total + size > self.peak:
+            self.peak = self.total + size
+            self.at_peak = {name: self.now[name] for name in PARTS}
+            self.at_peak[part] += size
 
     def _count(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
@@ -319,7 +336,7 @@ def _kinds(root: type) -> list[type]:
 
 def count(setting: Setting) -> dict[str, int]:
     """Bytes at the peak of a step by part, and their `total`. Nothing is computed."""
-    counted = Counted()
+    counted = Counted(copies_weights=not setting.card)
     stand_ins = [*_stand_ins(setting, counted)]
     if setting.plan().resources.attention == "sdpa":
         stand_ins.append((F, "scaled_dot_product_attention", lambda q, k, v, *_, **__: _Attention.apply(q, k, v)))
