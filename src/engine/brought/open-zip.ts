@@ -1,5 +1,6 @@
 /** Opens zip files that may come from anybody; errors of the zip reader become errors about the archive. */
 import { closeSync, fstatSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { openGiven } from '../../base/files/regular-file.ts';
 import { shorten } from '../../base/text.ts';
@@ -57,4 +58,14 @@ export async function* zipEntries(zip: ZipFile, path: string, errors: ZipErrors)
       ? errors.damaged(path, message, error)
       : errors.unsafe(path, `${shorten(message.replace(says, ''), 100)} ${what}`);
   }
+}
+
+/**
+ * The bytes of an entry. An error of the stream waits for its reader: without a listener of its own, one that comes before
+ * anybody reads, as of an entry that is larger than it says, would end the process.
+ */
+export async function entryStream(zip: ZipFile, entry: Entry): Promise<Readable> {
+  const stream = await zip.openReadStreamPromise(entry);
+  stream.on('error', () => undefined);
+  return stream;
 }

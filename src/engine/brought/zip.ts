@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { shorten } from '../../base/text.ts';
 import { archiveError, damaged, Entries, type EntryKind, unsafe } from './entries.ts';
-import { withZip, zipEntries } from './open-zip.ts';
+import { entryStream, withZip, zipEntries } from './open-zip.ts';
 import type { Unpacking } from './store.ts';
 
 const ERRORS = { damaged, unsafe };
@@ -56,7 +56,7 @@ async function unpackEntry(
   { name, path, store }: { readonly name: string } & Pick<Unpacking, 'path' | 'store'>,
 ): Promise<void> {
   let sum = 0;
-  await store.write(name, await zip.openReadStreamPromise(entry), {
+  await store.write(name, await entryStream(zip, entry), {
     onPart: (part) => {
       sum = crc32(part, sum);
     },

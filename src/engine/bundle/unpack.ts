@@ -13,7 +13,7 @@ import { UsageError } from '../../base/errors.ts';
 import { checkRoom } from '../../base/files/disk.ts';
 import { makeFolder } from '../../base/files/folder.ts';
 import { shorten } from '../../base/text.ts';
-import { withZip, zipEntries } from '../brought/open-zip.ts';
+import { entryStream, withZip, zipEntries } from '../brought/open-zip.ts';
 import { BUNDLE_FILES, type BundledFile, type BundleManifest, bundleSchema, isInnerPath } from './manifest.ts';
 
 /** Most bytes of bundle.json. */
@@ -95,7 +95,7 @@ async function manifestOf(path: string, zip: ZipFile, entries: ReadonlyMap<strin
   const parts: Buffer[] = [];
   let value: unknown;
   try {
-    for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part as Buffer);
+    for await (const part of await entryStream(zip, entry)) parts.push(part as Buffer);
     value = JSON.parse(Buffer.concat(parts).toString('utf8'));
   } catch (error) {
     throw damaged(path, `its ${BUNDLE_FILES.manifest} cannot be read`, error);
@@ -131,7 +131,7 @@ async function unpackFile(
     },
   });
   try {
-    await pipeline(await zip.openReadStreamPromise(entry), hashed, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
+    await pipeline(await entryStream(zip, entry), hashed, createWriteStream(to, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
     // Errors of the disk are passed on; all other errors are about the archive.
     throw (error as NodeJS.ErrnoException).syscall === undefined
