@@ -73,10 +73,13 @@ describe.skipIf(why !== undefined)('a run as a job of Slurm', () => {
     await until(() => stateOf(id) === 'PENDING');
     setMark('go-20');
     setMark('over');
+    // A trainer that is told to stop may do some steps more, and leave the mark of step 25 in the turn before.
+    await until(() => log('job').includes('is here for the 3. time') && stateOf(id) === 'RUNNING');
     await until(marked('held-25'));
     const first = nodeOf(id);
     slurm.loseNode(first, id);
     setMark('go-25');
+    await until(() => log('job').includes('is here for the 4. time') && stateOf(id) === 'RUNNING');
     await until(marked('held-30'));
     // The trainer of this turn lives on, and the next turn takes the run from it.
     const second = nodeOf(id);
