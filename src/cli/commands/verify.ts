@@ -48,8 +48,12 @@ export const run: CommandRun = async ([query = ''], _options, context) => {
   if (code !== EXIT.ok && readExit(again.dir)?.status !== 'finished') return code;
   const runs = compareRuns(original.dir, again.dir);
   const made = readExit(again.dir)?.outputs[0];
-  const files = made && (await compareLoras(join(original.dir, lora), join(again.dir, made.path)));
-  const comparison = { ...runs, same_weights: files?.sameWeights ?? false, metadata: files?.metadata ?? [] };
+  // Equal hashes say it all. A LoRA that was moved away or changed since leaves only its hash to compare with.
+  const files =
+    runs.same || made === undefined
+      ? undefined
+      : await compareLoras(join(original.dir, lora), join(again.dir, made.path)).catch(() => undefined);
+  const comparison = { ...runs, same_weights: files?.sameWeights ?? runs.same, metadata: files?.metadata ?? [] };
   if (flags.json) out.json({ run: original.name, verify: again.name, ...comparison });
   else for (const line of verdict(original.name, again.name, comparison)) out.data(line);
   return comparison.same_weights ? EXIT.ok : EXIT.training;

@@ -2,13 +2,9 @@
  * What the crop keeps of images that have a mask, as the trainer would cut them: asked once for the same images, buckets
  * and masks, and kept.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { sha256OfText } from '../../base/files/hash.ts';
-import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import type { CheckImage } from './finding.ts';
+import { keepAnswer, readAnswer } from './kept.ts';
 
 const share = z.number().min(0).max(1);
 
@@ -45,32 +41,18 @@ export const cropAsks = (images: readonly CheckImage[], focus: boolean): readonl
 export const cropsOf = (asks: readonly CropAsk[], answers: readonly (Crop | null)[]): Crops =>
   new Map(asks.flatMap(({ path }, i) => (answers[i] ? [[path, answers[i]] as const] : [])));
 
-/** The answers to these asks as they were kept; undefined when they were not. */
-export function readCrops(dir: string, asks: readonly CropAsk[]): readonly (Crop | null)[] | undefined {
-  if (asks.length === 0) return [];
-  try {
-    const kept = cropsSchema.parse(JSON.parse(readFileSync(fileOf(dir, asks), 'utf8')));
-    return kept.length === asks.length ? kept : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Keeps answers. If they cannot be kept, they are asked for again the next time. */
-export function keepCrops(dir: string, asks: readonly CropAsk[], answers: readonly (Crop | null)[]): void {
-  try {
-    makePrivateFolder(join(dir, 'crops'));
-    writeFileAtomic(fileOf(dir, asks), JSON.stringify(answers));
-  } catch {}
-}
-
 /** Counts up when the program places crops otherwise. */
 const VERSION = 1;
 
 /** The answers depend on the bytes of the masks, and not on where they lie. */
-const fileOf = (dir: string, asks: readonly CropAsk[]) =>
-  join(
-    dir,
-    'crops',
-    `${sha256OfText(JSON.stringify([VERSION, asks.map(({ mask: _, ...ask }) => ask)])).slice(0, 32)}.json`,
-  );
+const asked = (asks: readonly CropAsk[]) => [VERSION, asks.map(({ mask: _, ...ask }) => ask)];
+
+/** The answers to these asks as they were kept; undefined when they were not. */
+export function readCrops(dir: string, asks: readonly CropAsk[]): readonly (Crop | null)[] | undefined {
+  if (asks.length === 0) return [];
+  const kept = readAnswer(dir, 'crops', asked(asks), cropsSchema);
+  return kept?.length === asks.length ? kept : undefined;
+}
+
+export const keepCrops = (dir: string, asks: readonly CropAsk[], answers: readonly (Crop | null)[]): void =>
+  keepAnswer(dir, 'crops', asked(asks), answers);

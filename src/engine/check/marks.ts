@@ -2,14 +2,10 @@
  * Marks at the same place of many images, such as watermarks: asked for once for the same images, and kept. The program
  * compares the thumbnails that it made (`trainer/visiontrain_trainer/inspection/marks.py`).
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { sha256OfText } from '../../base/files/hash.ts';
-import { makePrivateFolder } from '../../base/files/private-folder.ts';
 import { plural } from '../../base/text.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';
+import { keepAnswer, readAnswer } from './kept.ts';
 
 /** A mark: the place, such as "bottom right", and the SHA-256 of the images that have it. */
 export const markSchema = z.object({
@@ -31,29 +27,15 @@ export function markAsks(hashes: readonly string[]): readonly string[] {
   return Array.from({ length: Math.floor(sorted.length / every) }, (_, i) => sorted[Math.floor(i * every)] ?? '');
 }
 
-/** The marks of these images as they were kept; undefined when they were not. */
-export function readMarks(dir: string, asks: readonly string[]): readonly Mark[] | undefined {
-  if (asks.length === 0) return [];
-  try {
-    return z.array(markSchema).parse(JSON.parse(readFileSync(fileOf(dir, asks), 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Keeps marks. If they cannot be kept, they are looked for again the next time. */
-export function keepMarks(dir: string, asks: readonly string[], marks: readonly Mark[]): void {
-  try {
-    makePrivateFolder(join(dir, 'marks'));
-    writeFileAtomic(fileOf(dir, asks), JSON.stringify(marks));
-  } catch {}
-}
-
 /** Counts up when the program finds marks otherwise. */
 const VERSION = 1;
 
-const fileOf = (dir: string, asks: readonly string[]) =>
-  join(dir, 'marks', `${sha256OfText(JSON.stringify([VERSION, asks])).slice(0, 32)}.json`);
+/** The marks of these images as they were kept; undefined when they were not. */
+export const readMarks = (dir: string, asks: readonly string[]): readonly Mark[] | undefined =>
+  asks.length === 0 ? [] : readAnswer(dir, 'marks', [VERSION, asks], z.array(markSchema));
+
+export const keepMarks = (dir: string, asks: readonly string[], marks: readonly Mark[]): void =>
+  keepAnswer(dir, 'marks', [VERSION, asks], marks);
 
 /** @param compared how many images were compared */
 export function markFindings(

@@ -1,6 +1,7 @@
 /** Compares two LoRA files apart from what they say about themselves: are their weights equal to the bit? */
+import { constants } from 'node:fs';
 import { sha256OfOpen } from '../../base/files/hash.ts';
-import { openGivenLater } from '../../base/files/regular-file.ts';
+import { openOursLater } from '../../base/files/regular-file.ts';
 import { readSafetensorsHeader } from '../../registry/checkpoints/safetensors.ts';
 
 export interface ComparedLoras {
@@ -21,9 +22,10 @@ export async function compareLoras(first: string, second: string): Promise<Compa
 }
 
 async function read(path: string) {
-  const { tensors, metadata, start } = readSafetensorsHeader(path);
-  const file = await openGivenLater(path);
+  // Opened first, because it refuses a link: a run folder may be a stranger's.
+  const file = await openOursLater(path, constants.O_RDONLY);
   try {
+    const { tensors, metadata, start } = readSafetensorsHeader(path);
     await file.read(Buffer.allocUnsafe(start), 0, start, null);
     return { tensors: JSON.stringify([...tensors].sort()), metadata, weights: await sha256OfOpen(file) };
   } finally {

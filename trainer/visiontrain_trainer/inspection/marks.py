@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from visiontrain_trainer.base.files import read_regular
+
 #: Where marks are looked for, as shares of what is left of height and width beside the window.
 PLACES = {
     "top left": (0.0, 0.0),
@@ -43,6 +45,8 @@ _DEVIATIONS = 8.0
 _FROM = 2.5
 
 
+#: Most bytes of an image's numbers.
+_MOST_BYTES = 1 << 16
 #: Places whose windows overlap: what stands in both is told for the one where it is clearer.
 _BESIDE = {"top": ("top left", "top right"), "bottom": ("bottom left", "bottom right")}
 #: Bits of the perceptual hash within which images are nearly the same: all that they show agrees, not only a mark.
@@ -69,7 +73,7 @@ def look_for_marks(store: Path, hashes: Sequence[str]) -> list[dict[str, Any]]:
     names, images, prints = [], [], list[int]()
     for sha256 in hashes:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            look = json.loads((store / sha256[:2] / f"{sha256}.json").read_bytes())
+            look = json.loads(read_regular(store / sha256[:2] / f"{sha256}.json", _MOST_BYTES))
             print_ = int(look["phash"], 16)
             if any((print_ ^ other).bit_count() <= _NEAR_BITS for other in prints):
                 continue
