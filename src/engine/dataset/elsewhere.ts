@@ -3,6 +3,7 @@
  * names: inside the image, its file name, or the name of its folder.
  */
 import { closeSync } from 'node:fs';
+import { basename } from 'node:path';
 import { openGivenUnchecked } from '../../base/files/regular-file.ts';
 import { statOf } from '../../base/files/stat.ts';
 import { plural } from '../../base/text.ts';
@@ -12,7 +13,7 @@ import { KnownFiles } from './known/known-files.ts';
 import { stemOf } from './names.ts';
 import { windowReader } from './window.ts';
 import { wordsInside } from './words/inside.ts';
-import { wordsOfFolder, wordsOfName } from './words/named.ts';
+import { wordsOfFolder, wordsOfName, wordsOfSource } from './words/named.ts';
 
 /** Must be raised when another text would be found in the same image. */
 const VERSION = 2;
@@ -26,12 +27,22 @@ const PLACES: Readonly<Record<CaptionFrom, string>> = {
 export class Elsewhere {
   readonly #root: string;
   readonly #order: readonly CaptionFrom[];
+  /** Words for images that lie directly in the root. */
+  readonly #ownWords: string | undefined;
   /** Remembered texts of images; undefined when captions inside images are not wanted. */
   readonly #known: KnownFiles | undefined;
   readonly #counts = new Map<CaptionFrom, number>();
 
-  constructor(root: string, wanted: { captionFrom?: readonly CaptionFrom[]; cacheDir?: string | null }) {
+  /** @param wanted `sourceName` is the name of the root, where that is a source with a name of its own */
+  constructor(
+    root: string,
+    wanted: { captionFrom?: readonly CaptionFrom[]; cacheDir?: string | null; sourceName?: string },
+  ) {
     this.#root = root;
+    const name = wanted.sourceName ?? basename(root);
+    // A number of repeats shows that the folder was named for what is in it, as sd-scripts wants it.
+    const isNamed = wanted.sourceName !== undefined || /^\d{1,5}_/u.test(name);
+    this.#ownWords = isNamed ? wordsOfSource(name) : undefined;
     this.#order = wanted.captionFrom ?? [];
     this.#known = this.#order.includes('image')
       ? new KnownFiles({ cacheDir: wanted.cacheDir ?? null, root, kind: 'inside', version: VERSION })
@@ -54,7 +65,7 @@ export class Elsewhere {
   }
 
   #from(from: CaptionFrom, path: string): string | undefined {
-    if (from === 'folder') return wordsOfFolder(path);
+    if (from === 'folder') return path.includes('/') ? wordsOfFolder(path) : this.#ownWords;
     return from === 'file_name' ? wordsOfName(stemOf(path.slice(path.lastIndexOf('/') + 1))) : this.#inside(path);
   }
 

@@ -33,6 +33,8 @@ export interface ScanOptions {
   readonly captionLines?: boolean;
   /** Further places in which the caption of an image without a caption file is looked for, in this order. */
   readonly captionFrom?: readonly CaptionFrom[];
+  /** Name of the root where that is a source of its own: as a folder's name it captions images directly in it. */
+  readonly sourceName?: string;
   /** Whether a folder without an image is no error. */
   readonly mayBeEmpty?: boolean;
   /**

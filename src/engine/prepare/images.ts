@@ -1,5 +1,5 @@
 /** Finds all images of a run: those of the data set and of its sources, each with its role. */
-import { relative, resolve, sep } from 'node:path';
+import { basename, relative, resolve, sep } from 'node:path';
 import type { Places } from '../../base/paths.ts';
 import { byCodePoint, plural } from '../../base/text.ts';
 import type { RunSpec } from '../../spec/schema.ts';
@@ -57,7 +57,7 @@ export async function runImages(input: ImagesFrom): Promise<RunImages> {
 /** A scan of one folder without the sources inside it. Only a data set with sources may have no image of its own. */
 async function imagesIn(
   root: string,
-  { spec, places, signal, onProgress }: ImagesFrom,
+  { spec, dir, places, signal, onProgress }: ImagesFrom,
   source?: SourceSpec,
 ): Promise<HashedScan> {
   const { include, masks, sources, caption_options: marks } = spec.dataset;
@@ -65,8 +65,11 @@ async function imagesIn(
   const captionExtension = source?.caption_extension ?? spec.dataset.caption_extension;
   const options = signal === undefined ? {} : { signal };
   const without = sources.map(({ path }) => path).filter((path) => path !== root);
+  // A folder of validation is named for its use, and so is often that of the whole data set.
+  const isNamed = source !== undefined && source.role !== 'validation' && root !== resolve(dir, spec.dataset.path);
   const scan = await scanDataset(root, {
     ...{ captionExtension, captionFrom, include, without, mayBeEmpty: sources.length > 0 },
+    ...(isNamed ? { sourceName: basename(root) } : {}),
     captionLines: marks !== null && marks.lines !== 'join',
     own: [places.home],
     cacheDir: places.cache,

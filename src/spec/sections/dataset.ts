@@ -39,7 +39,7 @@ export const datasetSchema = z.strictObject({
   ),
   caption_from: doc(
     z.array(z.enum(captionSources)).max(captionSources.length).default([]),
-    'Where else the caption of a picture is looked for that has no caption file, in this order: image (the prompt or description inside the file: A1111 parameters, XMP, EXIF), file_name, folder (the name of its sub-folder).',
+    'Where else the caption of a picture is looked for that has no caption file, in this order: image (the prompt or description inside the file: A1111 parameters, XMP, EXIF), file_name, folder (the name of its sub-folder, of its source, or of a folder such as 10_fox).',
     'For generated pictures, described photos, and files named for what they show: [image, file_name].',
   ),
   caption_prefix: doc(

@@ -238,6 +238,45 @@ describe('the images of a run with sources', () => {
     ]);
   });
 
+  it('are captioned by the name of their own folder, where it says what they show', async () => {
+    writeTree(dir, {
+      'wild/10_red fox/a.png': png(40, 30, 9),
+      'wild/10_red fox/grey cub/b.png': png(40, 30, 10),
+      'wild/train/c.png': png(40, 30, 11),
+      'kept_back/d.png': png(40, 30, 12),
+    });
+    const named = { caption_from: ['folder'] };
+    const numbered = await images([{ path: 'wild/10_red fox', ...named }], 'wild/10_red fox');
+    const found = await images(
+      [
+        { path: 'data/few', ...named },
+        { path: 'wild/10_red fox', ...named },
+        { path: 'wild/train', ...named },
+        { path: 'far', role: 'regularisation', default_caption: 'bird', ...named },
+        { path: 'kept_back', role: 'validation', ...named },
+      ],
+      'data',
+    );
+    const captions = (of: typeof found.scan | undefined) =>
+      of?.images.map(({ path, caption }) => [path.slice(path.lastIndexOf('/') + 1), caption]);
+    expect(captions(numbered.scan)).toEqual([
+      ['a.png', 'red fox'],
+      ['b.png', 'grey cub'],
+    ]);
+    expect(captions(found.scan)).toEqual([
+      ['a.png', 'red fox'],
+      ['b.png', 'grey cub'],
+      ['c.png', null],
+      ['a.png', 'few'],
+      ['own.png', 'mine'],
+    ]);
+    expect(captions(found.regularisation)).toEqual([
+      ['b.png', 'far away'],
+      ['twin.png', 'far'],
+    ]);
+    expect(captions(found.validation)).toEqual([['d.png', null]]);
+  });
+
   it('are planned with their role, weight and captions', async () => {
     const list = [
       { path: 'data/reg', role: 'regularisation', default_caption: 'woman', loss_weight: 0.5 },

@@ -24,3 +24,12 @@ export function wordsOfFolder(path: string): string | undefined {
   const folder = path.split('/').at(-2);
   return folder === undefined ? undefined : wordsOfName(folder.replace(/^\d{1,5}_/u, ''));
 }
+
+/** Names that say what a folder is for, and nothing about what its images show. */
+const PURPOSE = /^(?:train(?:ing)?|data|data ?sets?|reg|regulari[sz]ation)$/iu;
+
+/** The words of a folder that was named as a source on its own: they caption the images that lie directly in it. */
+export function wordsOfSource(name: string): string | undefined {
+  const words = wordsOfFolder(`${name}/`);
+  return words === undefined || PURPOSE.test(words) ? undefined : words;
+}
