@@ -21,7 +21,15 @@ export interface ImageRoom {
 /** Largest file that is read, in bytes. A sample has a few megabytes. */
 const MOST_BYTES = 1 << 28;
 
-export const canShowImages = ({ colour, unicode }: Pick<ImageRoom, 'colour' | 'unicode'>) => unicode && colour >= 2;
+type Depth = Pick<ImageRoom, 'colour' | 'unicode'>;
+
+export const canShowImages = ({ colour, unicode }: Depth) => unicode && colour >= 2;
+
+/**
+ * Whether a terminal is asked for graphics of its own. xterm and others that show sixels claim only sixteen colours; a
+ * console without Unicode may print the question, and somebody who wants no colours gets paths.
+ */
+export const mayHaveGraphics = ({ colour, unicode }: Depth) => unicode && colour >= 1;
 
 /** An image file drawn in at most so many cells; undefined when it cannot be read or shown. */
 export function renderImage(path: string, room: ImageRoom): readonly Styled[] | undefined {

@@ -7,10 +7,10 @@ import { render, useApp, useWindowSize } from 'ink';
 import type { ReactElement } from 'react';
 import { takeUndo } from './announce.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { Graphics } from './graphics/answers.ts';
-import { askGraphics } from './graphics/ask.ts';
+import { cellOf, type Graphics } from './graphics/answers.ts';
+import { askGraphics, CellWatch } from './graphics/ask.ts';
 import { ImageLayer } from './graphics/layer.ts';
-import { canShowImages } from './images.ts';
+import { mayHaveGraphics } from './images.ts';
 import type { Size } from './size.ts';
 import { takeTerminal } from './terminal.ts';
 
@@ -51,10 +51,7 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
   if (stdin.isTTY) stdin.setRawMode(true);
   stopWrapping();
   const graphics = await graphicsFor(options.images);
-  const layer =
-    graphics === undefined
-      ? undefined
-      : new ImageLayer(graphics, { write: (text) => stdout.write(text), redraw: () => stdout.emit('resize') });
+  const { layer, endLayer } = layerFor(graphics);
   const instance = render(<Stage view={view} images={layer} />, {
     alternateScreen: true,
     incrementalRendering: true,
@@ -75,11 +72,34 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
     await instance.waitUntilExit();
   } finally {
     stdout.off('resize', wipe);
-    layer?.close();
+    endLayer();
     instance.unmount();
     goOnWrapping();
     release();
   }
+}
+
+/** The layer of images on a terminal that shows them, and what ends it. */
+function layerFor(graphics: Graphics | undefined): { layer?: ImageLayer; endLayer: () => void } {
+  if (graphics === undefined) return { endLayer: () => {} };
+  const { stdin, stdout } = process;
+  const layer = new ImageLayer(graphics, {
+    write: (text) => stdout.write(text),
+    redraw: () => stdout.emit('resize'),
+  });
+  const answered = (text: string) => layer.zoomed(cellOf(text, stdout, graphics.kind));
+  const watch = new CellWatch({ stdin, write: (text) => stdout.write(text), answered });
+  // Node tells only of changes in columns and rows. With another font a terminal may have as many as before.
+  const look = () => watch.ask();
+  process.on('SIGWINCH', look);
+  return {
+    layer,
+    endLayer: () => {
+      process.off('SIGWINCH', look);
+      watch.end();
+      layer.close();
+    },
+  };
 }
 
 let known: { readonly graphics: Graphics | undefined } | undefined;
@@ -89,7 +109,7 @@ let known: { readonly graphics: Graphics | undefined } | undefined;
  * screen: if it prints the question, no trace is left.
  */
 async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | undefined> {
-  if (can === undefined || !canShowImages(can) || !process.stdin.isTTY) return undefined;
+  if (can === undefined || !mayHaveGraphics(can) || !process.stdin.isTTY) return undefined;
   if (known !== undefined) return known.graphics;
   writeNow('\u001b[?1049h');
   const graphics = await askGraphics({ stdin: process.stdin, write: writeNow, size: can, inside: can.tmux });
@@ -109,16 +129,26 @@ function Stage({
   const { exit, suspendTerminal } = useApp();
   const screen: Screen = {
     images,
-    leave: () => exit(),
-    suspend: () =>
-      void suspendTerminal(async () => {
+    leave: () => {
+      images?.pause();
+      exit();
+    },
+    suspend: () => {
+      images?.pause();
+      const suspended = suspendTerminal(async () => {
         goOnWrapping();
         writeNow(takeUndo());
         await stopUntilContinued();
         // While the process was stopped, only the shell received the changes of size.
         process.kill(process.pid, 'SIGWINCH');
         stopWrapping();
-      }),
+      });
+      void suspended.then(() => {
+        images?.resume();
+        // By now the terminal is ours again, so the size of its cells can be asked for too.
+        process.kill(process.pid, 'SIGWINCH');
+      });
+    },
   };
   return view(useWindowSize(), screen);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/terminal/graphics/png.ts';
-import { halfBlocks, renderImage, renderImagePair } from '../../src/terminal/images.ts';
+import { halfBlocks, mayHaveGraphics, renderImage, renderImagePair } from '../../src/terminal/images.ts';
 import { Styled } from '../../src/terminal/styled.ts';
 import { png } from '../helpers/png.ts';
 
@@ -135,4 +135,10 @@ describe('renderPicture', () => {
       expect(renderImage(join(dir, name), room)).toBeUndefined();
     rmSync(dir, { recursive: true });
   });
+});
+
+it('a terminal of sixteen colours is asked for graphics too, as xterm has sixels', () => {
+  expect(mayHaveGraphics({ colour: 1, unicode: true })).toBe(true);
+  expect(mayHaveGraphics({ colour: 0, unicode: true })).toBe(false);
+  expect(mayHaveGraphics({ colour: 3, unicode: false })).toBe(false);
 });

@@ -85,7 +85,8 @@ function sampleLines({ state, runDir, at, colour, size, style, real }: SamplesPa
   const place = `Sample ${at + 1} of ${pairs.length}, step ${pair.step}, seed ${pair.seed}`;
   const room = { columns, rows: rows - 6, colour, unicode: style.unicode };
   const images = real === true ? emptyPair(pair, room) : pairSamples(pair, runDir, room);
-  const hint = canShowImages(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
+  const hint =
+    real === true || canShowImages(room) ? [] : [style.dim('This terminal shows no pictures: open the files.')];
   const prompt = spell(neutralise(pair.prompt), style);
   return [style.bold(place), style.dim(prompt), '', ...images.slice(0, rows - 6), ...hint, '', keys];
 }

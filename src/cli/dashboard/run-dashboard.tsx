@@ -14,7 +14,7 @@ import { Dashboard, type DashboardModel } from './dashboard.tsx';
 import { keysFor } from './keys.ts';
 import { initialUi, press, type UiState, type Wish } from './press.ts';
 import { newestSample } from './sample.tsx';
-import { samplePairs } from './samples.ts';
+import { placeAfter, samplePairs } from './samples.ts';
 
 export interface DashboardInput {
   readonly runDir: string;
@@ -120,6 +120,7 @@ function createModel({ runDir, can, style, readonly, control }: DashboardInput) 
     take: (batch: readonly RunEvent[]) => {
       const before = state;
       state = reduceAll(state, batch);
+      if (ui.page.kind === 'pictures') ui = { ...ui, page: { ...ui.page, at: placeAfter(before, state, ui.page.at) } };
       if (about === nothingKnown) about = readAbout(runDir);
       // The requested checkpoint or sample is there.
       if (!ui.stopping && (state.checkpoints !== before.checkpoints || state.samples !== before.samples))

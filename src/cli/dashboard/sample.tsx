@@ -52,7 +52,7 @@ function newestOf(state: RunState, { columns, rows }: StripRoom) {
   return newest.slice(0, most).map((pair, i) => ({ pair, cells, column: i * (cells + BETWEEN) }));
 }
 
-/** The captions of the newest samples, above rows that stay empty for a terminal that shows images itself. */
+/** An empty line and the captions of the newest samples, above rows that stay empty for a terminal that shows images itself. */
 export function stripLines(state: RunState, room: StripRoom, style: Style): Line[] {
   const found = newestOf(state, room);
   if (found.length === 0) return [];
@@ -61,7 +61,7 @@ export function stripLines(state: RunState, room: StripRoom, style: Style): Line
     const text = spell(neutralise(`${which}: ${pair.prompt}`), style);
     return padEnd(truncate(text, cells, style.glyph.ellipsis), cells);
   });
-  return [style.dim(captions.join(' '.repeat(BETWEEN)).trimEnd()), ...Array.from({ length: room.rows }, () => '')];
+  return ['', style.dim(captions.join(' '.repeat(BETWEEN)).trimEnd()), ...Array.from({ length: room.rows }, () => '')];
 }
 
 /** Where such a terminal draws them, from the row `top` on; undefined without samples. */

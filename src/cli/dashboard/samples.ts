@@ -33,3 +33,18 @@ export function samplePairs({ samples }: Pick<RunState, 'samples'>): readonly Sa
       without: sample.adapter ? samples.findLast(likeIt(sample))?.path : sample.path,
     }));
 }
+
+/**
+ * Index of the pair that was shown before newer samples came, so that nothing moves under a person who walks the pairs.
+ * Who looks at the first one wants the newest, and gets it.
+ */
+export function placeAfter(before: Pick<RunState, 'samples'>, now: Pick<RunState, 'samples'>, at: number): number {
+  if (at === 0 || before.samples === now.samples) return at;
+  const shown = samplePairs(before)[at];
+  const pairs = samplePairs(now);
+  const place = pairs.findIndex(
+    ({ step, index, prompt, seed }) =>
+      step === shown?.step && index === shown.index && prompt === shown.prompt && seed === shown.seed,
+  );
+  return place >= 0 ? place : Math.min(at, Math.max(0, pairs.length - 1));
+}

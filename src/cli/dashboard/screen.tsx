@@ -140,8 +140,10 @@ function Training(props: RunScreenProps) {
 }
 
 /** Least rows of the news above images, and of an image that shows more than a smear. */
-const LEAST_NEWS = 4;
+const LEAST_NEWS = 3;
 const LEAST_IMAGE = 5;
+/** Rows above those images: an empty one, and their captions. */
+const STRIP_HEAD = 2;
 
 /**
  * The room of images on a terminal that shows them itself: whole rows above the keys, at a place that only the size of the
@@ -150,7 +152,7 @@ const LEAST_IMAGE = 5;
 function stripOf({ real, size }: Pick<RunScreenProps, 'real' | 'size'>) {
   if (real !== true || layoutOf(size) !== 'wide') return undefined;
   const free = bodyRows(size, true) - FIXED_ROWS - 1;
-  const rows = Math.min(SAMPLE_ROWS, free - LEAST_CURVE - LEAST_NEWS) - 1;
+  const rows = Math.min(SAMPLE_ROWS, free - LEAST_CURVE - LEAST_NEWS) - STRIP_HEAD;
   return rows < LEAST_IMAGE ? undefined : { columns: frameSize(size).columns, rows };
 }
 

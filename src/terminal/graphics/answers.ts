@@ -36,7 +36,10 @@ const KITTY = `${ESC}_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA${ST}`;
  * others for a title, and cannot place an image that goes past them.
  */
 export const question = (inside: boolean): string =>
-  inside ? `${CELL}${GEOMETRY}${DEVICE}` : `${KITTY}${ITERM2}${VERSION}${CELL}${GEOMETRY}${DEVICE}`;
+  inside ? CELL_QUESTION : `${KITTY}${ITERM2}${VERSION}${CELL_QUESTION}`;
+
+/** Asks only how large a cell is. */
+export const CELL_QUESTION = `${CELL}${GEOMETRY}${DEVICE}`;
 
 const BEL = '\u0007';
 /** The contents of a control string of a terminal, and its end. */
@@ -56,6 +59,9 @@ const ANSWERS = {
  * Matches sequences that no key sends: control strings (APC, DCS, OSC), and reports of the terminal's kind and sizes.
  */
 const ANY_ANSWER = pattern(`${ESC}[_P\\]]${WITHIN}${END}|${ESC}\\[\\?[\\d;]*[cS]|${ESC}\\[\\d+(?:;\\d+)*t`, 'gu');
+/** Matches the answers to CELL_QUESTION. Control strings are none: a person who presses Alt+P begins one. */
+const CELL_ANSWER = pattern(`${ESC}\\[\\?[\\d;]*[cS]|${ESC}\\[\\d+(?:;\\d+)*t`, 'gu');
+const CELL_BEGUN = pattern(`${ESC}\\[\\??[\\d;]*$`);
 /** Matches the beginning of such a sequence at the end of the input so far. */
 const BEGUN = pattern(`${ESC}(?:[_P\\]]${WITHIN}${ESC}?|\\[\\?[\\d;]*|\\[\\d[\\d;]*)?$`);
 /** Attribute in the answer to DEVICE that means sixel support. */
@@ -74,33 +80,50 @@ export function graphicsOf(
   text: string,
   size: { readonly columns: number; readonly rows: number },
 ): Graphics | undefined {
-  const known = cellOf(text);
-  if (ANSWERS.kitty.exec(text)?.[1] === 'OK') return { kind: 'kitty', cell: known };
+  if (ANSWERS.kitty.exec(text)?.[1] === 'OK') return { kind: 'kitty', cell: cellOf(text, size, 'kitty') };
   const features = ANSWERS.iterm2.exec(text)?.[1] ?? '';
   // Each feature is a word that begins with a capital letter; the feature `F` alone means that files are shown.
   if (/F(?![a-z])/u.test(features) || TAKE_ITERM2.test(ANSWERS.version.exec(text)?.[1] ?? ''))
-    return { kind: 'iterm2', cell: known };
-  // A sixel image is placed by pixels, so without the size of a cell it could cover anything. If the window is larger
-  // than the largest image, images come out smaller than their area, which does no harm.
-  const [, wide = 0, high = 0] = ANSWERS.geometry.exec(text) ?? [];
-  const least = positive(Math.floor(Number(wide) / size.columns), Math.floor(Number(high) / size.rows));
-  const cell = known ?? least;
+    return { kind: 'iterm2', cell: cellOf(text, size, 'iterm2') };
+  // A sixel image is placed by pixels, so without the size of a cell it could cover anything.
+  const cell = cellOf(text, size, 'sixel');
   const shows = (ANSWERS.device.exec(text)?.[1] ?? '').split(';').includes(SIXEL);
   return shows && cell !== undefined ? { kind: 'sixel', cell } : undefined;
 }
 
 /** Width and height of a cell in pixels, from the answers; undefined where none has them. */
-function cellOf(text: string) {
+export function cellOf(
+  text: string,
+  size: { readonly columns: number; readonly rows: number },
+  kind: GraphicsKind,
+): Graphics['cell'] {
   const [, height = 0, width = 0] = ANSWERS.cell.exec(text) ?? [];
-  return positive(Number(width), Number(height));
+  const known = positive(Number(width), Number(height));
+  if (known !== undefined || kind !== 'sixel') return known;
+  // If the window is larger than the largest image, images come out smaller than their area, which does no harm.
+  const [, wide = 0, high = 0] = ANSWERS.geometry.exec(text) ?? [];
+  return positive(Math.floor(Number(wide) / size.columns), Math.floor(Number(high) / size.rows));
 }
 
 const positive = (width: number, height: number): Graphics['cell'] =>
   width > 0 && height > 0 ? [width, height] : undefined;
 
-/** The keys that the person pressed meanwhile: the input without answers, and the answer that has begun at its end. */
-export function typed(text: string): { readonly keys: string; readonly begun: string } {
-  const left = text.replaceAll(ANY_ANSWER, '');
-  const [begun = ''] = BEGUN.exec(left) ?? [];
-  return { keys: left.slice(0, left.length - begun.length), begun };
+export interface Typed {
+  /** The keys that the person pressed meanwhile: the input without answers. */
+  readonly keys: string;
+  /** The answer that has begun at the end of the input. */
+  readonly begun: string;
+  readonly answers: string;
+}
+
+/** Divides input into keys and answers. */
+export const typed = (text: string): Typed => divided(text, ANY_ANSWER, BEGUN);
+
+/** Does the same where only the size of a cell was asked for. */
+export const typedAndCell = (text: string): Typed => divided(text, CELL_ANSWER, CELL_BEGUN);
+
+function divided(text: string, answer: RegExp, unfinished: RegExp): Typed {
+  const left = text.replaceAll(answer, '');
+  const [begun = ''] = unfinished.exec(left) ?? [];
+  return { keys: left.slice(0, left.length - begun.length), begun, answers: (text.match(answer) ?? []).join('') };
 }

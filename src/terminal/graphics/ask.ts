@@ -1,5 +1,14 @@
 /** Asks the terminal whether it shows images, while nobody else reads stdin. */
-import { type Graphics, graphicsOf, isWhole, question, typed } from './answers.ts';
+import {
+  CELL_QUESTION,
+  type Graphics,
+  graphicsOf,
+  isWhole,
+  question,
+  type Typed,
+  typed,
+  typedAndCell,
+} from './answers.ts';
 
 /** Milliseconds after which a terminal counts as one that does not answer. Answers may travel over SSH. */
 const PATIENCE_MS = 700;
@@ -46,15 +55,74 @@ export async function askGraphics({ stdin, write, size, inside, patience }: AskI
 
 /** Removes answers that come late from the input, since they are no keys. */
 function dropAnswers(stdin: Stdin): void {
-  const read = stdin.read.bind(stdin);
+  filterInput(stdin, typed, () => {});
+}
+
+/**
+ * Takes answers out of what others read from stdin.
+ * @returns ends this; an answer that has begun is then read as keys
+ */
+function filterInput(stdin: Stdin, divide: (text: string) => Typed, take: (answers: string) => void): () => void {
+  const before = stdin.read;
+  const read = before.bind(stdin);
   let held = '';
   stdin.read = ((size?: number): unknown => {
     const part: unknown = read(size);
     if (part === null) return part;
-    const found = typed(held + String(part));
+    const found = divide(held + String(part));
     // A lone escape is a key, and must not be held back until the next input.
     held = found.begun === '\u001b' ? '' : found.begun;
     const keys = found.begun === '\u001b' ? found.keys + found.begun : found.keys;
+    if (found.answers !== '') take(found.answers);
     return typeof part === 'string' ? keys : Buffer.from(keys);
   }) as Stdin['read'];
+  return () => {
+    stdin.read = before;
+    if (held !== '') stdin.unshift(Buffer.from(held));
+  };
+}
+
+export interface CellWatchInput extends Pick<AskInput, 'write' | 'patience'> {
+  readonly stdin: Stdin & { readonly isRaw?: boolean };
+  /** Gets all answers of one question. */
+  readonly answered: (text: string) => void;
+}
+
+/** Asks again how large a cell is, while others read keys from stdin: a person may zoom at any time. */
+export class CellWatch {
+  readonly #input: CellWatchInput;
+  #end: (() => void) | undefined;
+  #again = false;
+
+  constructor(input: CellWatchInput) {
+    this.#input = input;
+  }
+
+  ask(): void {
+    const { stdin, write, answered, patience } = this.#input;
+    // Outside raw mode, where the terminal is the shell's, the answer would be echoed.
+    if (stdin.isRaw !== true) return;
+    this.#again = this.#end !== undefined;
+    if (this.#again) return;
+    let text = '';
+    const undo = filterInput(stdin, typedAndCell, (answers) => {
+      text += answers;
+      if (!isWhole(text)) return;
+      this.end();
+      answered(text);
+      if (this.#again) this.ask();
+    });
+    const timer = setTimeout(() => this.end(), patience ?? PATIENCE_MS);
+    this.#end = () => {
+      clearTimeout(timer);
+      undo();
+    };
+    write(CELL_QUESTION);
+  }
+
+  /** No longer takes answers. */
+  end(): void {
+    this.#end?.();
+    this.#end = undefined;
+  }
 }

@@ -31,11 +31,12 @@ const AFTER_TEXT_MS = 150;
 const MOST_BYTES = 1 << 28;
 
 export class ImageLayer {
-  readonly #graphics: Graphics;
+  #graphics: Graphics;
   readonly #output: LayerOutput;
   #wanted: ImageRow | undefined;
   #drawn: ImageRow | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isPaused = false;
 
   constructor(graphics: Graphics, output: LayerOutput) {
     this.#graphics = graphics;
@@ -60,17 +61,39 @@ export class ImageLayer {
     this.#soon();
   }
 
-  close(): void {
+  /** Must be called when a cell has another size: images of the old size would cover other cells. */
+  zoomed(cell: Graphics['cell']): void {
+    if (JSON.stringify(cell) === JSON.stringify(this.#graphics.cell)) return;
+    this.#graphics = { ...this.#graphics, cell };
+    if (this.#drawn !== undefined) this.#output.redraw();
+  }
+
+  /**
+   * Removes the images, and draws none until `resume`. Must be called while the alternate screen is still shown: on the
+   * other one kitty would remove images that are not ours.
+   */
+  pause(): void {
+    this.#isPaused = true;
     clearTimeout(this.#timer);
     if (this.#drawn !== undefined && this.#graphics.kind === 'kitty')
       this.#output.write(emptyRows(0, 0, this.#graphics));
-    this.#wanted = undefined;
     this.#drawn = undefined;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#soon();
+  }
+
+  /** Draws nothing any more, and removes nothing. */
+  close(): void {
+    this.#isPaused = true;
+    clearTimeout(this.#timer);
   }
 
   #soon(): void {
     clearTimeout(this.#timer);
-    if (this.#wanted !== undefined) this.#timer = setTimeout(() => this.#draw(), AFTER_TEXT_MS);
+    if (this.#wanted !== undefined && !this.#isPaused) this.#timer = setTimeout(() => this.#draw(), AFTER_TEXT_MS);
   }
 
   #draw(): void {

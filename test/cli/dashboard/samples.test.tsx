@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { renderToString } from 'ink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pageImages, SamplesPage } from '../../../src/cli/dashboard/overlays.tsx';
-import { samplePairs } from '../../../src/cli/dashboard/samples.ts';
+import { placeAfter, samplePairs } from '../../../src/cli/dashboard/samples.ts';
 import { KEPT, reduceAll } from '../../../src/engine/events/reducer.ts';
 import { initialState } from '../../../src/engine/events/run-state.ts';
 import type { RunEvent } from '../../../src/engine/events/schema.ts';
@@ -54,6 +54,25 @@ describe('samplePairs', () => {
   });
 });
 
+describe('placeAfter', () => {
+  const before = stateWith(sample(100, 0), sample(100, 1));
+  const after = reduceAll(before, [sample(200, 0), sample(200, 1)]);
+
+  it('stays at the pair that is looked at while newer ones come', () => {
+    const shown = samplePairs(before)[1];
+    const place = placeAfter(before, after, 1);
+    expect(place).toBe(3);
+    expect(samplePairs(after)[place]).toEqual(shown);
+  });
+
+  it('follows the newest where that was looked at, and stays within the pairs', () => {
+    expect(placeAfter(before, after, 0)).toBe(0);
+    expect(placeAfter(before, before, 1)).toBe(1);
+    const alone = stateWith();
+    expect(placeAfter(alone, reduceAll(alone, [sample(100, 0), sample(100, 1)]), 1)).toBe(1);
+  });
+});
+
 describe('the page of samples', () => {
   let runDir = '';
   beforeAll(() => {
@@ -81,9 +100,10 @@ describe('the page of samples', () => {
     ['the base alone', [sample(0, 0, false)], ['/run/samples/base-0.png']],
     ['the LoRA alone', [sample(100, 0)], ['/run/samples/100-0.png']],
   ])('leaves rows empty on a terminal that shows images: %s', (_, events, paths) => {
-    const style = styleFor({ colour: 3, unicode: true });
+    // A terminal of sixteen colours may show sixels: xterm does.
+    const style = styleFor({ colour: 1, unicode: true });
     const size = { columns: 79, rows: 23 };
-    const page = { ...{ state: reduceAll(initialState, events), runDir: '/run', colour: 3, size, style }, at: 0 };
+    const page = { ...{ state: reduceAll(initialState, events), runDir: '/run', colour: 1, size, style }, at: 0 };
     const lines = renderToString(<SamplesPage {...page} real />, { columns: 79 })
       .split('\n')
       .map((line) => stripVTControlCharacters(line).trimEnd());

@@ -1,7 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { graphicsOf, isWhole, question, typed } from '../../../src/terminal/graphics/answers.ts';
-import { askGraphics } from '../../../src/terminal/graphics/ask.ts';
+import {
+  CELL_QUESTION,
+  cellOf,
+  graphicsOf,
+  isWhole,
+  question,
+  typed,
+  typedAndCell,
+} from '../../../src/terminal/graphics/answers.ts';
+import { askGraphics, CellWatch } from '../../../src/terminal/graphics/ask.ts';
 
 const KITTY = '\u001b_Gi=31;OK\u001b\\';
 const DEVICE = '\u001b[?62;22c';
@@ -43,9 +51,23 @@ describe('the answers', () => {
     expect(typed(`q\u001b[?2;0;805;490S${KITTY}\u001b[A${CELL}ä${SIXEL}\u001b`)).toEqual({
       keys: 'q\u001b[Aä',
       begun: '\u001b',
+      answers: `\u001b[?2;0;805;490S${KITTY}${CELL}${SIXEL}`,
     });
-    expect(typed('p\u001b_Gi=31;O')).toEqual({ keys: 'p', begun: '\u001b_Gi=31;O' });
-    expect(typed('\u001b[C\u001b[D')).toEqual({ keys: '\u001b[C\u001b[D', begun: '' });
+    expect(typed('p\u001b_Gi=31;O')).toEqual({ keys: 'p', begun: '\u001b_Gi=31;O', answers: '' });
+    expect(typed('\u001b[C\u001b[D')).toEqual({ keys: '\u001b[C\u001b[D', begun: '', answers: '' });
+  });
+
+  it('to the size of a cell leave keys with Alt that begin like other answers', () => {
+    expect(typedAndCell(`\u001bPq${CELL}\u001b[C\u001b[?62`)).toEqual({
+      keys: '\u001bPq\u001b[C',
+      begun: '\u001b[?62',
+      answers: CELL,
+    });
+  });
+
+  it.each(['kitty', 'iterm2', 'sixel'] as const)('tell %s how large a cell is by now', (kind) => {
+    expect(cellOf(`${CELL}${SIXEL}`, SIZE, kind)).toEqual([10, 20]);
+    expect(cellOf(`\u001b[?2;0;805;490S${SIXEL}`, SIZE, kind)).toEqual(kind === 'sixel' ? [10, 20] : undefined);
   });
 });
 
@@ -83,5 +105,57 @@ describe('asking', () => {
       await soon();
     }
     expect(read.join('')).toBe('ab\u001b\u001b[A');
+  });
+});
+
+describe('asking for the size of a cell again', () => {
+  const watched = (patience: number) => {
+    const stdin = Object.assign(new PassThrough(), { isRaw: true });
+    stdin.setEncoding('utf8');
+    const [asked, answers]: [string[], string[]] = [[], []];
+    const watch = new CellWatch({
+      stdin: stdin as unknown as NodeJS.ReadStream,
+      write: (text) => asked.push(text),
+      answered: (text) => answers.push(text),
+      patience,
+    });
+    /** What another reader of stdin gets of this input. */
+    const read = (text: string) => {
+      stdin.write(text);
+      return String(stdin.read() ?? '');
+    };
+    return { stdin, asked, answers, watch, read };
+  };
+
+  it('takes the answers out of the keys that others read, in any pieces, and only while it waits', () => {
+    const { asked, answers, watch, read } = watched(60_000);
+    watch.ask();
+    expect(read(`p${CELL}\u001b[C\u001b[?6`)).toBe('p\u001b[C');
+    expect(read('2;4c\u001b')).toBe('\u001b');
+    expect([asked, answers]).toEqual([[CELL_QUESTION], [`${CELL}\u001b[?62;4c`]]);
+    expect(read(SIXEL)).toBe(SIXEL);
+  });
+
+  it('asks once more when it was to ask meanwhile, and not while the terminal is the shell’s', () => {
+    const { stdin, asked, answers, watch, read } = watched(60_000);
+    watch.ask();
+    watch.ask();
+    watch.ask();
+    expect(asked).toHaveLength(1);
+    read(`${CELL}${SIXEL}`);
+    expect(asked).toHaveLength(2);
+    read(`\u001b[6;40;20t${SIXEL}`);
+    expect(answers).toEqual([`${CELL}${SIXEL}`, `\u001b[6;40;20t${SIXEL}`]);
+    stdin.isRaw = false;
+    watch.ask();
+    expect(asked).toHaveLength(2);
+  });
+
+  it('gives back what has begun when it ends', () => {
+    const { watch, read } = watched(60_000);
+    watch.ask();
+    expect(read('\u001b[')).toBe('');
+    watch.end();
+    expect(read('A')).toBe('\u001b[A');
   });
 });

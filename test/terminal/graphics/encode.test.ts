@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Graphics, GraphicsKind } from '../../../src/terminal/graphics/answers.ts';
 import { aside, emptyRows, imageSequence, scaled } from '../../../src/terminal/graphics/encode.ts';
 import { ImageLayer } from '../../../src/terminal/graphics/layer.ts';
 import { indexed } from '../../../src/terminal/graphics/palette.ts';
 import { decodePng, type Pixels } from '../../../src/terminal/graphics/png.ts';
+import { pngFile } from '../../../src/terminal/graphics/png-file.ts';
 
 /** A square of red, green, blue and white. */
 const SQUARE: Pixels = {
@@ -104,6 +108,23 @@ it('256 colours show an image of more colours, with none far off', () => {
   expect(worst).toBeLessThan(20);
 });
 
+/** A layer that shows the square on two rows of eight cells. */
+function shown(kind: GraphicsKind) {
+  const dir = mkdtempSync(join(tmpdir(), 'visiontrain-layer-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 'square.png');
+  writeFileSync(path, pngFile(SQUARE));
+  const written: string[] = [];
+  let redrawn = 0;
+  const layer = new ImageLayer(on(kind), { write: (text) => written.push(text), redraw: () => (redrawn += 1) });
+  const row = { top: 4, rows: 2, images: [{ path, column: 0, columns: 8 }] };
+  layer.put(row);
+  return { layer, written, redraws: () => redrawn, row, settled };
+}
+
+/** Longer than the layer waits for the text. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 250));
+
 describe('the layer of images', () => {
   it('moves no cursor, clears only its rows, and removes kitty’s images at the end', () => {
     expect(emptyRows(3, 2, on('sixel'))).toBe('\u001b[4;1H\u001b[2K\u001b[5;1H\u001b[2K');
@@ -116,7 +137,6 @@ describe('the layer of images', () => {
     let redrawn = 0;
     const layer = new ImageLayer(on('sixel'), { write: (text) => written.push(text), redraw: () => (redrawn += 1) });
     const row = { top: 4, rows: 3, images: [{ path: '/nowhere.png', column: 0, columns: 9 }] };
-    const settled = () => new Promise((resolve) => setTimeout(resolve, 250));
     layer.put(row);
     layer.put({ ...row });
     await settled();
@@ -130,6 +150,39 @@ describe('the layer of images', () => {
     layer.put(undefined);
     await settled();
     expect([written.length, redrawn]).toEqual([3, 1]);
+    layer.close();
+  });
+
+  it('removes its images before the terminal is given away, draws none meanwhile, and all again afterwards', async () => {
+    const { layer, written, settled, row } = shown('kitty');
+    await settled();
+    written.splice(0);
+    layer.pause();
+    expect(written.splice(0)).toEqual([emptyRows(0, 0, on('kitty'))]);
+    layer.put({ ...row, images: [] });
+    await settled();
+    layer.resume();
+    expect(written).toEqual([]);
+    await settled();
+    expect(written.splice(0)).toHaveLength(1);
+    layer.wiped();
+    layer.close();
+    written.splice(0);
+    await settled();
+    expect(written).toEqual([]);
+  });
+
+  it('has everything redrawn when a cell has another size, with images of that size', async () => {
+    const { layer, written, redraws, settled } = shown('sixel');
+    await settled();
+    layer.zoomed([10, 20]);
+    expect(redraws()).toBe(0);
+    layer.zoomed([5, 10]);
+    expect(redraws()).toBe(1);
+    layer.wiped();
+    written.splice(0);
+    await settled();
+    expect(written.join('')).toContain('"1;1;20;20');
     layer.close();
   });
 });

@@ -163,7 +163,7 @@ interface ImagesRoom {
 /** Images side by side under their titles, or their paths when the terminal cannot show images. */
 function threeImages(each: readonly Panel[], { columns, rows, colour, style, real }: ImagesRoom): Line[] {
   const unicode = style.unicode;
-  if (!canShowImages({ colour, unicode }))
+  if (!real && !canShowImages({ colour, unicode }))
     return each.flatMap(({ title, path }) => [
       spell(neutralise(title), style),
       `  ${path === undefined ? 'not there' : neutralise(path)}`,
