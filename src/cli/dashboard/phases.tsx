@@ -34,7 +34,7 @@ export function Phases({ state, now, size, style }: PhasesProps) {
 
 /** All lines of the phases, without the last sentence. Pure. */
 export function phaseLines(state: RunState, now: number, style: Style, columns: number): Styled[] {
-  const seen = state.phases;
+  const seen = joined(state.phases);
   const current = seen.at(-1);
   const at = current === undefined ? -1 : order.indexOf(current.phase);
   const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
@@ -42,6 +42,16 @@ export function phaseLines(state: RunState, now: number, style: Style, columns: 
     ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
     ...coming.map((phase) => style.dim(`  ${phaseWords[phase].title}`)),
   ];
+}
+
+/** Phases of the same name that follow each other as one, such as a fetched captioner and its work. */
+function joined(phases: readonly PhaseState[]): readonly PhaseState[] {
+  return phases.flatMap((phase, i) => {
+    if (phases[i + 1]?.phase === phase.phase) return [];
+    let first = i;
+    while (phases[first - 1]?.phase === phase.phase) first -= 1;
+    return [{ ...phase, startedAt: phases[first]?.startedAt ?? phase.startedAt }];
+  });
 }
 
 function lines_(phase: PhaseState, now: number, style: Style, columns: number): Styled[] {

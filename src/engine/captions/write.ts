@@ -49,11 +49,16 @@ export async function writeCaptions(input: WriteInput, tools: StepTools): Promis
   if (todo.length === 0) return { failed };
   const extras = [...(input.environment.extras ?? []), ...(await neededExtras(methods, input, tools))];
   tools.phase(methods.map(({ name }) => name).join(', '));
+  const local = new Set(methods.filter(({ kind }) => kind !== 'endpoint').map(({ name }) => name));
   await runWorker(
     { ...input, methods, extras, store, python: input.environment.python, signal: tools.signal, images: input.images },
     {
       progress: ({ method, done, total, rate }) =>
-        tools.progress({ item: method, unit: 'captions', done, total, ...(rate === undefined ? {} : { rate }) }),
+        tools.progress({
+          ...{ item: method, unit: 'captions', done, total },
+          ...(rate === undefined ? {} : { rate }),
+          ...(done === 0 && total > 0 && local.has(method) ? { detail: 'loading the model' } : {}),
+        }),
       failed: (path, reason) => failed.push({ path, reason }),
     },
   );
@@ -86,7 +91,7 @@ async function readyMethods(input: WriteInput, tools: StepTools): Promise<readon
   const registry = loadRegistry({ configDir: places.config });
   const methods = await captionMethods({ settings, dir, registry, places });
   const { signal } = tools;
-  const onStart = ({ title }: AssetEntry) => tools.phase(title);
+  const onStart = ({ title }: AssetEntry) => tools.phase(`fetching ${title}`);
   for (const { entry } of methods)
     if (entry !== undefined) await readyAsset(entry, { places, env, signal, onStart, onProgress: tools.progress });
   const key = keyEnv !== undefined && env[keyEnv]?.trim() ? keyEnv : undefined;

@@ -64,7 +64,7 @@ export async function readyFinders(
   for (const { entry } of find())
     await readyAsset(entry, {
       ...{ places, env, signal },
-      onStart: ({ title }) => tools.phase(title),
+      onStart: ({ title }) => tools.phase(`fetching ${title}`),
       onProgress: tools.progress,
     });
   return find();

@@ -64,7 +64,7 @@ export async function captionRun(plan: Plan, input: Input, tools: StepTools): Pr
   writeFileAtomic(join(folder.dir, RUN_FILES.captions), `${JSON.stringify({ pending: [] })}\n`);
   tools.note({
     level: 'info',
-    text: `${plural(texts.size, 'caption')} written: they are in plan.json, and nothing in the data set is changed`,
+    text: `${plural(texts.size, 'caption')} written, outside of your folder: plan.json has them`,
   });
   return captioned;
 }

@@ -76,10 +76,31 @@ const encoding = story(now - 60, [
   [60, { type: 'progress', phase: 'cache', unit: 'images', done: 1200, total: 1500, rate: 0.095 }],
 ]);
 
+const captioning = story(now - 10, [
+  [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
+  [0, { type: 'phase', phase: 'captions', detail: 'fetching Florence-2 base' }],
+  [4, { type: 'phase', phase: 'captions', detail: 'florence-2-base' }],
+  [
+    5,
+    {
+      ...{ type: 'progress', phase: 'captions', item: 'florence-2-base', unit: 'captions' },
+      ...{ done: 0, total: 12, detail: 'loading the model' },
+    },
+  ],
+]);
+
 describe('the dashboard', () => {
   it('tells how fast pictures are encoded and when that ends, on 80 columns', () => {
     const text = frame(encoding, 80, 24).join('\n');
     expect(text).toContain('80 %  1200 of 1500 pictures  10.5 s/picture  53 min left');
+  });
+
+  it('shows what is fetched for captions and their writing as one row', () => {
+    const text = frame(captioning, 80, 24);
+    expect(text.filter((line) => line.includes('Writing captions'))).toEqual([
+      expect.stringMatching(/^❯ Writing captions +10 s {2}florence-2-base/u),
+    ]);
+    expect(text.join('\n')).toContain('0 of 12 captions  loading the model');
   });
 
   it('is fed with events as the schema has them', () => {

@@ -20,6 +20,7 @@ import type { RunSpec } from '../../../spec/schema.ts';
 import { captionSources } from '../../../spec/sections/choices.ts';
 import { largestSide } from '../../../spec/sections/resolution.ts';
 import { masksSchema } from '../../../spec/training/subject-keys.ts';
+import { hanging, width } from '../../../terminal/columns.ts';
 import type { CommandRun, Context } from '../../shell/context.ts';
 import { type Options, text, texts } from '../shared/options.ts';
 import { namedFolder, withFolders } from '../shared/steps/brought.ts';
@@ -66,15 +67,22 @@ export const run: CommandRun = async ([named = '.'], options, context) => {
   else {
     const lines = reportLines(report);
     // Folders such as 10_fox are shown once.
-    for (const line of lines.slice(0, -1)) if (!parts.includes(line.trim())) out.data(line);
-    for (const line of sources) out.data(`  source ${line}`);
-    if (parts.length > 0) out.data('  arranged in parts, which visiontrain new makes sources of:');
-    for (const line of parts) out.data(`    ${line}`);
-    for (const line of findingLines(checked)) out.data(line);
-    for (const line of lines.slice(-1)) out.data(line);
+    const told = [
+      ...lines.slice(0, -1).filter((line) => !parts.includes(line.trim())),
+      ...sources.map((line) => `  source ${line}`),
+      ...(parts.length > 0 ? ['  arranged in parts, which visiontrain new makes sources of:'] : []),
+      ...parts.map((line) => `    ${line}`),
+      ...findingLines(checked),
+      ...lines.slice(-1),
+    ];
+    out.data(...told.flatMap((line) => fitted(line, out.width)));
   }
   return EXIT.ok;
 };
+
+/** A line as a terminal of this width shows it, broken between words; unchanged where there is none. */
+const fitted = (line: string, cells: number | undefined): readonly string[] =>
+  cells === undefined || width(line) < cells ? [line] : hanging(line, cells - 1).split('\n');
 
 type MaskSettings = RunSpec['dataset']['masks'];
 

@@ -85,16 +85,16 @@ function show(table: TagTable, { out }: Context): void {
     `${plural(tags.length, 'tag')} in ${plural(table.captions, 'caption')}${tags.length > SHOWN ? ` (${SHOWN} shown; --json has all)` : ''}.`,
   );
   if (sentences > 0)
-    talk(
+    out.wrapped(
       `${plural(sentences, 'caption is a sentence', 'captions are sentences')}: their parts between commas are counted.`,
     );
-  for (const [name, members] of Object.entries(groups)) talk(`${name}: ${named(members)}`);
-  if (rare.length > 0) talk(`Once only: ${named(rare)}`);
+  for (const [name, members] of Object.entries(groups)) out.wrapped(`${name}: ${named(members)}`);
+  if (rare.length > 0) out.wrapped(`Once only: ${named(rare)}`);
   for (const { tag, likely } of near.slice(0, NAMED)) talk(`! ${tag}: is ${likely} meant?`);
   if (near.length > 0) talk(`  captions.replace: ["${near[0]?.tag} -> ${near[0]?.likely}"]`);
   if (common.length === 0) return;
-  talk(`In ${Math.round(PRUNE_SHARE * 100)} % of the pictures and more: ${named(common)}`);
-  talk('What of it belongs to your subject, the trigger word learns best when it is not named:');
+  out.wrapped(`In ${Math.round(PRUNE_SHARE * 100)} % of the pictures and more: ${named(common)}`);
+  out.wrapped('What of it belongs to your subject, the trigger word learns best when it is not named:');
   talk(`  captions.remove: ${JSON.stringify(common)}`);
 }
 
