@@ -9,7 +9,7 @@ import { bar } from './parts.ts';
 import { Gap, Lines, Words } from './words.tsx';
 
 /** The usual order of phases, from which future phases are shown. */
-const order: readonly PhaseName[] = ['environment', 'download', 'load', 'cache', 'train'];
+const order: readonly PhaseName[] = ['environment', 'captions', 'download', 'load', 'cache', 'train'];
 
 export interface PhasesProps {
   readonly state: RunState;
@@ -37,7 +37,10 @@ export function phaseLines(state: RunState, now: number, style: Style, columns: 
   const seen = joined(state.phases);
   const current = seen.at(-1);
   const at = current === undefined ? -1 : order.indexOf(current.phase);
-  const coming = order.filter((phase, i) => i > at && !seen.some((s) => s.phase === phase));
+  // Most runs write no captions.
+  const coming = order.filter(
+    (phase, i) => i > at && phase !== 'captions' && !seen.some((entered) => entered.phase === phase),
+  );
   return [
     ...seen.flatMap((phase) => lines_(phase, now, style, columns)),
     ...coming.map((phase) => style.dim(`  ${phaseWords[phase].title}`)),

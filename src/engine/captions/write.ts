@@ -57,7 +57,7 @@ export async function writeCaptions(input: WriteInput, tools: StepTools): Promis
         tools.progress({
           ...{ item: method, unit: 'captions', done, total },
           ...(rate === undefined ? {} : { rate }),
-          ...(done === 0 && total > 0 && local.has(method) ? { detail: 'loading the model' } : {}),
+          ...(rate === undefined && done < total && local.has(method) ? { detail: 'loading the model' } : {}),
         }),
       failed: (path, reason) => failed.push({ path, reason }),
     },

@@ -101,6 +101,9 @@ describe('the dashboard', () => {
       expect.stringMatching(/^❯ Writing captions +10 s {2}florence-2-base/u),
     ]);
     expect(text.join('\n')).toContain('0 of 12 captions  loading the model');
+    // The environment was ready without a word.
+    expect(text.join('\n')).not.toContain('Python environment');
+    expect(text.join('\n')).toContain('  Base model');
   });
 
   it('is fed with events as the schema has them', () => {
