@@ -184,7 +184,7 @@ async function reportEnd({ dir, name }: RunRef, { out, flags }: Context, can: Ca
     out.talk(`${name} has not been started.  visiontrain resume ${name}`);
     return EXIT.ok;
   }
-  out.talk(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
+  out.wrapped(`${name} died at step ${step}: its supervisor was ended from outside, or the machine went down.`);
   out.talk(`  visiontrain resume ${name}   goes on from the last checkpoint`);
   return EXIT.training;
 }
