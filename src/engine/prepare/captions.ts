@@ -67,9 +67,12 @@ async function takeResults(scan: HashedScan, input: MethodInput): Promise<Captio
   });
   const names = methods.map(({ name }) => name).join(' and ');
   const taken = bare.length - pending.length;
+  const theirs = pending.length === 1 ? 'it' : 'them';
   const notes = [
     ...(taken > 0 ? [`${plural(taken, 'picture')} without a caption: what ${names} wrote is taken`] : []),
-    ...(pending.length > 0 ? [`${plural(pending.length, 'picture')} without a caption: ${names} writes ${pending.length === 1 ? 'it' : 'them'} first`] : []),
+    ...(pending.length > 0
+      ? [`${plural(pending.length, 'picture')} without a caption: ${names} writes ${theirs} first`]
+      : []),
   ];
   const entries = pending.length === 0 ? [] : methods.flatMap(({ entry }) => entry ?? []);
   const needs = entries
