@@ -110,13 +110,22 @@ samples: { every: 0, prompts: [] }
       '-c',
       `from PIL import Image; Image.new("RGB", (120, 90), (250, 40, 30)).save("${join(dataset, 'new.png')}")`,
     ]);
+    const file = join(place.dir, 'run.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('prompts: []', 'steps: 1'));
     const { code, stderr } = await place.visiontrain('run', 'run.yaml', '--plain', '--name', 'second');
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('1 picture without a caption: tagger writes it first');
+    expect(stderr).toContain('once they are written, the prompts of the samples are drawn from all captions');
     expect(stderr).not.toContain('trained with');
     const run = join(place.dir, 'home/runs/second');
     const events = readFileSync(join(run, 'events.jsonl'), 'utf8');
     expect(events).toContain('"phase":"captions"');
+    expect(events).toContain('samples show prompts from the captions: zxball, ');
+    expect(JSON.parse(readFileSync(join(run, 'captions.json'), 'utf8'))).toEqual({ pending: [] });
+    // The run.yaml of the run is the one that would be made now, with all captions known.
+    const now = await place.visiontrain('run', 'run.yaml', '--dry-run');
+    expect(readFileSync(join(run, 'run.yaml'), 'utf8')).toBe(now.stdout);
+    expect(now.stdout).toMatch(/ {2}prompts: +# detected /u);
     const moved = join(place.dir, 'moved');
     renameSync(dataset, moved);
     const again = await place.visiontrain('run', 'run.yaml', '--dry-run', '--json', '--set', 'dataset.path=moved');
@@ -124,6 +133,7 @@ samples: { every: 0, prompts: [] }
     const plan = JSON.parse(readFileSync(join(run, 'plan.json'), 'utf8'));
     expect(found.plan.data.images).toEqual(plan.data.images);
     expect(found.plan.output).toEqual(plan.output);
+    expect(found.plan.samples).toEqual(plan.samples);
     expect(found.plan.spec_sha256).toBe(plan.spec_sha256);
   });
 });

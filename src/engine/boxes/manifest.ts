@@ -28,7 +28,7 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.output<typeof manifestSchema>;
 
-/** Files that a live run writes once, and never changes. */
+/** Files of a live run that are whole at any time. */
 const DONE_WHILE_LIVE: ReadonlySet<string> = new Set([RUN_FILES.samples, RUN_FILES.output, RUN_FILES.spec]);
 const NEVER: ReadonlySet<string> = new Set([RUN_FILES.control, RUN_FILES.reserve]);
 

@@ -24,9 +24,19 @@ const LONGEST = 2000;
 /** Least words or tags, besides the trigger, of a caption that says what an image shows. */
 const LEAST = 2;
 
-/** The spec with prompts from captions, where nobody gave any and captions give some; else as it is. */
+/**
+ * Whether nobody chose the prompts of a file that has some, and the run writes captions: these came after the file, so
+ * that the recipe's prompts are in it.
+ */
+const awaitCaptions = ({ spec, provenance }: FilledSpec) =>
+  spec.captions.write !== null && provenance['samples.prompts'] === 'preset';
+
+/** Whether captions may give the prompts. */
+export const promptsAreOpen = (filled: FilledSpec) => filled.openPrompts === true || awaitCaptions(filled);
+
+/** The spec with prompts from captions, where nobody chose any and captions give some; else as it is. */
 export function withCaptionPrompts<T extends FilledSpec>(filled: T, images: readonly Captioned[]): T {
-  return filled.openPrompts === true ? withPrompts(filled, captionPrompts(images, filled.spec)) : filled;
+  return promptsAreOpen(filled) ? withPrompts(filled, captionPrompts(images, filled.spec)) : filled;
 }
 
 /** The spec with these prompts; as it is where there are none. */

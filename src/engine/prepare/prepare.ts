@@ -22,16 +22,16 @@ import { type Hardware, probeHardware } from '../hardware/probe.ts';
 import { runMasks } from '../masks/made.ts';
 import { deviceName, extraPackages } from '../plan/device.ts';
 import { resolvePlan } from '../plan/resolve.ts';
-import { planSamples, validated, withRecorded } from '../plan/samples.ts';
+import { validated, withRecorded } from '../plan/samples.ts';
 import type { Plan } from '../plan/schema.ts';
 import { withAbsoluteSources } from '../plan/sources.ts';
 import { type NeededEntry, resolveBase } from './base.ts';
-import { withCaptionPrompts } from './caption-prompts.ts';
-import { type CaptionedScan, takeWritten } from './captions.ts';
+import { takeWritten } from './captions.ts';
 import type { FilledSpec } from './fill.ts';
 import { furtherImages, runImages, together } from './images.ts';
 import { mergedLoras } from './merged-loras.ts';
 import { recipeOf } from './presets.ts';
+import { captionNotes, promptedBy } from './prompted.ts';
 
 export interface PrepareInput extends FilledSpec {
   /** Folder that relative paths in the spec start from. */
@@ -64,6 +64,8 @@ export interface PreparedRun {
   readonly needs: readonly NeededEntry[];
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned: readonly string[];
+  /** The sample prompts that captions which are still to be written may replace; undefined where a person chose them. */
+  readonly openPrompts: readonly string[] | undefined;
   /** All images with the captions in their folders, before any rule is applied. */
   readonly scans: readonly HashedScan[];
 }
@@ -73,7 +75,7 @@ export interface PreparedRun {
  * @throws UsageError, EnvironmentError that say what is wrong with data set, model or machine, before anything is made
  */
 export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
-  const { dir, registry, places, env, signal, asNamed = (given) => given } = input;
+  const { dir, registry, places, env, signal, recorded, asNamed = (given) => given } = input;
   const isModelId = (name: string) => (findBase(registry, name) ?? findAsset(registry, name)) !== undefined;
   const { base, needs, notes } = await resolveBase({ model: input.spec.model, dir, registry, places });
   const ofLora = notesOfLora(input, configsOf(base));
@@ -85,7 +87,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
   const filled = input.forImages?.(hashed.images.length) ?? input;
   const given = { ...filled, spec: withAbsoluteSources(filled.spec, dir) };
   const captioned =
-    input.recorded === undefined
+    recorded === undefined
       ? await takeWritten(hashed, { settings: given.spec.captions, dir, registry, places })
       : { scan: hashed, pending: [], notes: [], needs: [] };
   const regularisation = together(
@@ -93,7 +95,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     images.regularisation,
   );
   const validation = await validationImages(input, captioned.scan, images.validation);
-  const { spec, provenance } = promptedBy(input, given, { captioned, validation: validation?.scan });
+  const { spec, provenance, openPrompts } = promptedBy(given, captioned, { recorded, validation: validation?.scan });
   const masks = await runMasks(hashed, input.spec.dataset.masks, input);
   const { plan: resolved, warnings } = resolvePlan({
     spec,
@@ -111,7 +113,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
     cacheDir: places.cache,
     isModelId,
   });
-  const plan = input.recorded === undefined ? resolved : takeRecorded(resolved, input, input.recorded, hashed);
+  const plan = recorded === undefined ? resolved : takeRecorded(resolved, input, recorded, hashed);
   return {
     plan,
     card: deviceName(plan.resources, hardware),
@@ -121,7 +123,7 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ...ofLora,
       ...hashed.notes,
       ...images.sources,
-      ...captioned.notes,
+      ...captionNotes(captioned, openPrompts),
       ...(masks?.notes ?? []),
       ...(regularisation?.notes ?? []),
       ...(validation?.notes ?? []),
@@ -132,27 +134,9 @@ export async function prepareRun(input: PrepareInput): Promise<PreparedRun> {
       ({ path, problem }) => `${path} ${problem}`,
     ),
     needs: [...needs, ...captioned.needs],
-    uncaptioned: captioned.pending,
+    ...{ uncaptioned: captioned.pending, openPrompts },
     scans: [hashed, ...[regularisation, validation?.scan].filter((scan) => scan !== undefined)],
   };
-}
-
-interface FoundCaptions {
-  readonly captioned: CaptionedScan;
-  /** The images of `validation.path`. */
-  readonly validation: HashedScan | undefined;
-}
-
-/** The spec with sample prompts from captions where nobody gave any. Captions that are still to be written come too late. */
-function promptedBy(input: PrepareInput, given: FilledSpec, { captioned, validation }: FoundCaptions): FilledSpec {
-  if (input.recorded !== undefined || given.openPrompts !== true) return given;
-  const pending = new Set(captioned.pending);
-  const apart = validation === undefined ? {} : { validation };
-  const images = planSamples({ spec: given.spec, scan: captioned.scan, ...apart });
-  return withCaptionPrompts(
-    given,
-    images.filter(({ sha256 }) => !pending.has(sha256)),
-  );
 }
 
 /**

@@ -23,6 +23,8 @@ export interface NewRun {
   readonly plan: Plan;
   /** Hashes of the images whose captions are written before the training. */
   readonly uncaptioned?: readonly string[];
+  /** Sample prompts that those captions may replace. */
+  readonly openPrompts?: readonly string[] | undefined;
   /** Folder of all runs; it is made when it is missing. */
   readonly runs: string;
   /** Settings for beside.json: hooks, logging, and whether the run is judged at the end. */
@@ -35,7 +37,8 @@ export interface NewRun {
  * Makes the folder of a new run, whole or not at all. plan.json comes last, and a folder without one is no run.
  * @throws EnvironmentError when the place cannot be written to, or when others could change files in it
  */
-export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, facts = {} }: NewRun): RunRef {
+export function createRun({ name, yaml, plan, runs, beside, facts = {}, ...captions }: NewRun): RunRef {
+  const { uncaptioned = [], openPrompts: prompts } = captions;
   try {
     makeFolder(runs, PRIVATE.mode);
     const run = claimName(runs, name);
@@ -46,7 +49,8 @@ export function createRun({ name, yaml, plan, runs, uncaptioned = [], beside, fa
         mkdirSync(join(run.dir, folder), PRIVATE);
       writeFileAtomic(join(run.dir, RUN_FILES.spec), yaml);
       writeFileAtomic(join(run.dir, RUN_FILES.environment), toJson({ ...machineFacts(), ...facts }));
-      if (uncaptioned.length > 0) writeFileAtomic(join(run.dir, RUN_FILES.captions), toJson({ pending: uncaptioned }));
+      if (uncaptioned.length > 0)
+        writeFileAtomic(join(run.dir, RUN_FILES.captions), toJson({ pending: uncaptioned, prompts }));
       if (beside !== undefined) writeFileAtomic(join(run.dir, RUN_FILES.beside), toJson(beside));
       writeFileAtomic(join(run.dir, RUN_FILES.plan), toJson(plan));
     } catch (error) {

@@ -136,12 +136,17 @@ function derivedRows(derived: ReturnType<typeof derive>, context: WizardContext)
 }
 
 /** What the sample pictures are to show. Advanced has a question for all that there is to samples. */
-function samplesRow({ samples }: RunSpec, provenance: Provenance): Choice[] {
+function samplesRow({ samples, captions }: RunSpec, provenance: Provenance): Choice[] {
   const [first, ...others] = samples.prompts;
   if (first === undefined) return [];
   const who = provenance['samples.prompts'] ?? 'preset';
   const more = others.length === 0 ? '' : ` +${others.length}`;
-  const from = who === 'detected' ? 'From your captions' : 'Prompts of the sample pictures';
+  const from =
+    who === 'detected'
+      ? 'From your captions'
+      : who === 'preset' && captions.write !== null
+        ? 'From the captions, once they are written; till then'
+        : 'Prompts of the sample pictures';
   return [
     {
       value: `${JUMP}set:samples.prompts`,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { captionPrompts, withCaptionPrompts } from '../../../src/engine/prepare/caption-prompts.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
+import { promptedAgain } from '../../../src/engine/prepare/prompted.ts';
 import { loadRegistry } from '../../../src/registry/catalogue/load.ts';
 import { findings } from '../../../src/spec/rules.ts';
 
@@ -135,5 +136,44 @@ describe('withCaptionPrompts', () => {
       const given = filled('sd15', {}, { prompts });
       expect(withCaptionPrompts(given, held)).toBe(given);
     }
+  });
+
+  it('takes prompts of a file for nobody’s where its comment says so and the run writes captions', () => {
+    const { spec, provenance } = filled();
+    for (const [write, who, isOpen] of [
+      ['tags', 'preset', true],
+      ['tags', 'you', false],
+      [null, 'preset', false],
+    ] as const) {
+      const given = {
+        spec: { ...spec, captions: { ...spec.captions, write } },
+        provenance: { ...provenance, 'samples.prompts': who },
+        openPrompts: false,
+      };
+      expect(withCaptionPrompts(given, held) === given).toBe(!isOpen);
+    }
+  });
+});
+
+describe('promptedAgain', () => {
+  const recipe = filled();
+  const written = images(TAGS, ['zwx, red hair, school uniform, stairs']);
+  /** The run.yaml of a run of which one image had a caption when it was made. */
+  const early = withCaptionPrompts(recipe, images([], ['zwx, cave, torch, armour']));
+
+  it('draws from all captions once they are written, as if they had been there from the beginning', () => {
+    expect(early.spec.samples.prompts[0]).toBe('zwx, cave, torch, armour');
+    const loaded = { ...early, openPrompts: false };
+    expect(promptedAgain(loaded, written, recipe.spec.samples.prompts)?.spec).toEqual(
+      withCaptionPrompts(recipe, written).spec,
+    );
+  });
+
+  it('changes nothing where captions give none, or a person chose the prompts before or since', () => {
+    const prompts = recipe.spec.samples.prompts;
+    expect(promptedAgain(early, images(['zwx']), prompts)).toBeUndefined();
+    expect(promptedAgain(early, written, undefined)).toBeUndefined();
+    const edited = { ...early, provenance: { ...early.provenance, 'samples.prompts': 'you' as const } };
+    expect(promptedAgain(edited, written, prompts)).toBeUndefined();
   });
 });

@@ -4,7 +4,7 @@ import { settleHooks } from '../../../engine/hooks/consent.ts';
 import { settleSpaces } from '../../../engine/logging/consent.ts';
 import { loadSpec } from '../../../engine/prepare/load.ts';
 import { readSettingsBesidePlan } from '../../../engine/run-folder/beside.ts';
-import { pendingCaptions } from '../../../engine/run-folder/captions-file.ts';
+import { captionsToCome } from '../../../engine/run-folder/captions-file.ts';
 import { RUN_FILES } from '../../../engine/run-folder/layout.ts';
 import { loadRegistry } from '../../../registry/catalogue/load.ts';
 import type { Context } from '../../shell/context.ts';
@@ -22,7 +22,7 @@ export function settleRun(dir: string, options: Options, { places, env }: Pick<C
     settleHooks(beside.hooks, places, options.allowHooks === true);
     settleSpaces(beside.logging?.trackers ?? [], places, sends);
   }
-  if (pendingCaptions(dir).size === 0) return;
+  if (captionsToCome(dir).pending.size === 0) return;
   const { spec } = loadSpec(join(dir, RUN_FILES.spec), { registry: loadRegistry({ configDir: places.config }) });
   settleEndpoint(spec.captions, { places, env, allows: sends });
 }

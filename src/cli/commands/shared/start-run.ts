@@ -89,6 +89,7 @@ async function makeOf(input: Prepare, options: MakeOptions, context: Context): P
     yaml: prepared.yaml,
     plan,
     uncaptioned: prepared.uncaptioned,
+    openPrompts: prepared.openPrompts,
     beside: { hooks, logging: input.spec.logging, judge: input.spec.validation.judge },
     runs: places.runs,
     ...(options.facts === undefined ? {} : { facts: options.facts }),
