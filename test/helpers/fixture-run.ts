@@ -119,6 +119,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
       crop: 'center',
       flip: false,
       augment: null,
+      resolution_use: 'each',
       alpha_color: '#ffffff',
       shuffle_tags: false,
       keep_tags: 1,

@@ -15,6 +15,7 @@ os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 
 # diffusers is imported whole before the trainer imports only a part of it: tests use stock pipelines, which need peft.
 import diffusers.loaders.peft  # noqa: F401
+import hypothesis
 import pytest
 import torch
 
@@ -24,6 +25,9 @@ from visiontrain_trainer.contract.events import Events
 from visiontrain_trainer.contract.plan import parse_plan
 
 torch.set_num_threads(1)
+# No test of properties fails because the machine does other work: neither an example nor its making has a time limit.
+hypothesis.settings.register_profile("no clock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session")

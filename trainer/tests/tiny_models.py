@@ -208,6 +208,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
             "crop": "center",
             "flip": False,
             "augment": None,
+            "resolution_use": "each",
             "alpha_color": "#ffffff",
             "shuffle_tags": False,
             "keep_tags": 1,
@@ -330,11 +331,30 @@ def batches_per_epoch(plan: dict[str, Any]) -> int:
         if not sample["validation"]:
             counts, bucket = others if sample["regularisation"] else uses, tuple(sample["bucket"])
             counts[bucket] = counts.get(bucket, 0) + sample["repeats"]
+    if plan["data"]["resolution_use"] == "draw":
+        uses = _drawn_uses([s for s in plan["data"]["images"] if not s["validation"] and not s["regularisation"]])
     total, images = sum(uses.values()), sum(others.values())
     for bucket, count in others.items():
         uses[bucket] = uses.get(bucket, 0) + max(1, int(total * count / images + 0.5))
     whole = plan["training"]["batch_size"] * plan["resources"]["processes"]
     return sum(-(-n // whole) for n in uses.values())
+
+
+def _drawn_uses(samples: list[dict[str, Any]]) -> dict[tuple[int, ...], int]:
+    """Uses by bucket where the images with the same sizes share these out among their uses."""
+    sizes: dict[str, list[tuple[int, ...]]] = {}
+    repeats: dict[str, int] = {}
+    for sample in samples:
+        whole = sample["id"].split("@")[0]
+        sizes.setdefault(whole, []).append(tuple(sample["bucket"]))
+        repeats[whole] = sample["repeats"]
+    uses: dict[tuple[int, ...], int] = {}
+    for alike in {tuple(buckets) for buckets in sizes.values()}:
+        count = sum(repeats[whole] for whole, buckets in sizes.items() if tuple(buckets) == alike)
+        for use in range(count):
+            bucket = alike[use % len(alike)]
+            uses[bucket] = uses.get(bucket, 0) + 1
+    return uses
 
 
 def to_single_file(folder: Path, path: Path, markers: tuple[str, ...] = ()) -> Path:

@@ -169,6 +169,7 @@ function ofOneTrainer(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   return pairs.flatMap((pair): ForeignPair[] => {
     if (!isNotNeutral(pair) || /_unit$/u.test(pair.name)) return [];
     if (pair.name === 'weight_dtype') return weights(pair);
+    if (pair.name === 'resolution' && pair.group === '') return drawnSides(pair);
     if (/^lokr_/u.test(pair.name) && !isLokr) return [];
     if (pair.name === 'lora_rank' && isLokr && valueOfWord(pairs, 'lokr_dim') !== undefined) return [];
     const cadence = pair.group === '' ? CADENCES.find(([word]) => word === pair.name) : undefined;
@@ -177,6 +178,15 @@ function ofOneTrainer(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
     const value = cadenceOf(asTyped(pair.value), String(valueOfWord(pairs, `${word}_unit`) ?? usual));
     return value === undefined ? [] : [{ ...pair, name: ours, value }];
   });
+}
+
+/** OneTrainer draws one of several resolutions for each use; `512x768` is a width and a height there. */
+function drawnSides(pair: ForeignPair): ForeignPair[] {
+  if (!/^\s*\d+\s*(?:,\s*\d+\s*)+$/u.test(String(pair.value))) return [pair];
+  return [
+    { ...pair, name: 'resolutions' },
+    { ...pair, name: 'resolution_use', value: 'draw' },
+  ];
 }
 
 /** Splits OneTrainer's word for how the weights of each part are kept. */
@@ -200,6 +210,8 @@ function ofAiToolkit(pairs: readonly ForeignPair[]): readonly ForeignPair[] {
   return pairs.flatMap((pair): ForeignPair[] => {
     if (pair.group === 'meta' || !isNotNeutral(pair)) return [];
     if (pair.group === 'network' && pair.name === 'type') return [{ ...pair, name: 'network_type' }];
+    // A list is no width and height there: each image is trained at each of its sizes.
+    if (pair.name === 'resolution' && Array.isArray(pair.value)) return [{ ...pair, name: 'resolutions' }];
     return [pair];
   });
 }

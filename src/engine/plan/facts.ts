@@ -9,6 +9,7 @@ import { holdsTrigger, whyNotInPreset } from '../../spec/own-preset.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import { isFurther } from '../dataset/sizes.ts';
+import { bucketUses } from './bucket-uses.ts';
 import { plainCaption } from './caption-forms.ts';
 import { tagsOf } from './captions.ts';
 import type { PlanImage } from './schema.ts';
@@ -46,7 +47,7 @@ export function metadataFacts(
     ss_bucket_no_upscale: python(d.no_upscale),
     ss_min_bucket_reso: String(d.bucket_min),
     ss_max_bucket_reso: String(d.bucket_max),
-    ss_bucket_info: JSON.stringify(bucketInfo(trained)),
+    ss_bucket_info: JSON.stringify(bucketInfo(trained, d.resolution_use)),
     ss_dataset_dirs: JSON.stringify(byFolder(once, name, datasetDir)),
     ...(others.length === 0 ? {} : { ss_reg_dataset_dirs: JSON.stringify(byFolder(others, 'reg', datasetDir)) }),
     ss_tag_frequency: JSON.stringify(byFolder(once, name, tagFrequency)),
@@ -71,15 +72,14 @@ function mergedFacts({ model: { merge_loras: merged } }: RunSpec): Record<string
   };
 }
 
-function bucketInfo(samples: readonly PlanImage[]) {
-  const counts = new Map<string, { resolution: readonly number[]; count: number }>();
+function bucketInfo(samples: readonly PlanImage[], use: RunSpec['dataset']['resolution_use']) {
   let ratioErrors = 0;
-  for (const { size, bucket, repeats } of samples) {
-    const key = bucket.join('x');
-    counts.set(key, { resolution: bucket, count: (counts.get(key)?.count ?? 0) + repeats });
-    ratioErrors += Math.abs(size[0] / size[1] - bucket[0] / bucket[1]);
-  }
-  const sorted = [...counts.values()].sort(
+  for (const { size, bucket } of samples) ratioErrors += Math.abs(size[0] / size[1] - bucket[0] / bucket[1]);
+  const counts = [...bucketUses(samples, use)].map(([bucket, count]) => ({
+    resolution: bucket.split('x').map(Number),
+    count,
+  }));
+  const sorted = counts.sort(
     (a, b) => (a.resolution[0] ?? 0) - (b.resolution[0] ?? 0) || (a.resolution[1] ?? 0) - (b.resolution[1] ?? 0),
   );
   const mean = samples.length === 0 ? 0 : ratioErrors / samples.length;

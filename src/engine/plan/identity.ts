@@ -31,12 +31,14 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     sources,
     caption_options: options,
     augment,
+    resolution_use: use,
     ...kept
   } = spec.dataset;
   const dataset = {
     ...kept,
     ...(options === null ? {} : { caption_options: options }),
     ...(augment === null ? {} : { augment }),
+    ...(use === 'each' ? {} : { resolution_use: use }),
     ...(captionFrom.length === 0 ? {} : { caption_from: captionFrom }),
     // Which images are in which source is part of the plan's images.
     ...(sources.length === 0 ? {} : { sources: sources.map(sourceIdentity) }),

@@ -3,6 +3,7 @@
 import type { RunSpec } from '../../spec/schema.ts';
 import { plannedCadence, readCadence } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
+import { bucketUses } from './bucket-uses.ts';
 import type { Plan, PlanImage } from './schema.ts';
 
 /**
@@ -38,13 +39,15 @@ function regularisationUses(inBucket: number, images: number, uses: number): num
  * Batches of an epoch: Σ over buckets ⌈uses ÷ batch size⌉. A batch holds images of one shape, and the last batch of a
  * shape may be smaller.
  */
-export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number): number {
-  const uses = new Map<string, number>();
-  const others = new Map<string, number>();
-  for (const { bucket, repeats, validation, regularisation } of samples) {
-    const counts = regularisation ? others : uses;
-    if (!validation) counts.set(bucket.join('x'), (counts.get(bucket.join('x')) ?? 0) + repeats);
-  }
+export function batchesPerEpoch(
+  samples: readonly PlanImage[],
+  batchSize: number,
+  use: RunSpec['dataset']['resolution_use'] = 'each',
+): number {
+  const trained = samples.filter(({ validation }) => !validation);
+  const [own, regularising] = [false, true].map((is) => trained.filter(({ regularisation }) => regularisation === is));
+  const uses = new Map(bucketUses(own ?? [], use));
+  const others = bucketUses(regularising ?? [], 'each');
   const total = [...uses.values()].reduce((sum, count) => sum + count, 0);
   const images = [...others.values()].reduce((sum, count) => sum + count, 0);
   for (const [bucket, count] of others)

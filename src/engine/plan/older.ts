@@ -7,7 +7,7 @@ import type { Plan } from './schema.ts';
 type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T;
 
 const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['data']> } = {
-  data: { augment: null, caption_options: null, masks: null },
+  data: { augment: null, resolution_use: 'each', caption_options: null, masks: null },
   model: { merge_loras: [], flow_shift: 2.5, vae_scaling: null },
   training: {
     text_encoder_steps: null,
@@ -82,7 +82,7 @@ export function withLaterKeys(plan: unknown): unknown {
   if (delta !== undefined && training.loss === 'huber') return plan;
   const { version, data } = renamed(plan.version, plan.data);
   const images = Array.isArray(data.images)
-    ? data.images.map((image: unknown) => filled(LATER_OF_AN_IMAGE, image))
+    ? data.images.map((image: unknown) => ofSource(filled(LATER_OF_AN_IMAGE, image), data.augment))
     : data.images;
   const ofMasks = isObject(data.masks) ? { masks: filled(LATER_OF_MASKS, data.masks) } : {};
   const whole = filled(LATER, {
@@ -91,6 +91,13 @@ export function withLaterKeys(plan: unknown): unknown {
     ...shotsOf(plan.samples),
   });
   return JSON.stringify(whole) === JSON.stringify(plan) ? plan : whole;
+}
+
+/** An image whose source had no augmentation of its own: it had that of the data set. */
+function ofSource(image: unknown, augment: unknown): unknown {
+  return isObject(image) && isObject(image.own)
+    ? { ...image, own: filled({ augment: augment ?? null }, image.own) }
+    : image;
 }
 
 /** The samples with missing keys of their shots filled in. */

@@ -69,7 +69,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const device = chooseDevice(spec, hardware, input.lacking);
   const images = planSamples(input);
   const processes = device.processes * r.nodes;
-  const batches = batchesPerEpoch(images, t.batch_size * processes);
+  const batches = batchesPerEpoch(images, t.batch_size * processes, spec.dataset.resolution_use);
   const steps = stepsOf(t, batches);
   const warmup = warmupOf(t, steps);
   const bare: Plan = planSchema.parse({
@@ -126,6 +126,7 @@ function plannedData({ dataset: d }: RunSpec, root: string, images: readonly Pla
     crop: d.crop,
     flip: d.flip,
     augment: d.augment,
+    resolution_use: d.resolution_use,
     alpha_color: d.alpha_color,
     shuffle_tags: d.shuffle_tags,
     keep_tags: keptTags(d, triggersOf(d)),

@@ -9,6 +9,7 @@ import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { packings, precisions, probes } from '../../spec/sections/choices.ts';
 import { vaeScalingSchema } from '../../spec/sections/model.ts';
+import { resolutionUses } from '../../spec/sections/resolution.ts';
 import { plannedDevices } from '../../spec/sections/resources.ts';
 import { adapters, layerRuleSchema, lokrSchema, tLoraSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
@@ -64,6 +65,7 @@ export const planImageSchema = z.strictObject({
     .strictObject({
       crop: z.enum(['center', 'random']),
       flip: z.boolean(),
+      augment: augmentSchema.nullable(),
       shuffle_tags: z.boolean(),
       keep_tags: z.number().int().min(0),
       caption_dropout: z.number(),
@@ -106,6 +108,7 @@ export const planSchema = z.strictObject({
     crop: z.enum(['center', 'random']),
     flip: z.boolean(),
     augment: augmentSchema.nullable(),
+    resolution_use: z.enum(resolutionUses),
     alpha_color: z.string(),
     shuffle_tags: z.boolean(),
     keep_tags: z.number().int().min(0),

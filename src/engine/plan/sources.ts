@@ -49,6 +49,7 @@ export function settingsOfUses(d: RunSpec['dataset'], source: SourceSpec | undef
   const settings = {
     crop: source?.crop ?? d.crop,
     flip: source?.flip ?? d.flip,
+    augment: source?.augment === false ? null : (source?.augment ?? d.augment),
     shuffle_tags: source?.shuffle_tags ?? d.shuffle_tags,
     keep_tags: source?.keep_tags ?? d.keep_tags,
     caption_dropout: source?.caption_dropout ?? d.caption_dropout,
@@ -74,7 +75,7 @@ export const triggersOf = (d: RunSpec['dataset']): readonly string[] =>
   [d, ...d.sources].map(({ trigger }) => trigger ?? '');
 
 /** Keys of a source that change what `settingsOfUses` gives, beside its trigger. */
-const USE_KEYS = ['crop', 'flip', 'shuffle_tags', 'keep_tags', 'caption_dropout', 'tag_dropout'] as const;
+const USE_KEYS = ['crop', 'flip', 'augment', 'shuffle_tags', 'keep_tags', 'caption_dropout', 'tag_dropout'] as const;
 
 /** The settings that apply to one image only; null where it has those of the plan. */
 export function ownSettings(d: RunSpec['dataset'], source: SourceSpec | undefined): PlanImage['own'] {

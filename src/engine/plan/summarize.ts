@@ -1,7 +1,9 @@
 /** A plan in numbers and words, for the review screen, `--dry-run` and `--json`. Pure. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
+import { bucketUses, usesInAll } from './bucket-uses.ts';
 import { savesOf } from './lengths.ts';
 import { memoryText } from './memory.ts';
 import { FAMILY, loraParameters } from './parameters.ts';
@@ -45,7 +47,7 @@ export interface PlanSummary {
  */
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const trained = plan.data.images.filter(({ validation, regularisation }) => !validation && !regularisation);
-  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  const uses = usesInAll(trained, plan.data.resolution_use);
   const { steps, batch_size, gradient_accumulation, batches_per_epoch } = plan.training;
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
   const validation = plan.data.images.filter((sample) => sample.validation).length;
@@ -55,18 +57,24 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
     uses,
     epochs,
     steps,
-    buckets: bucketRows(trained, batch_size * plan.resources.processes),
+    buckets: bucketRows(trained, plan.data.resolution_use, batch_size * plan.resources.processes),
     disk: estimateDisk(plan, weightBytes),
   };
   return { ...summary, lines: summaryLines(plan, trained, summary) };
 }
 
-function bucketRows(samples: Plan['data']['images'], batchSize: number): readonly BucketRow[] {
+function bucketRows(
+  images: Plan['data']['images'],
+  use: Plan['data']['resolution_use'],
+  batchSize: number,
+): readonly BucketRow[] {
+  const counts = bucketUses(images, use);
   const rows = new Map<string, BucketRow>();
-  for (const { bucket, repeats } of samples) {
-    const row = rows.get(bucket.join('x')) ?? { size: bucket, images: 0, uses: 0, batches: 0 };
-    const uses = row.uses + repeats;
-    rows.set(bucket.join('x'), { ...row, images: row.images + 1, uses, batches: Math.ceil(uses / batchSize) });
+  for (const { bucket } of images) {
+    const key = bucket.join('x');
+    const uses = counts.get(key) ?? 0;
+    const seen = rows.get(key)?.images ?? 0;
+    rows.set(key, { size: bucket, images: seen + 1, uses, batches: Math.ceil(uses / batchSize) });
   }
   return [...rows.values()].sort((a, b) => b.images - a.images || a.size[0] - b.size[0]);
 }
@@ -83,7 +91,7 @@ function summaryLines(
   const encoders =
     rates.length === 0 ? 'U-Net only' : `U-Net and ${rates.length === 1 ? 'text encoder' : 'text encoders'}`;
   return [
-    `${plural(steps, 'step')} = ${usesText(trained, images, uses)} × ${round(epochs)} epochs ÷ ${batchText(plan)}`,
+    `${plural(steps, 'step')} = ${usesText(plan.data, trained, { images, uses })} × ${round(epochs)} epochs ÷ ${batchText(plan)}`,
     `${t.optimizer}, ${rate(t.learning_rate)}, ${t.schedule}, ${t.warmup_steps} warm-up`,
     `${t.adapter === 'lora' ? '' : `${t.adapter}, `}${t.dora ? 'dora, ' : ''}rank ${t.rank}, alpha ${t.alpha}, ${encoders}${t.layers.length === 0 ? '' : `, ${plural(t.layers.length, 'rule')} for layers`}`,
     `${plural(buckets.length, 'bucket shape')}: ${shapes.join(', ')}${more}`,
@@ -130,6 +138,7 @@ function subjectLines({ data, training: t, samples }: Plan): readonly string[] {
           `${plural(masked, 'picture')} with a mask; outside of it counts ${data.masks.outside}${data.masks.focus ? '; the crop keeps what it shows' : ''}`,
         ]),
     ...(data.augment === null ? [] : [variationsText(data.augment)]),
+    ...ownVariations(data),
     ...(others === 0 ? [] : [`${plural(others, 'regularisation picture')}, used as often as the others`]),
     ...(made === 0
       ? []
@@ -159,10 +168,25 @@ function variationsText({ variations, share, ...most }: NonNullable<Plan['data']
   return `${plural(variations, 'variation')} of each picture${when}: ${named || 'none of them differs'}`;
 }
 
-function usesText(trained: Plan['data']['images'], images: number, uses: number): string {
+/** How many images have other variations than those of the data set, because their source says so. */
+function ownVariations({ augment, images }: Plan['data']): readonly string[] {
+  const other = images.filter(({ own }) => own !== null && !isDeepStrictEqual(own.augment, augment));
+  if (other.length === 0) return [];
+  const counts = new Set(other.map(({ own }) => own?.augment?.variations ?? 0));
+  const how = [...counts].toSorted((a, b) => a - b).map((count) => (count === 0 ? 'none' : String(count)));
+  return [`other variations in sources: ${how.join(' or ')} of ${plural(other.length, 'picture')}`];
+}
+
+function usesText(
+  { resolution_use }: Plan['data'],
+  trained: Plan['data']['images'],
+  { images, uses }: Pick<PlanSummary, 'images' | 'uses'>,
+): string {
   const repeats = new Set(trained.map((sample) => sample.repeats));
   const [same = 1] = repeats;
   const sizes = trained.length / images;
+  if (resolution_use === 'draw' && sizes > 1)
+    return `${uses} uses of ${plural(images, 'picture')}, each at a drawn size`;
   if (repeats.size <= 1 && sizes > 1 && Number.isInteger(sizes))
     return `${plural(images, 'picture')} × ${plural(same, 'repeat')} × ${sizes} resolutions`;
   return repeats.size <= 1 && sizes === 1
@@ -196,6 +220,12 @@ function savedWords(plan: Plan, bytes: number): string {
   return saves === 0 ? '' : `, ${saves} more on the way ${formatBytes(bytes)}`;
 }
 
+/** How often an image is encoded: once for each way in which its uses show it. */
+function encodingsOf({ augment, flip }: Pick<Plan['data'], 'augment' | 'flip'>): number {
+  const views = flip ? 2 : 1;
+  return augment === null ? views : augment.variations + (augment.share < 1 ? views : 0);
+}
+
 function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   const { model, output, data } = plan;
   const { weights } = FAMILY[model.family];
@@ -208,12 +238,13 @@ function estimateDisk(plan: Plan, weightBytes?: number): PlanSummary['disk'] {
   // A checkpoint holds the weights, the two averages of Adam, and the moving average of the weights if there is one,
   // all in fp32.
   const checkpoints = parameters * (plan.training.ema === null ? 12 : 16) * output.checkpoint_keep;
-  const views = data.flip || data.images.some(({ own }) => own?.flip === true) ? 2 : 1;
-  const encodings = data.augment === null ? views : data.augment.variations + (data.augment.share < 1 ? views : 0);
   // Cached latents are the mean and log-variance of 4 channels at an eighth of the image's size, in fp32.
-  const latents = data.images.reduce((sum, { bucket }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4, 0);
+  const latents = data.images.reduce(
+    (sum, { bucket, own }) => sum + (bucket[0] / 8) * (bucket[1] / 8) * 4 * 2 * 4 * encodingsOf(own ?? data),
+    0,
+  );
   const texts = data.images.length * data.max_tokens * (model.family === 'sdxl' ? 2048 : 768) * 4;
-  const cache = latents * encodings + texts;
+  const cache = latents + texts;
   const whole = {
     lora: Math.round(lora),
     saved: Math.round(saved),

@@ -6,6 +6,7 @@ import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { isFurther } from '../dataset/sizes.ts';
+import { usesInAll } from './bucket-uses.ts';
 import { hasLooseBrace, plainCaption } from './caption-forms.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
 import type { Plan } from './schema.ts';
@@ -124,7 +125,7 @@ function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['d
   const images = trained.filter((image) => !isFurther(image)).length;
   if (images < 4)
     warnings.push(`only ${plural(images, 'picture')} to learn from: the LoRA will copy more than it learns`);
-  const uses = trained.reduce((sum, { repeats }) => sum + repeats, 0);
+  const uses = usesInAll(trained, data.resolution_use);
   const smaller = t.batches_per_epoch * t.batch_size * resources.processes - uses;
   if (t.batch_size > 1 && smaller > uses / 2)
     warnings.push(

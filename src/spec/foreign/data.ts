@@ -49,6 +49,7 @@ export const dataWords: readonly ForeignWord[] = [
     key: 'dataset.resolution',
     as: 'side',
   },
+  { names: ['resolutions'], key: 'dataset.resolution', as: 'sides' },
   { names: ['enable_bucket', 'enable_buckets', 'aspect_ratio_bucketing', 'bucketing'], key: 'dataset.buckets' },
   { names: ['bucket_reso_steps'], key: 'dataset.bucket_step' },
   { names: ['min_bucket_reso'], key: 'dataset.bucket_min' },

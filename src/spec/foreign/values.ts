@@ -97,6 +97,14 @@ function side(value: unknown): unknown {
   return Math.round(Math.sqrt(width * height) / 8) * 8;
 }
 
+/** Converts a list of sizes that are all trained: `"512, 768"`, `[512, 768]`. */
+function everySide(value: unknown): unknown {
+  const sides = (typeof value === 'string' ? value.split(',') : [value].flat()).map(Number);
+  if (!sides.every((each) => each > 0)) return undefined;
+  const different = [...new Set(sides.map((each) => Math.round(each / 8) * 8))];
+  return different.length === 1 ? different[0] : different;
+}
+
 const losses: Readonly<Record<string, string>> = {
   l2: 'l2',
   mse: 'l2',
@@ -145,6 +153,7 @@ export const conversions = {
   optimizer,
   schedule,
   side,
+  sides: everySide,
   card,
   extension,
   prompts,

@@ -5,7 +5,7 @@ import { count, doc, line, share } from '../training/doc.ts';
 import { subjectKeys } from '../training/subject-keys.ts';
 import { captionOptionKeys } from './caption-options.ts';
 import { captionSources, goals } from './choices.ts';
-import { resolutionSchema } from './resolution.ts';
+import { resolutionSchema, resolutionUses } from './resolution.ts';
 import { sourceKeys } from './sources.ts';
 
 export const datasetSchema = z.strictObject({
@@ -86,6 +86,11 @@ export const datasetSchema = z.strictObject({
     'Training size: the side of the square whose area every bucket has. With a list, every epoch uses each picture at each size that is not larger than the picture (at the smallest in any case).',
     'Use the size the base model was made for; [1024, 768] also keeps a LoRA good at smaller sizes, and takes an epoch twice as long.',
     'px',
+  ),
+  resolution_use: doc(
+    z.enum(resolutionUses).default('each'),
+    'With several resolutions: each uses a picture at each of its sizes in an epoch; draw uses it at one of them, which is drawn anew, evenly over the pictures.',
+    'draw, for an epoch that takes no longer than with one size.',
   ),
   buckets: doc(
     z.boolean().default(true),

@@ -6,6 +6,9 @@ const side = count(64, 4096);
 
 export const resolutionSchema = z.union([side, z.array(side).min(1).max(8)]);
 
+/** What an epoch does with several resolutions: use each picture at each of them, or draw one for each use. */
+export const resolutionUses = ['each', 'draw'] as const;
+
 export type Resolution = z.output<typeof resolutionSchema>;
 
 /** The sizes, the largest first. */

@@ -1,5 +1,6 @@
 /** The key `dataset.sources` of run.yaml: folders with settings of their own. */
 import { z } from 'zod';
+import { augmentSchema } from '../training/augment-keys.ts';
 import { count, doc, line, part, share } from '../training/doc.ts';
 import { captionSources } from './choices.ts';
 import { resolutionSchema } from './resolution.ts';
@@ -54,6 +55,13 @@ const imageSourceSchema = z.strictObject({
     resolutionSchema.nullable().default(null),
     'In place of dataset.resolution; null is that. Its bounds and steps of buckets are those of dataset.',
   ),
+  augment: part(
+    z
+      .union([augmentSchema, z.literal(false)])
+      .nullable()
+      .default(null),
+    'In place of dataset.augment; null is that, false makes no variations.',
+  ),
   masks: part(z.boolean().default(true), 'Whether its masks count, where dataset.masks is set.'),
 });
 /** The schema of each field of a source. */
@@ -82,6 +90,7 @@ export const laterSourceKeys = [
   'flip',
   'crop',
   'resolution',
+  'augment',
   'masks',
 ] as const;
 

@@ -44,7 +44,7 @@ export const imageTerms: readonly Term[] = [
     term: 'resolution',
     group: 'Your pictures',
     text: 'The size pictures are trained at, as the side of a square of the same area: 512 for SD1.5, 1024 for SDXL and its relatives. Take what the base model was made for; smaller learns less detail, larger needs far more memory. A list, such as [1024, 768], uses each picture at each of these sizes in every epoch.',
-    keys: ['dataset.resolution'],
+    keys: ['dataset.resolution', 'dataset.resolution_use'],
   },
   {
     term: 'repeats',

@@ -181,7 +181,7 @@ config:
         - folder_path: /nowhere
           caption_ext: txt
           caption_dropout_rate: 0.05
-          resolution: [1024]
+          resolution: [768, 1024]
       train: {batch_size: 1, steps: 2000, lr: 1e-4, optimizer: adamw8bit, dtype: bf16, noise_scheduler: ddpm}
       model: {name_or_path: stabilityai/stable-diffusion-xl-base-1.0, is_xl: true}
       sample: {sample_every: 250, steps: 20, seed: 42, guidance_scale: 4, prompts: [a fox]}
@@ -192,6 +192,7 @@ config:
     expect(spec.training).toMatchObject({ steps: 2000, learning_rate: 1e-4, rank: 16, alpha: 16, batch_size: 1 });
     expect(spec.samples).toMatchObject({ every: 250, steps: 20, seed: 42, guidance: 4, prompts: ['a fox'] });
     expect(spec.dataset).toMatchObject({ trigger: 'zfx', caption_extension: '.txt', caption_dropout: 0.05 });
+    expect(spec.dataset).toMatchObject({ resolution: [768, 1024], resolution_use: 'each' });
   });
 
   it('takes LoRA_Easy and lora-scripts', () => {

@@ -50,6 +50,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   'dataset.bucket_min': 96,
   'dataset.bucket_max': 160,
   'dataset.alpha_color': '#000000',
+  'dataset.resolution_use': { resolution: [96, 64], resolution_use: 'draw' },
   'dataset.augment': { variations: 2, hue: 0.02 },
   'dataset.masks': { from: 'auto', outside: 0.3, unmasked_share: 0.2 },
   'dataset.validation_share': 0.34,

@@ -133,6 +133,7 @@ describe('OneTrainer', () => {
       save_every_unit: 'SECOND',
       max_noising_strength: 0.8,
       layer_filter_preset: 'attn-only',
+      resolution: '1024, 768',
       unet: { weight_dtype: 'INT_8' },
       vae: { weight_dtype: 'FLOAT_32' },
     });
@@ -140,6 +141,7 @@ describe('OneTrainer', () => {
       ...{ rank: 16, alpha: 1, steps: '100 epochs', schedule: 'constant', warmup: 200, loss_weighting: 'none' },
       ...{ targets: 'attention', timesteps: { max: 800 } },
     });
+    expect(spec.dataset).toMatchObject({ resolution: [1024, 768], resolution_use: 'draw' });
     expect(spec.output).toMatchObject({ checkpoint_every: '20m', save_every: '2m' });
     expect([spec.samples.every, spec.resources.base_precision, spec.resources.vae_precision]).toEqual([
       '2 epochs',

@@ -33,6 +33,28 @@ it('adds arguments of optimisers that came later, where a plan gives any', () =>
   expect(plan.training.optimizer_args).toMatchObject({ d_coef: 2, schedulefree_c: null, prodigy_steps: null });
 });
 
+it('gives an image of a source with settings of its own the variations of the data set, as it had them', () => {
+  const own = { crop: 'center', flip: true, shuffle_tags: false, keep_tags: 1, caption_dropout: 0, tag_dropout: 0 };
+  const augment = {
+    variations: 2,
+    share: 1,
+    brightness: 0,
+    contrast: 0,
+    saturation: 0,
+    hue: 0,
+    gamma: 0,
+    rotate: 5,
+    zoom: 0,
+  };
+  const [image] = older.data.samples ?? older.data.images;
+  const { samples: _, images: __, ...data } = older.data;
+  for (const given of [augment, null]) {
+    const plan = { ...older, version: 2, data: { ...data, augment: given, images: [{ ...image, own }, image] } };
+    const { images } = planSchema.parse(withLaterKeys(plan)).data;
+    expect(images.map((one) => one.own)).toEqual([{ ...own, augment: given }, null]);
+  }
+});
+
 it('adds keys that came later to a prompt with options of its own', () => {
   const shot = { prompt: 'a', negative: '', steps: 4, guidance: 4, seed: 1, size: [64, 64], strength: 1 };
   const plan = withLaterKeys({ ...older, samples: { ...older.samples, shots: [shot] } });

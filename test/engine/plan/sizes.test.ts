@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
+import { bucketUses, usesInAll } from '../../../src/engine/plan/bucket-uses.ts';
+import { specSha256 } from '../../../src/engine/plan/identity.ts';
 import { batchesPerEpoch } from '../../../src/engine/plan/lengths.ts';
 import { planSamples } from '../../../src/engine/plan/samples.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
@@ -87,6 +89,23 @@ describe('several resolutions', () => {
       [384, 384],
     ]);
     expect(batchesPerEpoch(images, 4)).toBe(2);
+  });
+
+  it('that are drawn share out the uses of images with the same sizes, and make every epoch as long as with one', () => {
+    const large = Array.from({ length: 5 }, () => [1024, 1024] as const);
+    const images = placed({ resolution: [512, 384], resolution_use: 'draw' }, [...large, [200, 200]]);
+    expect(Object.fromEntries(bucketUses(images, 'draw'))).toEqual({ '512x512': 3, '384x384': 3 });
+    expect(usesInAll(images, 'draw')).toBe(6);
+    expect([batchesPerEpoch(images, 2, 'draw'), batchesPerEpoch(images, 2)]).toEqual([4, 6]);
+    const once = placed({ resolution: 512, resolution_use: 'draw' }, large);
+    expect(bucketUses(once, 'draw')).toEqual(bucketUses(once, 'each'));
+  });
+
+  it('that are drawn are part of the identity of a run, and the default is not', () => {
+    const of = (dataset: Readonly<Record<string, unknown>>) => specSha256(specWith(dataset), () => true);
+    const sides = { resolution: [512, 384] };
+    expect(of({ ...sides, resolution_use: 'each' })).toBe(of(sides));
+    expect(of({ ...sides, resolution_use: 'draw' })).not.toBe(of(sides));
   });
 
   it('are refused when one is repeated, invalid, or outside the bucket limits', () => {

@@ -129,6 +129,7 @@ describe('sources in a plan', () => {
     const plain = {
       crop: 'center',
       flip: false,
+      augment: null,
       shuffle_tags: false,
       keep_tags: 1,
       caption_dropout: 0,
@@ -140,6 +141,22 @@ describe('sources in a plan', () => {
       ['b/1.png', 256, { ...plain, crop: 'random', caption_dropout: 0.1 }, true],
       ['c/1.png', 512, null, false],
     ]);
+  });
+
+  it('have variations of their own, or none', () => {
+    const varied = { variations: 2, rotate: 5 };
+    const of = (augment: unknown, sources: readonly unknown[]) =>
+      planSamples({
+        spec: specWith(sources as readonly Source[], { augment }),
+        scan: scan(['a/1.png', 'b/1.png', 'c/1.png']),
+      }).map(({ own }) => (own === null ? 'as all' : (own.augment?.variations ?? 'none')));
+    const sources = [
+      { path: '/data/a', augment: { variations: 8, zoom: 0.1 } },
+      { path: '/data/b', augment: false },
+    ];
+    expect(of(varied, sources)).toEqual([8, 'none', 'as all']);
+    expect(of(null, sources)).toEqual([8, 'none', 'as all']);
+    expect(of(varied, [{ path: '/data/a', flip: true }])).toEqual([2, 'as all', 'as all']);
   });
 
   it('change the identity of a run by their settings and not by their paths', () => {

@@ -82,6 +82,60 @@ def test_order_of_samples_in_the_plan_does_not_matter(template: dict[str, Any]) 
     assert [BatchSampler(plan).step(i) for i in range(6)] == [BatchSampler(turned).step(i) for i in range(6)]
 
 
+@settings(deadline=None)
+@given(
+    shapes=st.lists(st.tuples(st.sampled_from([(0,), (0, 1), (2, 1, 0)]), st.integers(1, 3)), min_size=1, max_size=12),
+    size=st.integers(1, 4),
+    other=st.integers(0, 2),
+)
+def test_a_drawn_size_for_every_use_and_as_many_batches_in_every_epoch(
+    template: dict[str, Any], shapes: Any, size: int, other: int
+) -> None:
+    """Each use of an image is at one of its sizes, these are shared out evenly, and the regularisation stays whole."""
+    first = template["data"]["images"][0]
+    samples = [
+        {**first, "id": f"{i:016x}{'' if at == 0 else f'@{at}'}", "bucket": list(SIZES[shape]), "repeats": repeats}
+        for i, (sizes, repeats) in enumerate(shapes)
+        for at, shape in enumerate(sizes)
+    ] + [{**first, "id": f"{99 + i:016x}", "regularisation": True} for i in range(other)]
+    raw = {**template, "data": {**template["data"], "images": samples, "resolution_use": "draw"}}
+    raw["training"] = {**raw["training"], "batch_size": size}
+    raw["training"]["batches_per_epoch"] = batches_per_epoch(raw)
+    batches = BatchSampler(parse_plan(raw))
+    steps = [range(epoch * batches.per_epoch, (epoch + 1) * batches.per_epoch) for epoch in range(3)]
+    per_epoch = [[use for step in of_epoch for use in batches.step(step)[0]] for of_epoch in steps]
+    wanted = Counter(f"{i:016x}" for i, (_, repeats) in enumerate(shapes) for _ in range(repeats))
+    for uses in per_epoch:
+        own = [use for use in uses if not use.image.regularisation]
+        assert Counter(use.image.id.split("@")[0] for use in own) == wanted
+        for alike in {sizes for sizes, _ in shapes}:
+            inside = {f"{i:016x}" for i, (sizes, _) in enumerate(shapes) if sizes == alike}
+            counts = Counter(use.image.bucket for use in own if use.image.id.split("@")[0] in inside)
+            even = [counts[SIZES[shape]] for shape in alike]
+            assert even == sorted(even, reverse=True) and even[0] - even[-1] <= 1
+    others = [sum(use.image.regularisation for use in uses) for uses in per_epoch]
+    assert others == [others[0]] * 3 and (other == 0) == (others[0] == 0)
+
+
+def test_a_drawn_size_changes_from_epoch_to_epoch_and_is_the_same_again(template: dict[str, Any]) -> None:
+    first = template["data"]["images"][0]
+    samples = [
+        {**first, "id": f"{i:016x}{suffix}", "bucket": bucket}
+        for i in range(6)
+        for suffix, bucket in (("", [128, 64]), ("@64", [64, 64]))
+    ]
+    raw = {**template, "data": {**template["data"], "images": samples, "resolution_use": "draw"}}
+    raw["training"] = {**raw["training"], "batch_size": 1, "batches_per_epoch": 6, "steps": 600}
+    seen = [use.key for use in BatchSampler(parse_plan(raw)).all_uses()]
+    assert seen == [use.key for use in BatchSampler(parse_plan(raw)).all_uses()]
+    large = Counter(key for key in seen if "@" not in key)
+    # Of 100 uses of each image half are at each size, within five standard errors of a fair draw.
+    assert set(large) == {f"{i:016x}/0" for i in range(6)}
+    assert all(25 <= count <= 75 for count in large.values())
+    raw["seed"] += 1
+    assert seen != [use.key for use in BatchSampler(parse_plan(raw)).all_uses()]
+
+
 def _as_data(plan: Any) -> dict[str, Any]:
     import dataclasses
     import json
@@ -110,6 +164,7 @@ def test_refusals(template: dict[str, Any]) -> None:
 
 def data(**changes: Any) -> Data:
     values = {"root": "/", "images": [], "crop": "center", "flip": False, "augment": None}
+    values["resolution_use"] = "each"
     values |= {
         "alpha_color": "#ffffff",
         "masks": None,

@@ -31,6 +31,7 @@ DATA: dict[str, dict[str, Any]] = {
         }
     },
     "several resolutions": {"further": True},
+    "drawn resolutions": {"further": True, "resolution_use": "draw"},
 }
 #: Settings that change the training, beyond those of `test_settings_exact.py`.
 MORE: dict[str, dict[str, Any]] = {
@@ -79,7 +80,7 @@ def _plan(
     )
 
 
-@pytest.mark.parametrize("names", _drawn(4, 2611), ids=" + ".join)
+@pytest.mark.parametrize("names", _drawn(len(DATA), 2611), ids=" + ".join)
 def test_the_same_bytes_with_workers_and_through_a_stop(
     names: tuple[str, str, str], train_here: Any, plan_for: Any, images: Any, tmp_path: Path
 ) -> None:

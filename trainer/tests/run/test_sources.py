@@ -13,6 +13,14 @@ import pytest
 from tests.conftest import prepare_run
 from tests.run.test_exact import _kill_and_go_on, _stop_after
 
+VARIATIONS = {
+    "variations": 2,
+    "share": 0.7,
+    **dict.fromkeys(("contrast", "saturation", "hue", "gamma"), 0),
+    "brightness": 0.1,
+    "rotate": 5,
+    "zoom": 0.1,
+}
 #: Settings of a source that draw at each use.
 BUSY = {
     "crop": "random",
@@ -21,8 +29,17 @@ BUSY = {
     "keep_tags": 1,
     "caption_dropout": 0.3,
     "tag_dropout": 0.3,
+    "augment": VARIATIONS,
 }
-PLAIN = {"crop": "center", "flip": False, "shuffle_tags": False, "keep_tags": 1, "caption_dropout": 0, "tag_dropout": 0}
+PLAIN = {
+    "crop": "center",
+    "flip": False,
+    "augment": None,
+    "shuffle_tags": False,
+    "keep_tags": 1,
+    "caption_dropout": 0,
+    "tag_dropout": 0,
+}
 
 
 @pytest.fixture

@@ -58,9 +58,23 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Augment:
+    variations: int
+    share: float
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+    gamma: float
+    rotate: float
+    zoom: float
+
+
+@dataclass(frozen=True)
 class Own:
     crop: Literal["center", "random"]
     flip: bool
+    augment: Augment | None
     shuffle_tags: bool
     keep_tags: int
     caption_dropout: float
@@ -82,19 +96,6 @@ class PlanImage:
     loss_weight: float
     mask: Mask | None
     own: Own | None
-
-
-@dataclass(frozen=True)
-class Augment:
-    variations: int
-    share: float
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-    gamma: float
-    rotate: float
-    zoom: float
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Data:
     crop: Literal["center", "random"]
     flip: bool
     augment: Augment | None
+    resolution_use: Literal["each", "draw"]
     alpha_color: str
     shuffle_tags: bool
     keep_tags: int

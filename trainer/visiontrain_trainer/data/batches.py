@@ -15,6 +15,7 @@ from visiontrain_trainer.contract.plan import Plan, PlanImage, whole_batch
 from .facts import counted_again
 from .images import Box
 from .own_settings import settings_of
+from .sizes import drawn, drawn_counts, uses_by_sizes
 from .variations import View, drawn_view
 
 
@@ -31,12 +32,18 @@ class ImageUse:
     place: tuple[int, int] = (0, 1)
 
 
-def batches_per_epoch(training: Sequence[PlanImage], size: int) -> int:
-    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them."""
+def batches_per_epoch(training: Sequence[PlanImage], size: int, *, draw: bool = False) -> int:
+    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them.
+
+    With `draw` each use is at one of the sizes of its image.
+    """
     uses: dict[tuple[int, int], int] = defaultdict(int)
     others: dict[tuple[int, int], int] = defaultdict(int)
     for image in training:
-        (others if image.regularisation else uses)[image.bucket] += image.repeats
+        if image.regularisation or not draw:
+            (others if image.regularisation else uses)[image.bucket] += image.repeats
+    if draw:
+        uses |= drawn_counts([image for image in training if not image.regularisation])
     total = sum(uses.values())
     for bucket, count in others.items():
         uses[bucket] += regularisation_uses(count, sum(others.values()), total)
@@ -49,6 +56,11 @@ def regularisation_uses(in_bucket: int, images: int, uses: int) -> int:
     All together are used as often as the others, which have `uses`; each bucket by its share, and at least once.
     """
     return max(1, (2 * uses * in_bucket + images) // (2 * images))
+
+
+def _counted(plan: Plan, training: Sequence[PlanImage]) -> int:
+    """Batches in one epoch with these images and the plan's batch size."""
+    return batches_per_epoch(training, whole_batch(plan), draw=plan.data.resolution_use == "draw")
 
 
 def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
@@ -71,7 +83,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     return replace(
         plan,
         data=data,
-        training=replace(plan.training, batches_per_epoch=batches_per_epoch(training, whole_batch(plan))),
+        training=replace(plan.training, batches_per_epoch=_counted(plan, training)),
         output=replace(plan.output, facts=counted_again(plan.output.facts, data, plan.name)),
     )
 
@@ -126,11 +138,10 @@ class BatchSampler:
                 name = f"{image.id}/{repeat}"
                 self._uses[name] = image
                 self._buckets[image.bucket].append(name)
-        self._others = _Regularisation(
-            [image for image in plan.data.images if image.regularisation], plan.seed, len(self._uses)
-        )
-        size = whole_batch(plan)
-        self.per_epoch = batches_per_epoch([s for s in plan.data.images if not s.validation], size)
+        self._sizes = uses_by_sizes(self.training) if plan.data.resolution_use == "draw" else None
+        total = len(self._uses) if self._sizes is None else sum(map(len, self._sizes.values()))
+        self._others = _Regularisation([image for image in plan.data.images if image.regularisation], plan.seed, total)
+        self.per_epoch = _counted(plan, [s for s in plan.data.images if not s.validation])
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
@@ -144,8 +155,9 @@ class BatchSampler:
     def _make_epoch(self, epoch: int) -> list[list[str]]:
         seed, size = self._plan.seed, whole_batch(self._plan)
         batches: list[list[str]] = []
-        for bucket in sorted({*self._buckets, *self._others.buckets}):
-            uses = [*self._buckets.get(bucket, []), *self._others.names(bucket, epoch)]
+        own = self._buckets if self._sizes is None else drawn(self._sizes, seed, epoch)
+        for bucket in sorted({*own, *self._others.buckets}):
+            uses = [*own.get(bucket, []), *self._others.names(bucket, epoch)]
             order = rng.shuffled(uses, seed, "order", epoch, f"{bucket[0]}x{bucket[1]}")
             batches += [order[i : i + size] for i in range(0, len(order), size)]
         by_first = {batch[0]: batch for batch in batches}

@@ -14,6 +14,7 @@ from typing import Any
 from visiontrain_trainer.contract.plan import Data, PlanImage
 
 from .caption_options import plain_caption
+from .sizes import drawn_counts
 
 
 def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str]:
@@ -22,11 +23,13 @@ def counted_again(facts: dict[str, str], data: Data, name: str) -> dict[str, str
     `name` is the run's, which stands for the top folder of the data set.
     """
     plain = [replace(image, caption=plain_caption(data, image.caption)) for image in data.images]
-    trained = [image for image in plain if not image.validation]
+    trained = [image for image in plain if not image.validation and not image.regularisation]
+    others = [image for image in data.images if image.regularisation]
     once = [image for image in trained if "@" not in image.id]
     counted: dict[str, Callable[[], Any]] = {
-        "ss_bucket_info": lambda: _buckets(trained),
+        "ss_bucket_info": lambda: _buckets(trained, draw=data.resolution_use == "draw"),
         "ss_dataset_dirs": lambda: _by_folder(once, name, _folder),
+        "ss_reg_dataset_dirs": lambda: _by_folder(others, "reg", _folder),
         "ss_tag_frequency": lambda: _by_folder(once, name, _tag_frequency),
     }
     return facts | {key: _as_javascript(make()) for key, make in counted.items() if key in facts}
@@ -53,11 +56,12 @@ def _tag_frequency(images: list[PlanImage]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0].encode("utf-16-be", "surrogatepass"))))
 
 
-def _buckets(images: Sequence[PlanImage]) -> dict[str, Any]:
-    counts: dict[tuple[int, int], int] = {}
+def _buckets(images: Sequence[PlanImage], *, draw: bool) -> dict[str, Any]:
+    counts: dict[tuple[int, int], int] = drawn_counts(images) if draw else {}
     errors = 0.0
     for image in images:
-        counts[image.bucket] = counts.get(image.bucket, 0) + image.repeats
+        if not draw:
+            counts[image.bucket] = counts.get(image.bucket, 0) + image.repeats
         errors += abs(image.size[0] / image.size[1] - image.bucket[0] / image.bucket[1])
     buckets = {
         str(index): {"resolution": list(bucket), "count": count}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from visiontrain_trainer.contract.plan import Data, PlanImage
 
 
 def settings_of(data: Data, image: PlanImage) -> Data:
     """The data set's settings as they hold for an image."""
-    return data if image.own is None else replace(data, **asdict(image.own))
+    return data if image.own is None else replace(data, **vars(image.own))
 
 
 def captions_vary(data: Data) -> bool:
@@ -22,4 +22,4 @@ def captions_vary(data: Data) -> bool:
 def views_vary(data: Data) -> bool:
     """Whether the view of any image (crop, mirroring, variation) may differ between its uses."""
     every = [data, *(image.own for image in data.images if image.own is not None)]
-    return data.augment is not None or any(one.crop == "random" or one.flip for one in every)
+    return any(one.augment is not None or one.crop == "random" or one.flip for one in every)

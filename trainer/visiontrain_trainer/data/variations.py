@@ -17,6 +17,7 @@ from visiontrain_trainer.base import rng
 from visiontrain_trainer.contract.plan import Augment, Data, PlanImage
 
 from .images import CROP_POSITIONS, Box, Placement, crop_placement, fit
+from .own_settings import settings_of
 
 #: Draws a number from −most to most, for a purpose.
 Draw = Callable[[str, float], float]
@@ -100,7 +101,7 @@ def drawn_view(data: Data, seed: int, *, epoch: int, use: str, image: str) -> Vi
 
 def variation_of(data: Data, seed: int, image: PlanImage, view: View) -> Variation | None:
     """The variation that a view shows; None for the image as it is."""
-    augment = data.augment
+    augment = settings_of(data, image).augment
     if view.variation < 0 or augment is None:
         return None
 
