@@ -9,9 +9,9 @@ import { holdsTrigger, whyNotInPreset } from '../../spec/own-preset.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import { isFurther } from '../dataset/sizes.ts';
-import { bucketUses } from './bucket-uses.ts';
 import { plainCaption } from './caption-forms.ts';
 import { tagsOf } from './captions.ts';
+import { bucketUses } from './lengths.ts';
 import type { PlanImage } from './schema.ts';
 import { keptTags, triggersOf } from './sources.ts';
 

@@ -3,7 +3,6 @@
 import type { RunSpec } from '../../spec/schema.ts';
 import { plannedCadence, readCadence } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
-import { bucketUses } from './bucket-uses.ts';
 import type { Plan, PlanImage } from './schema.ts';
 
 /**
@@ -35,15 +34,53 @@ function regularisationUses(inBucket: number, images: number, uses: number): num
   return Math.max(1, Math.floor((2 * uses * inBucket + images) / (2 * images)));
 }
 
+type ResolutionUse = Plan['data']['resolution_use'];
+
+/**
+ * Uses in an epoch by bucket (`1024x768`) of images that are learned, as `trainer/visiontrain_trainer/data/sizes.py` has
+ * them. With `draw` each use is at one of the sizes of its image. Images with the same sizes share them out evenly, the
+ * first of them having what is over, so that every epoch has as many batches; which image has which is drawn anew.
+ * @param images those of the plan without validation and regularisation; sizes of an image follow each other
+ */
+export function bucketUses(images: readonly PlanImage[], use: ResolutionUse): ReadonlyMap<string, number> {
+  const uses = new Map<string, number>();
+  const add = (bucket: string, count: number) => uses.set(bucket, (uses.get(bucket) ?? 0) + count);
+  if (use === 'each') {
+    for (const { bucket, repeats } of images) add(bucket.join('x'), repeats);
+    return uses;
+  }
+  for (const [sizes, count] of usesBySizes(images)) {
+    const buckets = sizes.split(' ');
+    for (const [i, bucket] of buckets.entries())
+      add(bucket, Math.floor(count / buckets.length) + (i < count % buckets.length ? 1 : 0));
+  }
+  return uses;
+}
+
+/** Uses of the images that have the same buckets, by these in their order. */
+function usesBySizes(images: readonly PlanImage[]): ReadonlyMap<string, number> {
+  const sizes = new Map<string, { readonly buckets: string[]; readonly repeats: number }>();
+  for (const { id, bucket, repeats } of images) {
+    const [whole = id] = id.split('@');
+    const known = sizes.get(whole) ?? { buckets: [], repeats };
+    known.buckets.push(bucket.join('x'));
+    sizes.set(whole, known);
+  }
+  const counts = new Map<string, number>();
+  for (const { buckets, repeats } of sizes.values())
+    counts.set(buckets.join(' '), (counts.get(buckets.join(' ')) ?? 0) + repeats);
+  return counts;
+}
+
+/** Uses in an epoch of all images that are learned. */
+export const usesInAll = (images: readonly PlanImage[], use: ResolutionUse): number =>
+  [...bucketUses(images, use).values()].reduce((sum, count) => sum + count, 0);
+
 /**
  * Batches of an epoch: Σ over buckets ⌈uses ÷ batch size⌉. A batch holds images of one shape, and the last batch of a
  * shape may be smaller.
  */
-export function batchesPerEpoch(
-  samples: readonly PlanImage[],
-  batchSize: number,
-  use: RunSpec['dataset']['resolution_use'] = 'each',
-): number {
+export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number, use: ResolutionUse = 'each'): number {
   const trained = samples.filter(({ validation }) => !validation);
   const [own, regularising] = [false, true].map((is) => trained.filter(({ regularisation }) => regularisation === is));
   const uses = new Map(bucketUses(own ?? [], use));

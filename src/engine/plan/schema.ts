@@ -36,8 +36,8 @@ const size = z.tuple([z.number().int().positive(), z.number().int().positive()])
 
 export const planImageSchema = z.strictObject({
   /**
-   * First 16 hex digits of the image's SHA-256, with `-2`, `-3` … for further copies, and `@768` for the image at a
-   * further, smaller resolution. Every random draw for the image is keyed by it.
+   * First 16 hex digits of the image's SHA-256, with `-2` … for copies, and `@768` for the image at a further, smaller
+   * resolution. Every random draw for the image is keyed by it.
    */
   id: z.string(),
   /** Path relative to `data.root`, with forward slashes. */
@@ -221,10 +221,7 @@ export const planSchema = z.strictObject({
   output: z.strictObject({
     precision: z.enum(precisions),
     metadata: z.enum(['full', 'minimal', 'none']),
-    /**
-     * Ready-made `ss_*` and `modelspec.*` facts that only TypeScript knows (trigger, resolution, tag counts …). The
-     * trainer adds its own.
-     */
+    /** Ready-made `ss_*` and `modelspec.*` facts that only TypeScript knows (trigger, tag counts …). */
     facts: z.record(z.string(), z.string()),
     diffusers: z.boolean(),
     checkpoint_every: every,

@@ -6,9 +6,9 @@ import type { RunSpec } from '../../spec/schema.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { isFurther } from '../dataset/sizes.ts';
-import { usesInAll } from './bucket-uses.ts';
 import { hasLooseBrace, plainCaption } from './caption-forms.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
+import { usesInAll } from './lengths.ts';
 import type { Plan } from './schema.ts';
 
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
-import { bucketUses, usesInAll } from '../../../src/engine/plan/bucket-uses.ts';
 import { specSha256 } from '../../../src/engine/plan/identity.ts';
-import { batchesPerEpoch } from '../../../src/engine/plan/lengths.ts';
+import { batchesPerEpoch, bucketUses, usesInAll } from '../../../src/engine/plan/lengths.ts';
 import { planSamples } from '../../../src/engine/plan/samples.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
 import { findings } from '../../../src/spec/rules.ts';
