@@ -53,6 +53,9 @@ const folderNames = ({ answers, facts: { folder } }: WizardContext): readonly st
     ? []
     : (folder?.arranged?.sources ?? []).flatMap(({ role, words }) => (role === 'train' ? (words ?? []) : []));
 
+const TRYING_OUT =
+  ' The model that Enter takes next is for trying out; with a real one, captions are worth what they fetch.';
+
 function form(context: WizardContext): ChooseForm {
   const advice = recommended(context);
   const mark = (value: string, text: string) => (value === advice ? `recommended: ${text}` : text);
@@ -74,8 +77,11 @@ function form(context: WizardContext): ChooseForm {
       ...(names.length === 0 ? [] : [folders]),
       {
         value: 'trigger',
-        cells: ['Just the trigger word', 'good for one character, thing or style'],
-        about: 'Everything the pictures have in common goes into the trigger word.',
+        cells: [
+          'Just the trigger word',
+          advice === 'trigger' ? 'recommended: nothing is fetched' : 'good for one character, thing or style',
+        ],
+        about: `Everything the pictures have in common goes into the trigger word.${advice === 'trigger' ? TRYING_OUT : ''}`,
       },
       {
         value: 'words',

@@ -254,6 +254,18 @@ describe('Enter on every question', () => {
     expect(provenance['training.rank']).toBe('preset');
   });
 
+  it('recommends one way to captions, written ones but for the model that is there to try', () => {
+    const recommended = (machine: Machine) => {
+      const form = flow.find('captions')?.form(asking({}, machine));
+      if (form?.kind !== 'choose') throw new Error('captions are not chosen');
+      const marked = form.choices.filter(({ cells }) => cells.join(' ').includes('recommended'));
+      expect(marked.map(({ value }) => value)).toEqual([form.initial]);
+      return form.initial;
+    };
+    expect(recommended(noCard)).toBe('trigger');
+    expect(recommended({ ...noCard, cards: [card(0, 24)] })).toBe('write');
+  });
+
   it.each([
     [[card(0, 8)], 'sd15', 'bf16'],
     [[card(0, 12)], 'sdxl', 'bf16'],

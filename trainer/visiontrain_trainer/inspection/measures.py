@@ -63,18 +63,35 @@ def _blur_along(grey: np.ndarray) -> float:
     if grey.shape[0] <= _BLUR_LENGTH:
         return 0.0
     padded = np.pad(grey, ((half + 1, half), (0, 0)), mode="symmetric").cumsum(axis=0, dtype=np.float64)
-    again = (padded[_BLUR_LENGTH:] - padded[:-_BLUR_LENGTH]) / _BLUR_LENGTH
-    sharp = np.abs(np.diff(grey, axis=0))
-    lost = np.maximum(0, sharp - np.abs(np.diff(again, axis=0)))
+    again = padded[_BLUR_LENGTH:] - padded[:-_BLUR_LENGTH]
+    again /= _BLUR_LENGTH
+    sharp = np.diff(grey, axis=0)
+    np.abs(sharp, out=sharp)
+    lost = np.diff(again, axis=0)
+    np.abs(lost, out=lost)
+    np.subtract(sharp, lost, out=lost)
+    np.maximum(0, lost, out=lost)
     total = float(sharp.sum())
     return 1.0 if total == 0 else 1 - float(lost.sum()) / total
 
 
 def one_colour(rgb: np.ndarray) -> float:
     """Share of the pixels [height, width, 3] that have the most frequent colour, or nearly that."""
-    flat = rgb.reshape(-1, 3).astype(np.int16)
-    middle = np.median(flat, axis=0)
-    return float((np.abs(flat - middle).max(axis=1) <= _SAME).mean())
+    counts = np.array(Image.fromarray(rgb).histogram()).reshape(3, 256)
+    # For each of the 256 values of a channel, whether it is near the median.
+    near = np.abs(np.arange(256) - _medians(counts)[:, None]) <= _SAME
+    same = near[0][rgb[..., 0]]
+    for channel in (1, 2):
+        same &= near[channel][rgb[..., channel]]
+    return float(same.mean())
+
+
+def _medians(counts: np.ndarray) -> np.ndarray:
+    """The median of each channel from how often it has each of its 256 values: [channels, 256]."""
+    below = counts.cumsum(axis=1)
+    total = below[0, -1]
+    middle = [[np.searchsorted(row, at, side="right") for at in ((total - 1) // 2, total // 2)] for row in below]
+    return np.mean(middle, axis=1)
 
 
 def borders(rgb: np.ndarray) -> list[float]:
@@ -83,11 +100,9 @@ def borders(rgb: np.ndarray) -> list[float]:
     A frame ends in a straight edge, behind which most pixels have another colour: an even background around a subject
     does not. It has the same colour on the opposite side: the even floor of a drawing has not.
     """
-    # int16 holds every difference of two bytes.
-    pixels = rgb.astype(np.int16)
-    turned = pixels.transpose(1, 0, 2)
+    turned = rgb.transpose(1, 0, 2)
     left, right = _border(turned), _border(turned[::-1])
-    top, bottom = _border(pixels), _border(pixels[::-1])
+    top, bottom = _border(rgb), _border(rgb[::-1])
     return [_framed(left, right), _framed(top, bottom), _framed(right, left), _framed(bottom, top)]
 
 
@@ -105,13 +120,25 @@ def _framed(side: _Side, opposite: _Side) -> float:
 
 def _border(lines: np.ndarray) -> _Side:
     colour = np.median(lines[0], axis=0)
-    same = np.abs(lines - colour).max(axis=2) <= _SAME
-    whole = same.mean(axis=1) >= 0.995
-    first = 0 if whole.all() or not whole[0] else int(np.argmin(whole))
+    first = _first_other(lines, colour)
     # JPEG smears the edge over the lines of its block.
-    behind = same[first + 8 : first + 12]
+    behind = _same(lines[first + 8 : first + 12], colour)
     ends = first > 0 and len(behind) > 0 and 1 - behind.mean() >= _EDGE
     return _Side(first / len(lines) if ends else 0.0, colour)
+
+
+def _first_other(lines: np.ndarray, colour: np.ndarray) -> int:
+    """The first line that is not of one colour; 0 where all are. Most images have none, so the others are not read."""
+    for at in range(0, len(lines), 16):
+        whole = _same(lines[at : at + 16], colour).mean(axis=1) >= 0.995
+        if not whole.all():
+            return at + int(np.argmin(whole))
+    return 0
+
+
+def _same(lines: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Which pixels [height, width, 3] have this colour, or nearly that."""
+    return np.abs(lines - colour).max(axis=2) <= _SAME
 
 
 def grey_rest(rgb: np.ndarray) -> float:
@@ -119,13 +146,12 @@ def grey_rest(rgb: np.ndarray) -> float:
 
     0 when the upper part is as even as the lower, as in a drawing.
     """
-    line = rgb.reshape(len(rgb), -1, 3)
-    even = np.abs(line.astype(np.int16) - line[-1, -1].astype(np.int16)).max(axis=(1, 2)) <= 1
-    below = int(np.argmin(even[::-1])) if not even.all() else 0
-    colour = line[-1, -1]
+    colour = rgb[-1, -1].astype(np.int16)
     # What a decoder fills in is the middle grey of YCbCr.
-    is_filling = bool(np.all(np.abs(colour.astype(np.int16) - 128) <= 2))
-    return below / len(rgb) if is_filling else 0.0
+    if np.abs(colour - 128).max() > 2:
+        return 0.0
+    even = np.abs(rgb.astype(np.int16) - colour).max(axis=(1, 2)) <= 1
+    return 0.0 if even.all() else int(np.argmin(even[::-1])) / len(rgb)
 
 
 def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
