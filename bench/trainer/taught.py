@@ -32,6 +32,8 @@ SEEDS = ((42, 900), (1, 2000), (2, 3000))  # of a run, and of the noise that it 
 PROMPTS, OTHERS = 40, 60
 HALF = {"learning_rate": 0.002, "text_encoder_learning_rate": 0.0005}
 FIFTH = {"learning_rate": 0.0008, "text_encoder_learning_rate": 0.0002}
+DOUBLE = {"learning_rate": 0.008, "text_encoder_learning_rate": 0.002}
+FOURFOLD = {"learning_rate": 0.016, "text_encoder_learning_rate": 0.004}
 ONE = {"learning_rate": 1, "text_encoder_learning_rate": 1}
 #: The rows, the most asked for first: what each changes in the section `training`.
 ROWS: dict[str, dict[str, Any]] = {
@@ -60,6 +62,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "l1": {"loss": "l1"},
     "soft min-SNR": {"loss_weighting": "soft_min_snr"},
     "p2": {"loss_weighting": "p2"},
+    "lokr, twice the rate": {"adapter": "lokr", **DOUBLE},
+    "lokr, four times the rate": {"adapter": "lokr", **FOURFOLD},
+    "prodigy with d_coef 2": {"optimizer": "prodigy", "optimizer_args": {"d_coef": 2}, **ONE},
+    "lora, twice the rate": {"conv_rank": 0, **DOUBLE},
 }
 
 
@@ -134,13 +140,18 @@ def judge(file: Path | None, index: int) -> dict[str, float]:
     return {"recognised": recognised} | tally([marks(p.scene, i) for p, i in zip(asked, others, strict=True)])
 
 
+def called(name: str) -> str:
+    """A row's name in the name of a file."""
+    return name.replace(",", "").replace(" ", "-")
+
+
 def found(work: Path, name: str, index: int) -> dict[str, Any] | None:
-    path = work / "found" / f"{name.split(',')[0].replace(' ', '-')}.{SEEDS[index][0]}.json"
+    path = work / "found" / f"{called(name)}.{SEEDS[index][0]}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def keep(work: Path, name: str, index: int, result: dict[str, Any]) -> None:
-    path = work / "found" / f"{name.split(',')[0].replace(' ', '-')}.{SEEDS[index][0]}.json"
+    path = work / "found" / f"{called(name)}.{SEEDS[index][0]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".part").write_text(json.dumps(result))
     path.with_suffix(".part").rename(path)

@@ -131,6 +131,7 @@ export function fixturePlan(home: string, steps: number, vaePath: string | null)
     },
     training: {
       steps,
+      batch_size_at: [],
       batch_size: 1,
       gradient_accumulation: 1,
       batches_per_epoch: 1,

@@ -68,6 +68,7 @@ const brought: Record<string, unknown> = {
   untilPercent: 40,
   leastNoise: 0.1,
   mostNoise: 0.8,
+  sides: '512, 768',
   vaeScale: 0.1406,
   vaeShift: -0.4743,
 };

@@ -221,6 +221,7 @@ def make_plan(base: Path, images: Path, shown: list[dict[str, Any]], cache: Path
         "training": {
             "steps": 6,
             "batch_size": 2,
+            "batch_size_at": [],
             "gradient_accumulation": 1,
             "batches_per_epoch": 0,
             "learning_rate": 1e-3,
@@ -336,8 +337,13 @@ def batches_per_epoch(plan: dict[str, Any]) -> int:
     total, images = sum(uses.values()), sum(others.values())
     for bucket, count in others.items():
         uses[bucket] = uses.get(bucket, 0) + max(1, int(total * count / images + 0.5))
-    whole = plan["training"]["batch_size"] * plan["resources"]["processes"]
-    return sum(-(-n // whole) for n in uses.values())
+    training, processes = plan["training"], plan["resources"]["processes"]
+    sizes = sorted((each["resolution"] ** 2, each["batch_size"]) for each in training["batch_size_at"])
+    found = 0
+    for bucket, count in uses.items():
+        batch = next((size for most, size in sizes if bucket[0] * bucket[1] <= most), training["batch_size"])
+        found += -(-count // (batch * processes))
+    return found
 
 
 def _drawn_uses(samples: list[dict[str, Any]]) -> dict[tuple[int, ...], int]:

@@ -16,7 +16,7 @@ from .base.libraries import cannot_import
 from .contract.control import Control
 from .contract.events import Events
 from .contract.failure import is_first, tell_failure
-from .contract.plan import Plan, read_plan
+from .contract.plan import Plan, largest_batch, read_plan
 
 #: What memory was wanted for in each phase. Steps and sample images raise errors with a reason of their own.
 _WANTED = {
@@ -39,8 +39,9 @@ def _less_memory(phase: str, plan: Plan | None) -> list[str]:
     if phase == "cache" and plan.resources.vae_precision == "fp32":
         cures.append("Or set resources.vae_precision to bf16: half of what fp32 takes.")
     if phase == "train":
-        if plan.training.batch_size > 1:
-            cures.append("Or lower training.batch_size.")
+        if largest_batch(plan) > 1:
+            at = " and training.batch_size_at" if plan.training.batch_size_at else ""
+            cures.append(f"Or lower training.batch_size{at}.")
         if plan.resources.gradient_checkpointing != "full":
             cures.append("Or set resources.gradient_checkpointing to full.")
     return cures

@@ -56,12 +56,21 @@ export function specSha256(spec: RunSpec, isId: (name: string) => boolean, proce
     ...(merged.length === 0 ? {} : { merge_loras: merged.map(({ strength }) => ({ path: 'file', strength })) }),
   };
   const validation = validationIdentity(spec);
-  const { ema, text_encoder_until: until, t_lora, pivotal, optimizer_args: args, ...learned } = spec.training;
+  const {
+    ema,
+    text_encoder_until: until,
+    batch_size_at: at,
+    t_lora,
+    pivotal,
+    optimizer_args: args,
+    ...learned
+  } = spec.training;
   const training = {
     ...learned,
     // Keys that came later are left out at their defaults, so that earlier runs keep their identity.
     ...(ema === null ? {} : { ema }),
     ...(until === 1 ? {} : { text_encoder_until: until }),
+    ...(at.length === 0 ? {} : { batch_size_at: at }),
     ...(t_lora === null ? {} : { t_lora }),
     ...(pivotal === null ? {} : { pivotal }),
     optimizer_args: args === null ? null : argumentsIdentity(args),

@@ -34,6 +34,25 @@ function regularisationUses(inBucket: number, images: number, uses: number): num
   return Math.max(1, Math.floor((2 * uses * inBucket + images) / (2 * images)));
 }
 
+/** Images in one batch, by the pixels of their bucket. */
+type BatchOf = (pixels: number) => number;
+
+/**
+ * The function that gives how many images of a bucket are in one batch of all processes: the number of the smallest
+ * resolution in `batch_size_at` whose square has as many pixels, else `batch_size`.
+ */
+export function batchOf(
+  { batch_size, batch_size_at }: Pick<Plan['training'], 'batch_size' | 'batch_size_at'>,
+  processes = 1,
+): BatchOf {
+  const sizes = batch_size_at.toSorted((a, b) => a.resolution - b.resolution);
+  return (pixels) => (sizes.find(({ resolution }) => pixels <= resolution ** 2)?.batch_size ?? batch_size) * processes;
+}
+
+/** The pixels of a bucket such as `1024x768`. */
+export const pixelsOf = (bucket: string): number =>
+  bucket.split('x').reduce((product, side) => product * Number(side), 1);
+
 type ResolutionUse = Plan['data']['resolution_use'];
 
 /**
@@ -80,7 +99,7 @@ export const usesInAll = (images: readonly PlanImage[], use: ResolutionUse): num
  * Batches of an epoch: Σ over buckets ⌈uses ÷ batch size⌉. A batch holds images of one shape, and the last batch of a
  * shape may be smaller.
  */
-export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number, use: ResolutionUse = 'each'): number {
+export function batchesPerEpoch(samples: readonly PlanImage[], batchOf: BatchOf, use: ResolutionUse = 'each'): number {
   const trained = samples.filter(({ validation }) => !validation);
   const [own, regularising] = [false, true].map((is) => trained.filter(({ regularisation }) => regularisation === is));
   const uses = new Map(bucketUses(own ?? [], use));
@@ -89,7 +108,7 @@ export function batchesPerEpoch(samples: readonly PlanImage[], batchSize: number
   const images = [...others.values()].reduce((sum, count) => sum + count, 0);
   for (const [bucket, count] of others)
     uses.set(bucket, (uses.get(bucket) ?? 0) + regularisationUses(count, images, total));
-  return [...uses.values()].reduce((sum, count) => sum + Math.ceil(count / batchSize), 0);
+  return [...uses].reduce((sum, [bucket, count]) => sum + Math.ceil(count / batchOf(pixelsOf(bucket))), 0);
 }
 
 /** How many intermediate LoRA files are kept; undefined where they are saved by the clock and all are kept. */

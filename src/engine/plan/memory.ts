@@ -6,6 +6,7 @@
 import { formatBytes } from '../../base/text.ts';
 import type { Gpu } from '../hardware/types.ts';
 import { mostCaptions } from './caption-forms.ts';
+import { batchOf } from './lengths.ts';
 import { type AdapterShape, encodesInSteps, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
 
@@ -59,7 +60,7 @@ const OPTIMIZER_BYTES: Readonly<Record<Plan['training']['optimizer'], number>> =
 /** Everything on which the memory of a step depends. */
 export interface StepShape extends AdapterShape {
   readonly training: AdapterShape['training'] &
-    Pick<Plan['training'], 'batch_size' | 'optimizer' | 'dora' | 'ema'> & {
+    Pick<Plan['training'], 'optimizer' | 'dora' | 'ema'> & {
       /** The trained embedding, if any. Its vectors take next to no memory, but they keep the encoders in training. */
       readonly pivotal: object | null;
     };
@@ -67,8 +68,9 @@ export interface StepShape extends AdapterShape {
     Plan['resources'],
     'precision' | 'attention' | 'gradient_checkpointing' | 'base_precision' | 'text_precision' | 'stream_base'
   >;
-  /** Pixels of the largest image. */
+  /** Most pixels of all images of a batch together, and most images of a batch. */
   readonly pixels: number;
+  readonly images: number;
   readonly maxTokens: number;
   /** Whether text encoders that are not trained stay loaded, because of too many captions. */
   readonly encodersLoaded: boolean;
@@ -100,10 +102,10 @@ export function stepMemory(shape: StepShape): StepMemory | undefined {
   const base = kept(r.base_precision, r.stream_base ? counted.streamed : counted.base);
   const encoders = encodesInSteps(t);
   const text = encoders ? kept(r.text_precision, counted.text.base) : shape.encodersLoaded ? counted.text.loaded : 0;
-  const images = (t.batch_size * shape.pixels) / counted.pixels;
+  const images = shape.pixels / counted.pixels;
   const kind = r.gradient_checkpointing;
   const each = counted.image[kind] * loose(shape) + (t.conv_rank > 0 ? counted.convolutions[kind] : 0);
-  const words = encoders ? (counted.text.image * t.batch_size * shape.maxTokens) / 75 : 0;
+  const words = encoders ? (counted.text.image * shape.images * shape.maxTokens) / 75 : 0;
   // The trained fp32 weights have copies in 16 bits beside them.
   const parts = {
     weights: (base + text) * GIB + trained * (wide === 2 ? 4 : 6),
@@ -131,11 +133,17 @@ function loose({ training: t, resources: r }: StepShape): number {
 function shapeOf(plan: Plan): StepShape {
   const { model, training, data, resources: r } = plan;
   const saving = r.base_precision !== 'same' || r.stream_base;
+  const imagesOf = batchOf(training);
+  const batches = data.images.map(({ bucket: [width, height] }) => ({
+    pixels: width * height,
+    images: imagesOf(width * height),
+  }));
   return {
     model,
     training,
     resources: r,
-    pixels: data.images.reduce((most, { bucket }) => Math.max(most, bucket[0] * bucket[1]), 0),
+    pixels: batches.reduce((most, { pixels, images }) => Math.max(most, pixels * images), 0),
+    images: batches.reduce((most, { images }) => Math.max(most, images), 0),
     maxTokens: data.max_tokens,
     encodersLoaded: !saving && mostCaptions(plan) > CAPTIONS_IN_ADVANCE,
   };
@@ -197,7 +205,7 @@ function cure(plan: Plan, room: number): string {
   for (const { size, resources } of tries) {
     const smaller: Plan = {
       ...plan,
-      training: { ...plan.training, batch_size: size },
+      training: { ...plan.training, batch_size: size, ...(size === batch ? {} : { batch_size_at: [] }) },
       resources: { ...plan.resources, ...resources },
     };
     const bytes = memoryOf(smaller);
@@ -210,10 +218,11 @@ function cure(plan: Plan, room: number): string {
 }
 
 function changes(plan: Plan, size: number, resources: Partial<Plan['resources']>): readonly string[] {
-  const { batch_size: batch, gradient_accumulation: passes } = plan.training;
+  const { batch_size: batch, batch_size_at: at, gradient_accumulation: passes } = plan.training;
   const now: Readonly<Record<string, unknown>> = plan.resources;
   return [
     ...(size === batch ? [] : [`training.batch_size=1`, `training.gradient_accumulation=${passes * batch}`]),
+    ...(size === batch || at.length === 0 ? [] : ['training.batch_size_at=[]']),
     ...Object.entries(resources)
       .filter(([key, value]) => now[key] !== value)
       .map(([key, value]) => `resources.${key}=${value}`),

@@ -10,6 +10,7 @@ const LATER: DeepPartial<Omit<Plan, 'data'>> & { readonly data: Partial<Plan['da
   data: { augment: null, resolution_use: 'each', caption_options: null, masks: null },
   model: { merge_loras: [], flow_shift: 2.5, vae_scaling: null },
   training: {
+    batch_size_at: [],
     text_encoder_steps: null,
     optimizer_args: null,
     schedule_args: null,

@@ -16,7 +16,7 @@ import { emptied } from './caption-rules.ts';
 import { chooseDevice, type DeviceChoice } from './device.ts';
 import { metadataFacts, sharedFacts } from './facts.ts';
 import { specSha256 } from './identity.ts';
-import { batchesPerEpoch, plannedValidation, stepsOf, warmupOf } from './lengths.ts';
+import { batchesPerEpoch, batchOf, plannedValidation, stepsOf, warmupOf } from './lengths.ts';
 import { countedMemory, memoryWarnings } from './memory.ts';
 import { plannedPivotal, textEncoderRates } from './parameters.ts';
 import { type ImagesInput, maxTokens, planSamples } from './samples.ts';
@@ -69,7 +69,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const device = chooseDevice(spec, hardware, input.lacking);
   const images = planSamples(input);
   const processes = device.processes * r.nodes;
-  const batches = batchesPerEpoch(images, t.batch_size * processes, spec.dataset.resolution_use);
+  const batches = batchesPerEpoch(images, batchOf(t, processes), spec.dataset.resolution_use);
   const steps = stepsOf(t, batches);
   const warmup = warmupOf(t, steps);
   const bare: Plan = planSchema.parse({
@@ -154,6 +154,7 @@ function plannedTraining(
   return {
     steps,
     batch_size: t.batch_size,
+    batch_size_at: t.batch_size_at,
     gradient_accumulation: t.gradient_accumulation,
     batches_per_epoch: batches,
     learning_rate: t.learning_rate,

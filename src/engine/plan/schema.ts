@@ -9,7 +9,7 @@ import { families, predictions, RUN_NAME, samplers, spacings } from '../../spec/
 import { captionOptionsSchema } from '../../spec/sections/caption-options.ts';
 import { packings, precisions, probes } from '../../spec/sections/choices.ts';
 import { vaeScalingSchema } from '../../spec/sections/model.ts';
-import { resolutionUses } from '../../spec/sections/resolution.ts';
+import { batchSizesSchema, resolutionUses } from '../../spec/sections/resolution.ts';
 import { plannedDevices } from '../../spec/sections/resources.ts';
 import { adapters, layerRuleSchema, lokrSchema, tLoraSchema } from '../../spec/training/adapter-keys.ts';
 import { augmentSchema } from '../../spec/training/augment-keys.ts';
@@ -123,6 +123,7 @@ export const planSchema = z.strictObject({
   training: z.strictObject({
     steps: z.number().int().min(1),
     batch_size: z.number().int().min(1),
+    batch_size_at: batchSizesSchema,
     gradient_accumulation: z.number().int().min(1),
     /** Batches (forward passes) of one epoch, from the bucket plan: Σ over buckets ⌈uses ÷ batch size⌉. The trainer checks it. */
     batches_per_epoch: z.number().int().min(1),

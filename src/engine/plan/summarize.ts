@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatBytes, plural } from '../../base/text.ts';
 import { cadenceWords } from '../../spec/sections/cadence.ts';
 import { isFurther } from '../dataset/sizes.ts';
-import { bucketUses, savesOf, usesInAll } from './lengths.ts';
+import { batchOf, bucketUses, savesOf, usesInAll } from './lengths.ts';
 import { memoryText } from './memory.ts';
 import { FAMILY, loraParameters } from './parameters.ts';
 import type { Plan } from './schema.ts';
@@ -47,7 +47,7 @@ export interface PlanSummary {
 export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
   const trained = plan.data.images.filter(({ validation, regularisation }) => !validation && !regularisation);
   const uses = usesInAll(trained, plan.data.resolution_use);
-  const { steps, batch_size, gradient_accumulation, batches_per_epoch } = plan.training;
+  const { steps, gradient_accumulation, batches_per_epoch } = plan.training;
   const epochs = (steps * gradient_accumulation) / batches_per_epoch;
   const validation = plan.data.images.filter((sample) => sample.validation).length;
   const summary = {
@@ -56,7 +56,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
     uses,
     epochs,
     steps,
-    buckets: bucketRows(trained, plan.data.resolution_use, batch_size * plan.resources.processes),
+    buckets: bucketRows(trained, plan.data.resolution_use, batchOf(plan.training, plan.resources.processes)),
     disk: estimateDisk(plan, weightBytes),
   };
   return { ...summary, lines: summaryLines(plan, trained, summary) };
@@ -65,7 +65,7 @@ export function summarizePlan(plan: Plan, weightBytes?: number): PlanSummary {
 function bucketRows(
   images: Plan['data']['images'],
   use: Plan['data']['resolution_use'],
-  batchSize: number,
+  batch: (pixels: number) => number,
 ): readonly BucketRow[] {
   const counts = bucketUses(images, use);
   const rows = new Map<string, BucketRow>();
@@ -73,7 +73,7 @@ function bucketRows(
     const key = bucket.join('x');
     const uses = counts.get(key) ?? 0;
     const seen = rows.get(key)?.images ?? 0;
-    rows.set(key, { size: bucket, images: seen + 1, uses, batches: Math.ceil(uses / batchSize) });
+    rows.set(key, { size: bucket, images: seen + 1, uses, batches: Math.ceil(uses / batch(bucket[0] * bucket[1])) });
   }
   return [...rows.values()].sort((a, b) => b.images - a.images || a.size[0] - b.size[0]);
 }
@@ -193,11 +193,13 @@ function usesText(
     : `${uses} uses of ${plural(images, 'picture')}`;
 }
 
-function batchText({ training: { batch_size, gradient_accumulation }, resources: { processes, cards } }: Plan): string {
+function batchText({ training: t, resources: { processes, cards } }: Plan): string {
   const together =
     processes === 1 ? [] : [cards.length === 0 ? plural(processes, 'process', 'processes') : plural(processes, 'card')];
-  const factors = [batch_size, ...together, ...(gradient_accumulation === 1 ? [] : [gradient_accumulation])];
-  return factors.length === 1 ? String(batch_size) : `(${factors.join(' × ')})`;
+  const other = t.batch_size_at.map(({ resolution, batch_size }) => `, ${batch_size} at ${resolution} px`).join('');
+  const first = `${t.batch_size}${other}`;
+  const factors = [first, ...together, ...(t.gradient_accumulation === 1 ? [] : [t.gradient_accumulation])];
+  return factors.length === 1 ? first : `(${factors.join(' × ')})`;
 }
 
 /** The devices in words: `cuda:0`, `cuda:0 and cuda:2`, `2 processes on cpu`, and on how many machines. */

@@ -8,7 +8,7 @@ import type { HashedScan } from '../dataset/hash.ts';
 import { isFurther } from '../dataset/sizes.ts';
 import { hasLooseBrace, plainCaption } from './caption-forms.ts';
 import { estimateTokens, looksLikeTags, says } from './captions.ts';
-import { usesInAll } from './lengths.ts';
+import { batchOf, bucketUses, pixelsOf } from './lengths.ts';
 import type { Plan } from './schema.ts';
 
 export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): readonly string[] {
@@ -125,9 +125,13 @@ function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['d
   const images = trained.filter((image) => !isFurther(image)).length;
   if (images < 4)
     warnings.push(`only ${plural(images, 'picture')} to learn from: the LoRA will copy more than it learns`);
-  const uses = usesInAll(trained, data.resolution_use);
-  const smaller = t.batches_per_epoch * t.batch_size * resources.processes - uses;
-  if (t.batch_size > 1 && smaller > uses / 2)
+  const batch = batchOf(t, resources.processes);
+  const counts = [...bucketUses(trained, data.resolution_use)].map(([bucket, uses]) => {
+    const most = batch(pixelsOf(bucket));
+    return { uses, room: Math.ceil(uses / most) * most };
+  });
+  const [uses, room] = (['uses', 'room'] as const).map((key) => counts.reduce((sum, one) => sum + one[key], 0));
+  if (t.batch_size > 1 && (room ?? 0) > 1.5 * (uses ?? 0))
     warnings.push(
       `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,
     );

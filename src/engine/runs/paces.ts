@@ -19,7 +19,14 @@ export interface PaceShape {
   readonly model: Pick<Plan['model'], 'family'>;
   readonly training: Pick<
     Plan['training'],
-    'batch_size' | 'gradient_accumulation' | 'optimizer' | 'adapter' | 'dora' | 'conv_rank' | 'targets'
+    | 'batch_size'
+    | 'batch_size_at'
+    | 'gradient_accumulation'
+    | 'optimizer'
+    | 'adapter'
+    | 'dora'
+    | 'conv_rank'
+    | 'targets'
   > & { readonly preservation: object | null };
   readonly resources: Pick<
     Plan['resources'],
@@ -64,9 +71,10 @@ const NEAR = 0.15;
 const SMALL = 1_000_000_000;
 
 function kindOf({ shape: { model, training: t, resources: r }, card, encoders, weights }: PaceQuestion): string {
-  const { batch_size, gradient_accumulation, optimizer, adapter, dora, targets } = t;
+  const { batch_size, batch_size_at: at, gradient_accumulation, optimizer, adapter, dora, targets } = t;
   const { precision, gradient_checkpointing, base_precision, stream_base, attention, compile, deterministic, tf32 } = r;
-  const training = { batch_size, gradient_accumulation, optimizer, adapter, dora, targets };
+  const batches = at.length === 0 ? { batch_size } : { batch_size, batch_size_at: at };
+  const training = { ...batches, gradient_accumulation, optimizer, adapter, dora, targets };
   const resources = {
     precision,
     gradient_checkpointing,

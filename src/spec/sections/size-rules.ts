@@ -2,9 +2,12 @@
 import type { z } from 'zod';
 import { type Rule as RuleOf, when } from '../training/rule.ts';
 import type { datasetSchema } from './dataset.ts';
-import { largestSide, sidesOf } from './resolution.ts';
+import { type batchSizesSchema, largestSide, sidesOf } from './resolution.ts';
 
-type Rule = RuleOf<{ readonly dataset: z.output<typeof datasetSchema> }>;
+type Rule = RuleOf<{
+  readonly dataset: z.output<typeof datasetSchema>;
+  readonly training: { readonly batch_size_at: z.output<typeof batchSizesSchema> };
+}>;
 
 /** The least size of a bucket in pixels, the same as in the schema. */
 const LEAST_BUCKET = 64;
@@ -24,6 +27,18 @@ export const sizeRules: readonly Rule[] = [
     check: ({ dataset: d }) => {
       const sides = sidesOf(d.resolution);
       const twice = sides.find((side, i) => sides.indexOf(side) !== i);
+      return twice === undefined ? undefined : `has ${twice} twice: write each size once`;
+    },
+  },
+  {
+    key: 'training.batch_size_at',
+    level: 'error',
+    check: ({ dataset: d, training: { batch_size_at: at } }) => {
+      const sides = [d, ...d.sources].flatMap(({ resolution }) => (resolution === null ? [] : sidesOf(resolution)));
+      const sizes = at.map(({ resolution }) => resolution);
+      const unknown = sizes.find((side) => !sides.includes(side));
+      const twice = sizes.find((side, i) => sizes.indexOf(side) !== i);
+      if (unknown !== undefined) return `has ${unknown}, which is no size of dataset.resolution (${sides.join(', ')})`;
       return twice === undefined ? undefined : `has ${twice} twice: write each size once`;
     },
   },

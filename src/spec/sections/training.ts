@@ -9,6 +9,7 @@ import { pivotalKeys } from '../training/pivotal-keys.ts';
 import { scheduleKeys } from '../training/schedule-keys.ts';
 import { preservationKeys } from '../training/subject-keys.ts';
 import { EPOCHS } from './cadence.ts';
+import { batchSizesSchema } from './resolution.ts';
 import { stepsOr } from './steps.ts';
 
 export const trainingSchema = z.strictObject({
@@ -28,6 +29,11 @@ export const trainingSchema = z.strictObject({
     'Pictures in one forward pass.',
     'Larger is steadier and faster per picture, and needs more memory.',
     'pictures',
+  ),
+  batch_size_at: doc(
+    batchSizesSchema.default([]),
+    'Other batch sizes at smaller sizes, where dataset.resolution has several: [{resolution: 768, batch_size: 4}].',
+    'A smaller size leaves memory unused: 4 pictures of 512 px take as much as one of 1024.',
   ),
   gradient_accumulation: doc(
     count(1, 1024).default(1),

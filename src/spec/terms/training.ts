@@ -20,7 +20,7 @@ export const trainingTerms: readonly Term[] = [
     also: ['batch size', 'gradient accumulation', 'effective batch'],
     group: 'Training',
     text: 'How many pictures are looked at before each correction. Larger is steadier and needs more memory; gradient accumulation gets the same effect by looking several times before correcting once.',
-    keys: ['training.batch_size', 'training.gradient_accumulation'],
+    keys: ['training.batch_size', 'training.batch_size_at', 'training.gradient_accumulation'],
   },
   {
     term: 'learning rate',

@@ -1,11 +1,12 @@
 /** The groups into which Advanced mode sorts the keys of run.yaml, and their rows in the review. */
 import { plural } from '../../base/text.ts';
+import { batchOf } from '../../engine/plan/lengths.ts';
 import { stepMemory } from '../../engine/plan/memory.ts';
 import { textEncoderRates } from '../../engine/plan/parameters.ts';
 import { type SpecKey, specKeys } from '../../spec/keys.ts';
 import type { RunSpec } from '../../spec/schema.ts';
 import { type CadenceValue, cadenceWords } from '../../spec/sections/cadence.ts';
-import { largestSide, sidesText } from '../../spec/sections/resolution.ts';
+import { sidesOf, sidesText } from '../../spec/sections/resolution.ts';
 import { taskOf, trainingTasks } from '../../spec/training/tasks.ts';
 import type { Machine } from './facts.ts';
 import type { Step } from './question.ts';
@@ -150,11 +151,13 @@ export function takes(spec: RunSpec, cards: Machine['cards']): string {
   const smallest = r.devices === 'all' ? cards.toSorted((a, b) => a.totalGb - b.totalGb)[0] : undefined;
   const card = smallest ?? cards.find((each) => r.device === each.device) ?? cards[0];
   if (card === undefined || r.device === 'cpu' || r.device === 'mps') return '';
+  const batches = sidesOf(d.resolution).map((side) => ({ pixels: side ** 2, images: batchOf(training)(side ** 2) }));
   const memory = stepMemory({
     model,
     training: { ...training, text_encoder_learning_rates: [...textEncoderRates(spec)] },
     resources: r,
-    pixels: largestSide(d.resolution) ** 2,
+    pixels: Math.max(...batches.map(({ pixels, images }) => pixels * images)),
+    images: Math.max(...batches.map(({ images }) => images)),
     maxTokens: 75,
     encodersLoaded: false,
   });

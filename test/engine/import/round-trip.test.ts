@@ -74,6 +74,7 @@ const OTHER: Readonly<Record<string, unknown>> = {
   'model.vae_scaling': { scale: 0.2, shift: 0.1 },
   'training.steps': '3 epochs',
   'training.batch_size': 3,
+  'training.batch_size_at': [{ resolution: 96, batch_size: 3 }],
   'training.gradient_accumulation': 2,
   'training.rank': 12,
   'training.text_encoder_learning_rate': 3e-4,

@@ -118,6 +118,13 @@ describe('memory of a step', () => {
     expect(Math.abs((bytes - GIB) / row.total - 1)).toBeLessThan(0.06);
   });
 
+  it('counts the largest batch, whatever its resolution', () => {
+    const at = (resolution: number) => [{ resolution, batch_size: 4 }];
+    const of = (training: Partial<Plan['training']>) => memoryOf(plan({ training: { ...training, batch_size: 1 } }));
+    expect(of({ batch_size_at: at(1024) })).toBe(memoryOf(plan({ training: { batch_size: 4 } })));
+    expect(of({ batch_size_at: at(512) })).toBe(of({}));
+  });
+
   it('is shown by part where a card trains', () => {
     expect(memoryText(plan({ resources: { device: 'cpu' } }))).toEqual([]);
     const [line = ''] = memoryText(plan({ resources: { gradient_checkpointing: 'full', base_precision: 'nf4' } }));

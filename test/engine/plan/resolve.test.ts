@@ -289,7 +289,7 @@ describe('a length in epochs', () => {
           const { plan } = resolve({
             spec: spec({ training: { steps: `${epochs} epochs`, batch_size: batch, gradient_accumulation: passes } }),
           });
-          const batches = epochs * batchesPerEpoch(plan.data.images, batch);
+          const batches = epochs * batchesPerEpoch(plan.data.images, () => batch);
           expect(plan.training.steps).toBe(Math.ceil(batches / passes));
         },
       ),

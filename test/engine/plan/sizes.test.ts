@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HashedScan } from '../../../src/engine/dataset/hash.ts';
 import { specSha256 } from '../../../src/engine/plan/identity.ts';
-import { batchesPerEpoch, bucketUses, usesInAll } from '../../../src/engine/plan/lengths.ts';
+import { batchesPerEpoch, batchOf, bucketUses, usesInAll } from '../../../src/engine/plan/lengths.ts';
 import { planSamples } from '../../../src/engine/plan/samples.ts';
 import { fillSpec } from '../../../src/engine/prepare/fill.ts';
 import { findings } from '../../../src/spec/rules.ts';
@@ -87,7 +87,7 @@ describe('several resolutions', () => {
       [1024, 1024],
       [384, 384],
     ]);
-    expect(batchesPerEpoch(images, 4)).toBe(2);
+    expect(batchesPerEpoch(images, () => 4)).toBe(2);
   });
 
   it('that are drawn share out the uses of images with the same sizes, and make every epoch as long as with one', () => {
@@ -95,9 +95,37 @@ describe('several resolutions', () => {
     const images = placed({ resolution: [512, 384], resolution_use: 'draw' }, [...large, [200, 200]]);
     expect(Object.fromEntries(bucketUses(images, 'draw'))).toEqual({ '512x512': 3, '384x384': 3 });
     expect(usesInAll(images, 'draw')).toBe(6);
-    expect([batchesPerEpoch(images, 2, 'draw'), batchesPerEpoch(images, 2)]).toEqual([4, 6]);
+    expect([batchesPerEpoch(images, () => 2, 'draw'), batchesPerEpoch(images, () => 2)]).toEqual([4, 6]);
     const once = placed({ resolution: 512, resolution_use: 'draw' }, large);
     expect(bucketUses(once, 'draw')).toEqual(bucketUses(once, 'each'));
+  });
+
+  it('have batch sizes of their own where that is asked for', () => {
+    const large = Array.from({ length: 8 }, () => [1024, 1024] as const);
+    const images = placed({ resolution: [512, 384, 256] }, large);
+    const at = [
+      { resolution: 384, batch_size: 4 },
+      { resolution: 256, batch_size: 8 },
+    ];
+    const batch = batchOf({ batch_size: 2, batch_size_at: at });
+    expect([512 ** 2, 640 * 384, 384 ** 2, 448 * 320, 256 ** 2].map(batch)).toEqual([2, 2, 4, 4, 8]);
+    expect(batchesPerEpoch(images, batch)).toBe(4 + 2 + 1);
+    expect(batchOf({ batch_size: 2, batch_size_at: at }, 3)(256 ** 2)).toBe(24);
+  });
+
+  it('are those that a batch size of its own is for', () => {
+    const spec = specWith({ resolution: [512, 384] });
+    const said = (...sides: number[]) =>
+      findings(
+        {
+          ...spec,
+          training: { ...spec.training, batch_size_at: sides.map((resolution) => ({ resolution, batch_size: 2 })) },
+        },
+        'error',
+      ).map(({ key, message }) => `${key} ${message}`);
+    expect(said(384)).toEqual([]);
+    expect(said(256)).toEqual(['training.batch_size_at has 256, which is no size of dataset.resolution (512, 384)']);
+    expect(said(384, 384)).toEqual(['training.batch_size_at has 384 twice: write each size once']);
   });
 
   it('that are drawn are part of the identity of a run, and the default is not', () => {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.tiny_models import batches_per_epoch
 from visiontrain_trainer.base import rng
 from visiontrain_trainer.base.errors import TrainingError
-from visiontrain_trainer.contract.plan import Data, parse_plan
+from visiontrain_trainer.contract.plan import Data, largest_batch, parse_plan, whole_batch
 from visiontrain_trainer.data.batches import BatchSampler
 from visiontrain_trainer.data.captions import caption_for
 
@@ -115,6 +115,24 @@ def test_a_drawn_size_for_every_use_and_as_many_batches_in_every_epoch(
             assert even == sorted(even, reverse=True) and even[0] - even[-1] <= 1
     others = [sum(use.image.regularisation for use in uses) for uses in per_epoch]
     assert others == [others[0]] * 3 and (other == 0) == (others[0] == 0)
+
+
+def test_every_size_has_its_own_batches(template: dict[str, Any]) -> None:
+    first = template["data"]["images"][0]
+    buckets = ((128, 128), (128, 64), (64, 96), (64, 64))
+    samples = [{**first, "id": f"{i:015x}{at}", "bucket": list(b)} for i in range(12) for at, b in enumerate(buckets)]
+    raw = {**template, "data": {**template["data"], "images": samples}}
+    at = [{"resolution": 96, "batch_size": 3}, {"resolution": 64, "batch_size": 6}]
+    raw["training"] = {**raw["training"], "batch_size": 2, "batch_size_at": at}
+    raw["training"]["batches_per_epoch"] = batches_per_epoch(raw)
+    batches = BatchSampler(parse_plan(raw))
+    assert batches.per_epoch == 6 + 4 + 4 + 2
+    found = Counter((uses[0].image.bucket, len(uses)) for step in range(16) for uses in batches.step(step))
+    assert found == {((128, 128), 2): 6, ((128, 64), 3): 4, ((64, 96), 3): 4, ((64, 64), 6): 2}
+    assert {len(uses) for uses in batches.largest()} == {2}
+    split = parse_plan({**raw, "resources": {**raw["resources"], "processes": 2}})
+    assert [whole_batch(split, bucket) for bucket in buckets] == [4, 6, 6, 12]
+    assert largest_batch(split) == 6
 
 
 def test_a_drawn_size_changes_from_epoch_to_epoch_and_is_the_same_again(template: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "perturbation": {"input_perturbation": {"strength": 0.1, "random": True}},
     "spread timesteps": {"timesteps": {**EVEN, "min": 100, "spread": True}},
     "logit-normal timesteps": {"timesteps": {**EVEN, "distribution": "logit_normal", "bias": 0.5}},
+    "batch by resolution": {"batch_size_at": [{"resolution": 128, "batch_size": 3}]},
     "norm cap": {"max_weight_norm": 0.0005},
     "rex": {
         "schedule": "rex",

@@ -71,6 +71,7 @@ __all__ = [
     "VaeScaling",
     "Validation",
     "parse_plan",
+    "largest_batch",
     "whole_batch",
     "read_plan",
 ]
@@ -183,6 +184,17 @@ def read_plan(path: Path) -> Plan:
         ) from error
 
 
-def whole_batch(plan: Plan) -> int:
-    """Images of one forward pass of all processes together: `batch_size` is that of one card."""
-    return plan.training.batch_size * plan.resources.processes
+def whole_batch(plan: Plan, bucket: tuple[int, int] | None = None) -> int:
+    """Images of one forward pass of all processes together: `batch_size` is that of one card.
+
+    For a bucket it is the number of the smallest resolution in `batch_size_at` whose square has as many pixels.
+    """
+    sizes = sorted(plan.training.batch_size_at, key=lambda each: each.resolution) if bucket else []
+    pixels = bucket[0] * bucket[1] if bucket else 0
+    size = next((s.batch_size for s in sizes if pixels <= s.resolution**2), plan.training.batch_size)
+    return size * plan.resources.processes
+
+
+def largest_batch(plan: Plan) -> int:
+    """Most images of one forward pass on one card."""
+    return max([plan.training.batch_size, *(each.batch_size for each in plan.training.batch_size_at)])

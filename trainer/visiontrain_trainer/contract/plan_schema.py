@@ -135,6 +135,12 @@ class Data:
 
 
 @dataclass(frozen=True)
+class BatchSizeAt:
+    resolution: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class OptimizerArgs:
     eps: float | None
     amsgrad: bool | None
@@ -233,6 +239,7 @@ class Pivotal:
 class Training:
     steps: int
     batch_size: int
+    batch_size_at: list[BatchSizeAt]
     gradient_accumulation: int
     batches_per_epoch: int
     learning_rate: float

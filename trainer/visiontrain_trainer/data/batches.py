@@ -32,11 +32,12 @@ class ImageUse:
     place: tuple[int, int] = (0, 1)
 
 
-def batches_per_epoch(training: Sequence[PlanImage], size: int, *, draw: bool = False) -> int:
-    """Batches in one epoch: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts them.
+def batches_per_epoch(plan: Plan, training: Sequence[PlanImage]) -> int:
+    """Batches in one epoch of these images: Σ over buckets ⌈uses ÷ batch size⌉, as `src/engine/plan/lengths.ts` counts.
 
-    With `draw` each use is at one of the sizes of its image.
+    Where sizes are drawn, each use is at one of the sizes of its image.
     """
+    draw = plan.data.resolution_use == "draw"
     uses: dict[tuple[int, int], int] = defaultdict(int)
     others: dict[tuple[int, int], int] = defaultdict(int)
     for image in training:
@@ -47,7 +48,7 @@ def batches_per_epoch(training: Sequence[PlanImage], size: int, *, draw: bool = 
     total = sum(uses.values())
     for bucket, count in others.items():
         uses[bucket] += regularisation_uses(count, sum(others.values()), total)
-    return sum(-(-count // size) for count in uses.values())
+    return sum(-(-count // whole_batch(plan, bucket)) for bucket, count in uses.items())
 
 
 def regularisation_uses(in_bucket: int, images: int, uses: int) -> int:
@@ -56,11 +57,6 @@ def regularisation_uses(in_bucket: int, images: int, uses: int) -> int:
     All together are used as often as the others, which have `uses`; each bucket by its share, and at least once.
     """
     return max(1, (2 * uses * in_bucket + images) // (2 * images))
-
-
-def _counted(plan: Plan, training: Sequence[PlanImage]) -> int:
-    """Batches in one epoch with these images and the plan's batch size."""
-    return batches_per_epoch(training, whole_batch(plan), draw=plan.data.resolution_use == "draw")
 
 
 def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
@@ -83,7 +79,7 @@ def without(plan: Plan, unreadable: dict[str, str]) -> Plan:
     return replace(
         plan,
         data=data,
-        training=replace(plan.training, batches_per_epoch=_counted(plan, training)),
+        training=replace(plan.training, batches_per_epoch=batches_per_epoch(plan, training)),
         output=replace(plan.output, facts=counted_again(plan.output.facts, data, plan.name)),
     )
 
@@ -141,7 +137,7 @@ class BatchSampler:
         self._sizes = uses_by_sizes(self.training) if plan.data.resolution_use == "draw" else None
         total = len(self._uses) if self._sizes is None else sum(map(len, self._sizes.values()))
         self._others = _Regularisation([image for image in plan.data.images if image.regularisation], plan.seed, total)
-        self.per_epoch = _counted(plan, [s for s in plan.data.images if not s.validation])
+        self.per_epoch = batches_per_epoch(plan, [s for s in plan.data.images if not s.validation])
         if self.per_epoch != plan.training.batches_per_epoch:
             raise TrainingError(
                 f"plan.json says {plan.training.batches_per_epoch} batches per epoch, the pictures give "
@@ -153,12 +149,13 @@ class BatchSampler:
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
 
     def _make_epoch(self, epoch: int) -> list[list[str]]:
-        seed, size = self._plan.seed, whole_batch(self._plan)
+        seed = self._plan.seed
         batches: list[list[str]] = []
         own = self._buckets if self._sizes is None else drawn(self._sizes, seed, epoch)
         for bucket in sorted({*own, *self._others.buckets}):
             uses = [*own.get(bucket, []), *self._others.names(bucket, epoch)]
             order = rng.shuffled(uses, seed, "order", epoch, f"{bucket[0]}x{bucket[1]}")
+            size = whole_batch(self._plan, bucket)
             batches += [order[i : i + size] for i in range(0, len(order), size)]
         by_first = {batch[0]: batch for batch in batches}
         return [by_first[first] for first in rng.shuffled(by_first, seed, "batches", epoch)]

@@ -22,6 +22,7 @@ import torch
 from visiontrain_trainer.base.errors import MachineError, is_out_of_memory
 from visiontrain_trainer.base.files import read_regular, write_atomic
 from visiontrain_trainer.compute.device import Device, give_back_memory
+from visiontrain_trainer.contract.plan import largest_batch
 from visiontrain_trainer.data.batches import ImageUse
 from visiontrain_trainer.model.frozen import count_weights
 from visiontrain_trainer.training.optim import make_optimizer
@@ -91,7 +92,7 @@ def probe(session: Session) -> None:
     remembered = Path(plan.resources.cache_dir) / "probes" / f"{_key(session, passes)}.json"
     known = _read(remembered)
     found = known or _measured(session, passes, meter)
-    whole = session.train_step.micro_batch == plan.training.batch_size
+    whole = session.train_step.micro_batch == largest_batch(plan)
     if known is None and whole:
         # Only what fitted is remembered: what did not may fit another time, when nothing else uses the card.
         _write(remembered, found)

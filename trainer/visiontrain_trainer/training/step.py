@@ -8,7 +8,7 @@ from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_
 from visiontrain_trainer.compute.device import give_back_memory, trying_algorithms
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan
+from visiontrain_trainer.contract.plan import Plan, largest_batch
 from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
@@ -27,7 +27,7 @@ class TrainStep:
         self._adapter, self._optimizer, self._ema = trained.adapter, trained.optimizer, trained.ema
         self._batches, self._builder = inputs.batches, inputs.builder
         self._device, self._processes = machine.device, machine.processes
-        self.micro_batch = plan.training.batch_size
+        self.micro_batch = largest_batch(plan)
         #: Peak memory of each of several processes in MiB, from the last step.
         self._memories = torch.zeros(0, device=machine.device.torch)
         self.scale = LossScale(FIRST_SCALE if machine.device.dtype == torch.float16 else 1.0)
@@ -155,6 +155,7 @@ class TrainStep:
         changes = [
             (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
             (images > 1, "training.batch_size=1"),
+            (images > 1 and plan.training.batch_size_at, "training.batch_size_at=[]"),
             (any(plan.training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
         ]
         steps = [f"Use less: --set {change}" for helps, change in changes if helps]
