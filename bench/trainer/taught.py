@@ -32,6 +32,9 @@ SEEDS = ((42, 900), (1, 2000), (2, 3000))  # of a run, and of the noise that it 
 PROMPTS, OTHERS = 40, 60
 HALF = {"learning_rate": 0.002, "text_encoder_learning_rate": 0.0005}
 FIFTH = {"learning_rate": 0.0008, "text_encoder_learning_rate": 0.0002}
+TENTH = {"learning_rate": 0.0004, "text_encoder_learning_rate": 0.0001}
+TWENTIETH = {"learning_rate": 0.0002, "text_encoder_learning_rate": 0.00005}
+EIGHTFOLD = {"learning_rate": 0.032, "text_encoder_learning_rate": 0.008}
 DOUBLE = {"learning_rate": 0.008, "text_encoder_learning_rate": 0.002}
 FOURFOLD = {"learning_rate": 0.016, "text_encoder_learning_rate": 0.004}
 ONE = {"learning_rate": 1, "text_encoder_learning_rate": 1}
@@ -51,7 +54,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "lora (no convolutions)": {"conv_rank": 0},
     "loha, half the rate": {"adapter": "loha", **HALF},
     "adafactor": {"optimizer": "adafactor"},
-    "came, half the rate": {"optimizer": "came", **HALF},
+    "came, a tenth of the rate": {"optimizer": "came", **TENTH},
     "lion, a fifth of the rate": {"optimizer": "lion", **FIFTH},
     "adamw8bit": {"optimizer": "adamw8bit"},
     "t-lora": {"t_lora": {"min_rank": 1, "power": 1}},
@@ -66,6 +69,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "lokr, four times the rate": {"adapter": "lokr", **FOURFOLD},
     "prodigy with d_coef 2": {"optimizer": "prodigy", "optimizer_args": {"d_coef": 2}, **ONE},
     "lora, twice the rate": {"conv_rank": 0, **DOUBLE},
+    "came, a twentieth of the rate": {"optimizer": "came", **TWENTIETH},
+    "lokr, eight times the rate": {"adapter": "lokr", **EIGHTFOLD},
+    "came, half the rate": {"optimizer": "came", **HALF},
 }
 
 
@@ -80,8 +86,9 @@ def plan_of(work: Path, row: dict[str, Any], seed: int) -> dict[str, Any]:
         "samples": {"every": 0, "prompts": []},
         "output": {"checkpoint_every": 0},
     }
-    (work / "run.yaml").write_text(json.dumps(text))  # JSON is YAML.
-    command = ["node", ROOT / "bin" / "visiontrain", "run", work / "run.yaml", "--dry-run", "--json", "--no-input"]
+    spec = work / f"{os.getpid()}.yaml"
+    spec.write_text(json.dumps(text))  # JSON is YAML.
+    command = ["node", ROOT / "bin" / "visiontrain", "run", spec, "--dry-run", "--json", "--no-input"]
     environment = {**os.environ, "VISIONTRAIN_HOME": str(work / "home")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -102,7 +109,10 @@ def train(run: Path, plan: dict[str, Any]) -> dict[str, Any]:
         process = subprocess.Popen(command["argv"], env=command["env"], stdout=log, stderr=subprocess.STDOUT)
         _, code, used = os.wait4(process.pid, 0)
     if code:
-        sys.exit(f"the run failed: {read_events(run)[-1:]}\n{(run / 'trainer.log').read_text()[-2000:]}")
+        ended = read_events(run)[-1]
+        if ended.get("id") != "training/not-finite":
+            sys.exit(f"the run failed: {ended}\n{(run / 'trainer.log').read_text()[-2000:]}")
+        return {"diverged": ended["reason"]}
     file = next(e["path"] for e in reversed(read_events(run)) if e["type"] == "output")
     return {
         "file": str(run / file),
@@ -165,6 +175,9 @@ def show(work: Path, rows: list[str]) -> None:
         bases = [found(work, "base", i) for i, _ in runs]
         if not runs or None in bases:
             continue
+        if lost := [r["diverged"] for _, r in runs if "diverged" in r]:
+            print(f"{name:38} {len(runs):5} {len(lost)} of them ended: {lost[0]}")
+            continue
         kinds = [k for k in runs[0][1]["judged"] if k != "recognised"]
         mean = {k: float(np.mean([r["judged"][k] for _, r in runs])) for k in ("recognised", *kinds)}
         before = {k: float(np.mean([b["judged"][k] for b in bases if b])) for k in kinds}
@@ -198,7 +211,8 @@ def main() -> None:
             run = work / "runs" / f"{list(ROWS).index(name)}-{SEEDS[index][0]}"
             (work / "runs").mkdir(parents=True, exist_ok=True)
             result = train(run, plan_of(work, ROWS[name], SEEDS[index][0]))
-            keep(work, name, index, {**result, "judged": judge(Path(result.pop("file")), index)})
+            judged = {} if "diverged" in result else {"judged": judge(Path(result.pop("file")), index)}
+            keep(work, name, index, {**result, **judged})
             print(name, SEEDS[index][0], found(work, name, index), file=sys.stderr, flush=True)
     show(work, rows)
 
