@@ -3,21 +3,13 @@
  * model. Pure.
  */
 import type { RunSpec } from '../../spec/schema.ts';
+import { cleanTag } from '../dataset/words/booru.ts';
 
 /** `[name, category, probability]` as the tagger gives them, the most probable first. */
 export type ScoredTag = readonly [string, string, number];
 
 export type CaptionSettings = RunSpec['captions'];
 export type TagRules = Pick<CaptionSettings, 'threshold' | 'character_threshold' | 'ratings' | 'exclude'>;
-
-/** Emoticons, whose underscores are no spaces. The list is the one that the authors of the taggers keep. */
-const FACES = new Set(
-  '0_0 (o)_(o) +_+ +_- ._. <o>_<o> <|>_<|> =_= >_< 3_3 6_9 >_o @_@ ^_^ o_o u_u x_x |_| ||_||'.split(' '),
-);
-
-/** A tag as it is trained: with spaces for underscores, except in emoticons and names of up to three characters. */
-export const cleanTag = (name: string): string =>
-  FACES.has(name) || name.length <= 3 ? name : name.replaceAll('_', ' ').trim();
 
 /** A tag in a form in which its spellings are equal. */
 const plain = (name: string): string => name.toLowerCase().replaceAll('_', ' ').trim();

@@ -1,6 +1,7 @@
 /** Findings about tags, in captions and from a tagger: writing, characters, outfits. Pure. */
 import { inNumber, plural } from '../../base/text.ts';
-import { cleanTag, type ScoredTag } from '../captions/compose.ts';
+import type { ScoredTag } from '../captions/compose.ts';
+import { cleanTag } from '../dataset/words/booru.ts';
 import { tagKey } from '../plan/caption-rules.ts';
 import { looksLikeTags, tagsOf } from '../plan/captions.ts';
 import type { CheckImage, DatasetFinding } from './finding.ts';

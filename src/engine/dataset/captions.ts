@@ -1,5 +1,6 @@
 /** Decodes captions in the forms in which people keep them. Pure. */
 import { isUtf8 } from 'node:buffer';
+import { booruTags } from './words/booru.ts';
 
 export interface CaptionText {
   /**
@@ -39,14 +40,20 @@ export function readCaption(bytes: Buffer, lines = false): CaptionText {
 /** Keys that may hold a caption, in the order in which they are tried. */
 export const WORD_KEYS = ['caption', 'text', 'prompt', 'tags'] as const;
 
-/** The caption in a JSON value as other tools write it: the value of one of WORD_KEYS, or a list of tags. */
+/**
+ * The caption in a JSON value as other tools write it: the value of one of WORD_KEYS, a list of tags, or the tags of a
+ * booru's post.
+ */
 export function wordsOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (Array.isArray(value))
     return value.length > 0 && value.every((tag) => typeof tag === 'string') ? value.join(', ') : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
+  const values = value as Readonly<Record<string, unknown>>;
   for (const key of WORD_KEYS) {
-    const inner: unknown = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+    const tags = key === 'tags' ? booruTags(values) : undefined;
+    if (tags !== undefined) return tags;
+    const inner: unknown = Object.hasOwn(values, key) ? values[key] : undefined;
     const words = typeof inner === 'string' || Array.isArray(inner) ? wordsOf(inner) : undefined;
     if (words !== undefined && words.trim() !== '') return words;
   }

@@ -15,7 +15,7 @@ import type { LeftOut } from './types.ts';
 import { windowReader } from './window.ts';
 
 /** Must be raised when a reader of headers or captions finds something else in the same bytes. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** First number of a fact, which says what the fact is about. */
 const HEADER = 1;

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  cleanTag,
-  composeTags,
-  joinCaption,
-  type ScoredTag,
-  type TagRules,
-} from '../../../src/engine/captions/compose.ts';
+import { composeTags, joinCaption, type ScoredTag, type TagRules } from '../../../src/engine/captions/compose.ts';
 import { captionPreset } from '../../../src/engine/captions/presets.ts';
+import { cleanTag } from '../../../src/engine/dataset/words/booru.ts';
 
 const tags: readonly ScoredTag[] = [
   ['1girl', 'general', 0.99],

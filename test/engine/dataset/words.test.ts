@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { expect, it } from 'vitest';
+import { wordsOf } from '../../../src/engine/dataset/captions.ts';
 import { hashImages } from '../../../src/engine/dataset/hash.ts';
 import { scanDataset } from '../../../src/engine/dataset/scan.ts';
 import { csvRows } from '../../../src/engine/dataset/words/csv.ts';
@@ -210,6 +211,39 @@ it('NAME.json is read for its caption, and others are counted', async () => {
     'the captions of 2 images are read from a .json file beside it',
   ]);
   expect(others).toEqual({ '.json': 1 });
+});
+
+it.each([
+  // Danbooru's own answer, and what gallery-dl saves of it.
+  [{ tag_string: '1girl highres long_hair', rating: 's' }, '1girl, highres, long hair'],
+  [
+    {
+      tag_string_general: 'solo long_hair ^_^',
+      tag_string_character: 'hatsune_miku',
+      tag_string_copyright: 'vocaloid',
+      tag_string_artist: 'somebody',
+      tag_string_meta: 'highres',
+      tags: ['1girl', 'highres'],
+    },
+    'hatsune miku, vocaloid, solo, long hair, ^_^',
+  ],
+  [{ tags_general: ['red_eyes', 'o_o'], tags_character: '', tags: 'red_eyes o_o' }, 'red eyes, o_o'],
+  // Gelbooru and its kin.
+  [{ id: 1, md5: 'd4', tags: ' 1girl  long_hair solo ' }, '1girl, long hair, solo'],
+  // e621.
+  [
+    { tags: { general: ['anthro', 'red_fur'], species: ['fox'], artist: ['somebody'], meta: ['hi_res'] } },
+    'fox, anthro, red fur',
+  ],
+  // What another tool wrote stays as it is.
+  [{ caption: 'a fox', tag_string: 'fox' }, 'a fox'],
+  [{ tags: 'a red fox in snow' }, 'a red fox in snow'],
+  [{ tags: 'a_b, c d', rating: 's' }, 'a_b, c d'],
+  [{ tags: ['long_hair', 'red'] }, 'long_hair, red'],
+  [{ tags: { general: 'x', species: 3, __proto__: ['y'] } }, 'x'],
+  [{ tag_string: '', rating: 's' }, undefined],
+])('the post of a booru %j is the caption %j', (post, words) => {
+  expect(wordsOf(post)).toBe(words);
 });
 
 it.each(['.json', '.txt'])('JSON in a %s file never becomes the caption itself', async (extension) => {

@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { statOf } from '../../../base/files/stat.ts';
-import { cleanTag } from '../../../engine/captions/compose.ts';
 import type { CaptionLine } from '../../../engine/captions/edits/edit-list.ts';
 import { keepEdit, takeBack } from '../../../engine/captions/edits/history.ts';
 import { anyScores, captionsDir } from '../../../engine/captions/store.ts';
 import { makePreviews, previewPath } from '../../../engine/check/previews.ts';
+import { cleanTag } from '../../../engine/dataset/words/booru.ts';
 import { tagTable } from '../../../engine/plan/tag-table.ts';
 import type { Capabilities } from '../../../terminal/terminal.ts';
 import { captionDashboard } from '../../dashboard/captions/caption-dashboard.tsx';
