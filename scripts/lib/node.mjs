@@ -28,6 +28,8 @@ function fetched() {
     execFileSync('npm', ['install', '--prefix', folder, ...quiet, WANTED], {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
+      // The package's script runs npm again, which would advertise a newer npm between our lines.
+      env: { ...process.env, npm_config_update_notifier: 'false' },
     });
   } catch {
     // npm has printed the reason.

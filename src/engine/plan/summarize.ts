@@ -167,13 +167,17 @@ function variationsText({ variations, share, ...most }: NonNullable<Plan['data']
   return `${plural(variations, 'variation')} of each picture${when}: ${named || 'none of them differs'}`;
 }
 
-/** How many images have other variations than those of the data set, because their source says so. */
+/** Variations of images whose source says otherwise than the data set, by how many they are. */
 function ownVariations({ augment, images }: Plan['data']): readonly string[] {
-  const other = images.filter(({ own }) => own !== null && !isDeepStrictEqual(own.augment, augment));
-  if (other.length === 0) return [];
-  const counts = new Set(other.map(({ own }) => own?.augment?.variations ?? 0));
-  const how = [...counts].toSorted((a, b) => a - b).map((count) => (count === 0 ? 'none' : String(count)));
-  return [`other variations in sources: ${how.join(' or ')} of ${plural(other.length, 'picture')}`];
+  const other = images.filter((image) => image.own !== null && !isFurther(image));
+  const counts = new Map<number, number>();
+  for (const { own } of other)
+    if (!isDeepStrictEqual(own?.augment, augment))
+      counts.set(own?.augment?.variations ?? 0, (counts.get(own?.augment?.variations ?? 0) ?? 0) + 1);
+  return [...counts].map(
+    ([count, pictures]) =>
+      `by their source: ${count === 0 ? 'no variations' : plural(count, 'variation')} of ${plural(pictures, 'picture')}`,
+  );
 }
 
 function usesText(

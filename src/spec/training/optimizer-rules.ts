@@ -85,4 +85,14 @@ export const optimizerRules: readonly Rule[] = [
         'is high for lion, whose every step has the full rate: a third to a tenth of adamw’s is usual, such as 3e-5',
       ),
   },
+  {
+    key: 'training.learning_rate',
+    level: 'warning',
+    // CAME divides by the root of an average of doubt that begins at 0 and takes 10,000 steps to fill.
+    check: ({ training: t }) =>
+      when(
+        t.optimizer === 'came' && t.learning_rate > 2e-4,
+        'is high for came, whose steps are three to ten times as long as adamw’s in the first thousand: a tenth of its rate is safe, such as 1e-5',
+      ),
+  },
 ];

@@ -114,6 +114,18 @@ const table: Readonly<Record<string, Row>> = {
     other: [t('learning_rate', 0.0001)],
     says: /^training\.learning_rate is a rate for other optimizers: prodigy .* Write 1$/u,
   },
+  'came × a rate for adamw': {
+    level: 'warning',
+    one: [t('optimizer', 'came'), t('learning_rate', 1e-5)],
+    other: [t('learning_rate', 4e-4)],
+    says: /^training\.learning_rate is high for came, .*: a tenth of its rate is safe, such as 1e-5$/u,
+  },
+  'lion × a rate for adamw': {
+    level: 'warning',
+    one: [t('optimizer', 'lion'), t('learning_rate', 3e-5)],
+    other: [t('learning_rate', 4e-4)],
+    says: /^training\.learning_rate is high for lion, /u,
+  },
   'Prodigy × norm cap': {
     level: 'warning',
     one: PRODIGY,
