@@ -38,8 +38,8 @@ export const validationSchema = z.strictObject({
   ),
   min_change: doc(
     z.number().min(1).max(100).default(4),
-    'By how many of its standard errors the loss must have risen to end the run. The error is that of the differences, picture by picture, at the same noise.',
-    'Lower ends sooner, and more often for nothing: 4 does in fewer than 1 of 20 runs.',
+    'By how many of its standard errors the loss must have risen to end the run. The error is that of the differences, picture by picture, at the same noise, and of the wavering of all pictures together.',
+    'Lower ends sooner, and more often for nothing: 4 does in fewer than 1 of 20 runs, also where a wavering lasts for many validations.',
     'errors',
   ),
 });
