@@ -33,7 +33,7 @@ const folder: FolderFacts = {
   captioned: 5,
   folders: [{ path: '', images: 23, repeats: 1 }],
   commonWord: undefined,
-  otherCaptions: undefined,
+  captionExtension: undefined,
   smallest: [640, 480],
   largest: [3000, 2000],
   problems: ['blurred.png: the file ends too early; left out'],

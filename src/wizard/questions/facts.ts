@@ -43,8 +43,8 @@ export interface FolderFacts {
   readonly namedFor?: string | undefined;
   /** The trigger word that every caption contains already, if there is one. */
   readonly commonWord: string | undefined;
-  /** Extension of the caption files, when it is not .txt. */
-  readonly otherCaptions: string | undefined;
+  /** Extension of the caption files, when most are not .txt. */
+  readonly captionExtension: string | undefined;
   /** Width and height in pixels of the image with the smallest area, and (below) with the largest. */
   readonly smallest: readonly [number, number] | undefined;
   readonly largest: readonly [number, number] | undefined;

@@ -61,8 +61,16 @@ export function cardOf(context: WizardContext) {
   return cards.find((card) => String(card.index) === chosen) ?? cards.toSorted((a, b) => b.freeGb - a.freeGb)[0];
 }
 
-/** Values that follow from the machine, by dotted key. They will be marked `detected`. */
+/** Values that follow from the folder and the machine, by dotted key. They will be marked `detected`. */
 export function detected(context: WizardContext): Values {
+  const extension = context.facts.folder?.captionExtension;
+  return {
+    ...(extension === undefined ? {} : { 'dataset.caption_extension': extension }),
+    ...detectedMachine(context),
+  };
+}
+
+function detectedMachine(context: WizardContext): Values {
   const card = cardOf(context);
   const entry = entryOf(context);
   if (entry?.embedded !== undefined) return {};

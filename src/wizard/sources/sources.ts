@@ -145,6 +145,16 @@ export function nested(values: Values): Record<string, unknown> {
 /** Longest wait in milliseconds for the check of a folder. The remaining images are read when the run starts. */
 const PATIENCE_MS = 10_000;
 
+/** A scan, and the extension of its caption files when that is not .txt. */
+type Looked = Scan & Pick<FolderFacts, 'captionExtension'>;
+
+/** The extension of more caption files than there are captions, such as sd-scripts' own `.caption`. */
+function otherExtension({ images, otherCaptions }: Scan): string | undefined {
+  const [most] = Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1]);
+  const captioned = images.filter(({ caption }) => caption !== null).length;
+  return most !== undefined && most[1] > captioned ? most[0] : undefined;
+}
+
 /**
  * Reads every image whole, to find damaged ones and duplicates. When that takes too long, only their headers are read.
  */
@@ -152,17 +162,21 @@ async function lookAtImages(
   path: string,
   { cache: cacheDir, home }: Pick<Places, 'cache' | 'home'>,
   arranged: Arrangement | undefined,
-): Promise<Scan> {
+): Promise<Looked> {
   const others = (arranged?.sources ?? []).filter(({ role }) => role !== 'train');
-  const scan = await scanDataset(path, {
-    ...{ captionExtension: '.txt', own: [home], cacheDir },
-    without: others.map((source) => `${path}/${source.path}`),
-    masksAreUsed: (arranged?.masks ?? null) !== null,
-  });
+  const scanWith = (captionExtension: string) =>
+    scanDataset(path, {
+      ...{ captionExtension, own: [home], cacheDir },
+      without: others.map((source) => `${path}/${source.path}`),
+      masksAreUsed: (arranged?.masks ?? null) !== null,
+    });
+  const first = await scanWith('.txt');
+  const captionExtension = otherExtension(first);
+  const scan = { ...(captionExtension === undefined ? first : await scanWith(captionExtension)), captionExtension };
   const signal = AbortSignal.timeout(PATIENCE_MS);
   try {
     const hashed = await hashImages(scan, { cacheDir, signal });
-    return { ...hashed, images: withEdits(hashed.images, hashed, captionsDir({ home })).images };
+    return { ...scan, ...hashed, images: withEdits(hashed.images, hashed, captionsDir({ home })).images };
   } catch (error) {
     if (!signal.aborted) throw error;
     const later = 'too many to read all of them now: what is cut short, or there twice, is looked for before the start';
@@ -196,7 +210,7 @@ export async function readFolder(
   try {
     const arranged = arrangementOf(path, [places.home]);
     const scan = await lookAtImages(path, places, arranged);
-    const { root, images, folders, leftOut, otherCaptions } = scan;
+    const { root, images, folders, leftOut, captionExtension } = scan;
     const captions = images.flatMap(({ caption }) => caption ?? []);
     const byArea = images.toSorted((a, b) => a.size[0] * a.size[1] - b.size[0] * b.size[1]);
     return {
@@ -208,7 +222,7 @@ export async function readFolder(
       arranged,
       namedFor: arranged === undefined ? undefined : firstWord(arranged),
       commonWord: captions.length === images.length ? commonWord(captions) : undefined,
-      otherCaptions: Object.entries(otherCaptions).toSorted((a, b) => b[1] - a[1])[0]?.[0],
+      captionExtension,
       smallest: byArea[0]?.size,
       largest: byArea.at(-1)?.size,
       prompted: promptsOf(scan),

@@ -19,6 +19,23 @@ function files(folder: string, ...names: string[]): void {
   for (const name of names) writeFileSync(join(dir, folder, name), '');
 }
 
+it('reads captions that end as most of them do', async () => {
+  const read = async (folder: string, captions: Readonly<Record<string, string>>) => {
+    mkdirSync(join(dir, folder));
+    for (const [i, name] of ['a', 'b', 'c'].entries())
+      writeFileSync(
+        join(dir, folder, `${name}.png`),
+        png(40 + i, 30, (x, y) => [x, y, i]),
+      );
+    for (const [name, text] of Object.entries(captions)) writeFileSync(join(dir, folder, name), text);
+    const found = await readFolder(join(dir, folder), { home: join(dir, 'home'), cache: join(dir, 'cache') });
+    return typeof found === 'string' ? found : [found.captionExtension, found.captioned];
+  };
+  expect(await read('kohya', { 'a.caption': 'a fox', 'b.caption': 'a cub' })).toEqual(['.caption', 2]);
+  expect(await read('mixed', { 'a.caption': 'a fox', 'b.txt': 'a cub' })).toEqual([undefined, 1]);
+  expect(await read('plain', { 'a.txt': 'a fox' })).toEqual([undefined, 1]);
+});
+
 describe('a folder while its path is typed', () => {
   it('counts the files that a data set would use: sub-folders and every format, nothing hidden', async () => {
     files('fox', 'a.png', 'b.JPEG', 'c.tiff', 'd.gif', 'a.txt', 'notes.md', '.thumb.png');
