@@ -40,8 +40,10 @@ class Made:
 
 def _runs() -> tuple[Made, ...]:
     """The subjects are interleaved, so that the beginning of the list holds every kind."""
-    return tuple(made for seed in (42, 7) for pair in _PAIRS for made in _round(*pair, seed)) + tuple(
-        made for few in (2, 6) for subject in _SUBJECTS for made in _more(subject, few)
+    return (
+        *(made for seed in (42, 7) for pair in _PAIRS for made in _round(*pair, seed)),
+        *(made for few in (2, 6) for subject in _SUBJECTS for made in _more(subject, few)),
+        *(_copying(subject, few) for few in (4, 3, 2, 6) for subject in _SUBJECTS),
     )
 
 
@@ -67,6 +69,11 @@ def _more(subject: Subject, few: int) -> list[Made]:
         Made(f"good-{subject}-s{few}", "good", subject, 100, *GOOD[subject], seed=few),
         Made(f"few-{subject}-s{few}", "few", subject, 60, 2e-3, 5e-4, images=8, seed=few),
     ]
+
+
+def _copying(subject: Subject, few: int) -> Made:
+    """A run that is long enough to copy: the shorter ones on few images hardly do."""
+    return Made(f"copying-{subject}-{few}-long", "copying", subject, 320, 6e-3, 2e-3, "constant", few, False, 13)
 
 
 RUNS = _runs()

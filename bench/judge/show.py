@@ -11,6 +11,8 @@ from .kinds import ROOT, Made
 
 #: Number of points by which the advised checkpoint may be worse than the best one.
 BAR = 5.0
+#: A run copies, whatever it was made for, when so many of its samples in the truth are copies, in percent.
+COPYING = 25.0
 
 
 def points(row: dict[str, Any]) -> float:
@@ -33,11 +35,11 @@ def show(wanted: list[Made], folder: Path) -> int:
         best = max(each, key=lambda step: each[step])
         lack = None if advice["step"] is None else each[best] - each[advice["step"]]
         alarm = bool(advice["copying"])
-        alarms[made.kind == "copying"].append(alarm)
         if lack is not None:
             lacking.append(lack)
         text = "  ".join(f"{step}:{value:.0f}" for step, value in each.items())
         copied = max(row["copied"] for row in truth.values())
+        alarms[copied >= COPYING].append(alarm)
         lacks = "" if lack is None else f"{lack:.1f}"
         print(
             f"{made.name:22} {text:24} {best:>5} {advice['step'] or 'none':>7} {lacks:>6}"
