@@ -66,11 +66,17 @@ function lines_(phase: PhaseState, now: number, style: Style, columns: number): 
     return [styled`${style.good(style.glyph.tick)} ${title}${style.dim(took + detail)}`];
   }
   const head = styled`${style.accent(style.glyph.pointer)} ${style.bold(title)}${style.dim(formatDuration(seconds) + detail)}`;
-  const items = Object.entries(phase.items).slice(-5);
+  const items = current(Object.entries(phase.items)).slice(-5);
   return [head, ...items.flatMap(([name, item]) => itemLines(name, item, style, columns))];
 }
 
 type Item = PhaseState['items'][string];
+
+/** The items without earlier stages of a set-up: all of its stages count the same packages, and only the last goes on. */
+function current(items: readonly (readonly [string, Item])[]): readonly (readonly [string, Item])[] {
+  const last = items.findLastIndex(([, { unit }]) => unit === 'packages');
+  return items.filter(([, { unit }], i) => unit !== 'packages' || i === last);
+}
 
 function itemLines(name: string, item: Item, style: Style, columns: number): Styled[] {
   const { done, total, rate, unit, detail } = item;

@@ -89,7 +89,26 @@ const captioning = story(now - 10, [
   ],
 ]);
 
+const none = { done: 0, total: 53 };
+const most = { done: 52, total: 53 };
+const settingUp = story(now - 60, [
+  [0, { type: 'run', name: 'fox-emblem', attempt: 1, steps: 1600, host: 'box', version: '0.1.0' }],
+  [0, { type: 'phase', phase: 'environment', detail: 'setting up Python with torch for cpu (once)' }],
+  [1, { type: 'progress', phase: 'environment', item: 'environment for Python 3.11.7', unit: 'packages', ...none }],
+  [20, { type: 'progress', phase: 'environment', item: 'packages', unit: 'packages', ...most }],
+  [30, { type: 'progress', phase: 'environment', item: 'torch 2.13.0+cpu', unit: 'packages', ...most }],
+  [40, { type: 'progress', phase: 'environment', item: 'packages fetched', unit: 'bytes', done: 117e6, total: 500e6 }],
+]);
+
 describe('the dashboard', () => {
+  it('shows how far a set-up is once, not how far each of its stages was', () => {
+    const text = frame(settingUp, 80, 24).join('\n');
+    expect(text).toContain('torch 2.13.0+cpu');
+    expect(text).toContain('117 of 500 MB');
+    expect(text.match(/of 53 packages/gu)).toHaveLength(1);
+    expect(text).not.toContain('environment for Python');
+  });
+
   it('tells how fast pictures are encoded and when that ends, on 80 columns', () => {
     const text = frame(encoding, 80, 24).join('\n');
     expect(text).toContain('80 %  1200 of 1500 pictures  10.5 s/picture  53 min left');
