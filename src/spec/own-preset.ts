@@ -73,7 +73,7 @@ export function holdsTrigger(key: string, value: unknown, trigger: string): bool
 }
 
 /** Whether a text is a path. Ids of the registry have neither slashes nor endings of weights files. */
-const isPath = (text: string): boolean => /[/\\]|^[.~]|\.(?:safetensors|ckpt|pt|bin)$/iu.test(text);
+export const isPath = (text: string): boolean => /[/\\]|^[.~]|\.(?:safetensors|ckpt|pt|bin)$/iu.test(text);
 
 export type ReadPreset =
   | { readonly preset: OwnPreset; readonly problems?: undefined }

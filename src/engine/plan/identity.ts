@@ -1,6 +1,7 @@
 /** Identities that depend on content alone: of a run, of its images, and of the choice of validation images. Pure. */
 
 import { sha256OfText } from '../../base/files/hash.ts';
+import { isPath } from '../../spec/own-preset.ts';
 import { captionsSchema, type RunSpec } from '../../spec/schema.ts';
 import { laterSourceKeys, type SourceSpec } from '../../spec/sections/sources.ts';
 import { isMaskFolder } from '../../spec/training/subject-keys.ts';
@@ -153,6 +154,9 @@ function computedAlike({
   };
 }
 
+/** Keys of the models that write captions: an id of the registry, or a folder. */
+const MODELS = new Set(['tagger', 'captioner']);
+
 /** Keys of the writing of captions, which have no effect without `write`. */
 const WRITING = new Set<string>([
   ...['tagger', 'threshold', 'character_threshold', 'ratings', 'exclude'],
@@ -165,11 +169,13 @@ const WRITING = new Set<string>([
  */
 function changedCaptions(captions: RunSpec['captions']): Partial<RunSpec['captions']> {
   const standard: Readonly<Record<string, unknown>> = captionsSchema.parse({});
+  const changed = Object.entries(captions).filter(
+    ([key, value]) =>
+      canonicalJson(value) !== canonicalJson(standard[key]) && (captions.write !== null || !WRITING.has(key)),
+  );
+  // A model of one's own counts by the captions that it writes, wherever it lies.
   return Object.fromEntries(
-    Object.entries(captions).filter(
-      ([key, value]) =>
-        canonicalJson(value) !== canonicalJson(standard[key]) && (captions.write !== null || !WRITING.has(key)),
-    ),
+    changed.map(([key, value]) => [key, MODELS.has(key) && isPath(String(value)) ? 'folder' : value]),
   );
 }
 

@@ -159,6 +159,15 @@ describe('sources in a plan', () => {
     expect(of(varied, [{ path: '/data/a', flip: true }])).toEqual([2, 'as all', 'as all']);
   });
 
+  it('and models that write captions leave the identity of a run alone wherever they lie', () => {
+    const spec = specWith([]);
+    const sha = (changes: Partial<RunSpec['captions']>) =>
+      specSha256({ ...spec, captions: { ...spec.captions, write: 'tags', ...changes } }, () => true);
+    expect(sha({ tagger: './tagger' })).toBe(sha({ tagger: '/elsewhere/tagger' }));
+    expect(sha({ tagger: './tagger' })).not.toBe(sha({ tagger: 'wd-vit-tagger-v3' }));
+    expect(sha({ captioner: '../florence' })).toBe(sha({ captioner: '/models/florence' }));
+  });
+
   it('change the identity of a run by their settings and not by their paths', () => {
     const sha = (sources: readonly Source[]) => specSha256(specWith(sources), () => true);
     expect(sha([{ path: '/a' }])).toBe(sha([{ path: '/b' }]));
