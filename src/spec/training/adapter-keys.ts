@@ -39,7 +39,7 @@ export const adapterKeys = {
   adapter: doc(
     z.enum(adapters).default('lora'),
     'Kind of adapter: lora, or loha and lokr (LyCORIS), which A1111, Forge and ComfyUI read too.',
-    'lokr makes small files that hold much; loha has a high rank in few weights: take half the learning rate.',
+    'lokr makes small files and learns slower: take two to four times the learning rate; loha has a high rank in few weights: take half.',
   ),
   lokr: doc(
     lokrSchema.nullable().default(null),
