@@ -72,7 +72,7 @@ def _more(subject: Subject, few: int) -> list[Made]:
 
 
 def _copying(subject: Subject, few: int) -> Made:
-    """A run that was to copy by its length. At this rate it breaks the model, and at half of it, longer, it copies as little."""
+    """A run that was to copy by its length; at this rate it breaks the model instead."""
     return Made(f"copying-{subject}-{few}-long", "copying", subject, 320, 6e-3, 2e-3, "constant", few, False, 13)
 
 

@@ -71,6 +71,7 @@ __all__ = [
     "VaeScaling",
     "Validation",
     "parse_plan",
+    "batch_of_one",
     "largest_batch",
     "whole_batch",
     "read_plan",
@@ -198,3 +199,8 @@ def whole_batch(plan: Plan, bucket: tuple[int, int] | None = None) -> int:
 def largest_batch(plan: Plan) -> int:
     """Most images of one forward pass on one card."""
     return max([plan.training.batch_size, *(each.batch_size for each in plan.training.batch_size_at)])
+
+
+def batch_of_one(plan: Plan) -> list[str]:
+    """The settings that put one image in each forward pass."""
+    return ["training.batch_size=1", *(["training.batch_size_at=[]"] if plan.training.batch_size_at else [])]

@@ -8,7 +8,7 @@ from visiontrain_trainer.base.errors import MachineError, TrainingError, is_out_
 from visiontrain_trainer.compute.device import give_back_memory, trying_algorithms
 from visiontrain_trainer.compute.losses import losses
 from visiontrain_trainer.contract.events import Events
-from visiontrain_trainer.contract.plan import Plan, largest_batch
+from visiontrain_trainer.contract.plan import Plan, batch_of_one, largest_batch
 from visiontrain_trainer.data.batches import ImageUse
 
 from .loss_scale import FIRST_SCALE, LossScale
@@ -151,15 +151,14 @@ class TrainStep:
 
     def less_memory(self, images: int) -> list[str]:
         """Next steps that take less memory than a pass of `images` images, without settings that are so already."""
-        plan = self._plan
+        training, resources = self._plan.training, self._plan.resources
         changes = [
-            (plan.resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
-            (images > 1, "training.batch_size=1"),
-            (images > 1 and plan.training.batch_size_at, "training.batch_size_at=[]"),
-            (any(plan.training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
+            (resources.gradient_checkpointing != "full", "resources.gradient_checkpointing=full"),
+            (images > 1, " --set ".join(batch_of_one(self._plan))),
+            (any(training.text_encoder_learning_rates), "training.text_encoder_learning_rate=0"),
         ]
-        steps = [f"Use less: --set {change}" for helps, change in changes if helps]
-        return ["Close what else uses that memory.", *steps, "Or lower dataset.resolution or training.rank."]
+        less = (f"Use less: --set {change}" for helps, change in changes if helps)
+        return ["Close what else uses that memory.", *less, "Or lower dataset.resolution or training.rank."]
 
     def _update(self) -> None:
         """Update the weights. Where AdamW's first update runs out of memory, the graphs are released and it is retried.
