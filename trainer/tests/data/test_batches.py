@@ -147,7 +147,7 @@ def test_a_drawn_size_changes_from_epoch_to_epoch_and_is_the_same_again(template
     seen = [use.key for use in BatchSampler(parse_plan(raw)).all_uses()]
     assert seen == [use.key for use in BatchSampler(parse_plan(raw)).all_uses()]
     large = Counter(key for key in seen if "@" not in key)
-    # Of 100 uses of each image half are at each size, within five standard errors of a fair draw.
+    # Each image has 100 uses, and half of them are at each size, within five standard errors of a fair draw.
     assert set(large) == {f"{i:016x}/0" for i in range(6)}
     assert all(25 <= count <= 75 for count in large.values())
     raw["seed"] += 1
