@@ -14,6 +14,8 @@ export interface Capabilities {
   readonly columns: number;
   readonly rows: number;
   readonly tmux: boolean;
+  /** The pane of tmux that the program runs in; undefined outside, and where tmux runs on another machine. */
+  readonly tmuxPane?: string | undefined;
 }
 
 export interface TerminalFacts {
@@ -39,6 +41,7 @@ export function capabilities({ env, stdin, stdout, noInput, plain }: TerminalFac
     columns: stdout.columns || 80,
     rows: stdout.rows || 24,
     tmux: Boolean(env.TMUX) || ['tmux', 'screen'].some((name) => env.TERM?.startsWith(name)),
+    tmuxPane: env.TMUX ? env.TMUX_PANE : undefined,
   };
 }
 

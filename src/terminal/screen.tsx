@@ -10,6 +10,7 @@ import type { Capabilities } from './capabilities.ts';
 import { cellOf, type Graphics } from './graphics/answers.ts';
 import { askGraphics, CellWatch } from './graphics/ask.ts';
 import { ImageLayer } from './graphics/layer.ts';
+import { TmuxWatch, tmuxShowsSixels } from './graphics/tmux.ts';
 import { mayHaveGraphics } from './images.ts';
 import type { Size } from './size.ts';
 import { takeTerminal } from './terminal.ts';
@@ -51,8 +52,9 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
   if (stdin.isTTY) stdin.setRawMode(true);
   stopWrapping();
   const graphics = await graphicsFor(options.images);
-  const { layer, endLayer } = layerFor(graphics);
-  const instance = render(<Stage view={view} images={layer} />, {
+  const stage = (images: ImageLayer | undefined) => <Stage view={view} images={images} />;
+  const { layer, endLayer } = layerFor(graphics, options.images, (images) => instance.rerender(stage(images)));
+  const instance = render(stage(layer), {
     alternateScreen: true,
     incrementalRendering: true,
     interactive: true,
@@ -79,8 +81,15 @@ export async function show(view: ShownElement, options: ShowOptions = {}): Promi
   }
 }
 
-/** The layer of images on a terminal that shows them, and what ends it. */
-function layerFor(graphics: Graphics | undefined): { layer?: ImageLayer; endLayer: () => void } {
+/**
+ * The layer of images on a terminal that shows them, and what ends it.
+ * @param use is handed the layer, or undefined, when the session of tmux gets a terminal that shows images or none
+ */
+function layerFor(
+  graphics: Graphics | undefined,
+  can: Capabilities | undefined,
+  use: (images: ImageLayer | undefined) => void,
+): { layer?: ImageLayer; endLayer: () => void } {
   if (graphics === undefined) return { endLayer: () => {} };
   const { stdin, stdout } = process;
   const layer = new ImageLayer(graphics, {
@@ -89,14 +98,27 @@ function layerFor(graphics: Graphics | undefined): { layer?: ImageLayer; endLaye
   });
   const answered = (text: string) => layer.zoomed(cellOf(text, stdout, graphics.kind));
   const watch = new CellWatch({ stdin, write: (text) => stdout.write(text), answered });
+  const outside = new TmuxWatch(
+    () => tmuxShowsSixels(can?.tmuxPane),
+    (shows) => {
+      if (shows) layer.resume();
+      else layer.pause();
+      use(shows ? layer : undefined);
+      stdout.emit('resize');
+    },
+  );
   // Node tells only of changes in columns and rows. With another font a terminal may have as many as before.
-  const look = () => watch.ask();
+  const look = () => {
+    watch.ask();
+    if (graphics.tmux === true) outside.ask();
+  };
   process.on('SIGWINCH', look);
   return {
     layer,
     endLayer: () => {
       process.off('SIGWINCH', look);
       watch.end();
+      outside.end();
       layer.close();
     },
   };
@@ -114,8 +136,9 @@ async function graphicsFor(can: Capabilities | undefined): Promise<Graphics | un
   writeNow('\u001b[?1049h');
   const graphics = await askGraphics({ stdin: process.stdin, write: writeNow, size: can, inside: can.tmux });
   writeNow('\u001b[?1049l');
-  known = { graphics };
-  return graphics;
+  const isShown = graphics !== undefined && (!can.tmux || (await tmuxShowsSixels(can.tmuxPane)) === true);
+  known = { graphics: isShown ? { ...graphics, tmux: can.tmux } : undefined };
+  return known.graphics;
 }
 
 /** Passes an element the size of the terminal and the functions it may call. */

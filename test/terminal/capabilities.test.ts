@@ -69,4 +69,9 @@ describe('capabilities', () => {
   ])('tmux of %o', (env, tmux) => {
     expect(at(env).tmux).toBe(tmux);
   });
+
+  it('knows its pane of tmux only where tmux runs on this machine', () => {
+    expect(at({ TMUX: '/tmp/tmux,1,0', TMUX_PANE: '%3' }).tmuxPane).toBe('%3');
+    expect(at({ TERM: 'tmux-256color', TMUX_PANE: '%3' }).tmuxPane).toBeUndefined();
+  });
 });

@@ -11,6 +11,8 @@ export interface Graphics {
   readonly kind: GraphicsKind;
   /** Width and height of a cell in pixels; undefined where the terminal does not tell them. */
   readonly cell: readonly [number, number] | undefined;
+  /** Whether tmux draws the images that are sent to it. */
+  readonly tmux?: boolean;
 }
 
 const ESC = '\u001b';
@@ -98,12 +100,21 @@ export function cellOf(
   kind: GraphicsKind,
 ): Graphics['cell'] {
   const [, height = 0, width = 0] = ANSWERS.cell.exec(text) ?? [];
-  const known = positive(Number(width), Number(height));
-  if (known !== undefined || kind !== 'sixel') return known;
-  // If the window is larger than the largest image, images come out smaller than their area, which does no harm.
+  const told = positive(Number(width), Number(height));
+  if (kind !== 'sixel') return told;
   const [, wide = 0, high = 0] = ANSWERS.geometry.exec(text) ?? [];
-  return positive(Math.floor(Number(wide) / size.columns), Math.floor(Number(high) / size.rows));
+  const share = positive(Number(wide) / size.columns, Number(high) / size.rows);
+  if (told !== undefined && share !== undefined) return [closer(told[0], share[0]), closer(told[1], share[1])];
+  // If the window is larger than the largest image, images come out smaller than their area, which does no harm.
+  return told ?? (share && positive(Math.floor(share[0]), Math.floor(share[1])));
 }
+
+/**
+ * A side of a cell. xterm.js has cells of 7.8 pixels and tells 8: an image of 70 such cells would reach into the image
+ * beside it.
+ * @param share share of a cell in the largest image; meaningless where that is not as large as the window
+ */
+const closer = (told: number, share: number) => (share < told && told - share < 1 ? share : told);
 
 const positive = (width: number, height: number): Graphics['cell'] =>
   width > 0 && height > 0 ? [width, height] : undefined;

@@ -107,14 +107,23 @@ function runs(bits: Uint8Array): string {
   return text;
 }
 
-/** Empties `rows` rows of the whole width, from row `top` on (0 is the first), and removes kitty's images there. */
+/**
+ * Empties `rows` rows of the whole width, from row `top` on (0 is the first), and removes the images there. Erasing up to
+ * the cursor looks needless before the whole row is erased, but tmux keeps the image of a row that has no text.
+ */
 export function emptyRows(top: number, rows: number, { kind }: Graphics): string {
-  const lines = Array.from({ length: rows }, (_, i) => `${moveTo(top + i, 0)}${ESC}[2K`);
+  const lines = Array.from({ length: rows }, (_, i) => `${moveTo(top + i, 0)}${ESC}[1K${ESC}[2K`);
   return `${kind === 'kitty' ? `${ESC}_Ga=d,d=A,q=2${ST}` : ''}${lines.join('')}`;
 }
 
 /** Moves the cursor to a cell; 0 is the first row and column. */
 export const moveTo = (row: number, column: number): string => `${ESC}[${row + 1};${column + 1}H`;
 
-/** Wraps a text as one frame for the terminal, after which the cursor is where it was. */
-export const aside = (text: string): string => `${ESC}[?2026h${ESC}7${text}${ESC}8${ESC}[?2026l`;
+/**
+ * Wraps a text as one frame for the terminal, after which the cursor is where it was. From 3.8 on tmux draws emptied rows
+ * at the end of a frame, over the images that came after them in it: there, it is no frame.
+ */
+export function aside(text: string, { tmux }: Graphics): string {
+  const kept = `${ESC}7${text}${ESC}8`;
+  return tmux === true ? kept : `${ESC}[?2026h${kept}${ESC}[?2026l`;
+}

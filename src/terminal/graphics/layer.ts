@@ -103,7 +103,8 @@ export class ImageLayer {
       const sequence = sequenceOf(path, { columns, rows: row.rows }, this.#graphics);
       return sequence === undefined ? '' : `${moveTo(row.top, column)}${sequence}`;
     });
-    this.#output.write(aside(`${emptyRows(row.top, row.rows, this.#graphics)}${images.join('')}`));
+    const text = `${emptyRows(row.top, row.rows, this.#graphics)}${images.join('')}`;
+    this.#output.write(aside(text, this.#graphics));
     this.#drawn = row;
   }
 }

@@ -1,9 +1,16 @@
-/** The 256 colours that show an image best, by median cut (Heckbert 1982), for sixels. Pure. */
+/**
+ * The 256 colours that show an image best, for sixels: colours are divided where they differ most, at their mean (Wan,
+ * Wong, Prusinkiewicz 1988). Pure.
+ */
 import type { Pixels } from './png.ts';
 
 const MOST_COLOURS = 256;
 /** Bits of a channel with which colours are counted: finer differences cannot be seen. */
 const BITS = 5;
+/** Number of colours that are told apart, each a key of 3 × BITS bits. */
+const KEYS = 1 << (3 * BITS);
+const CHANNELS = [0, 1, 2] as const;
+type Channel = (typeof CHANNELS)[number];
 
 export interface Indexed {
   /** RGB, 3 bytes a colour. */
@@ -14,68 +21,73 @@ export interface Indexed {
 
 interface Box {
   readonly colours: readonly number[];
-  readonly count: number;
+  /** Mean of each channel over all pixels of these colours, from 0 to 31. */
+  readonly means: readonly number[];
+  readonly widest: Channel;
+  /** Sum of squared differences from the mean in the widest channel; 0 for a single colour, which cannot be divided. */
+  readonly spread: number;
 }
 
 export function indexed({ rgb }: Pixels): Indexed {
   const keys = keysOf(rgb);
-  const counts = new Map<number, number>();
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const counts = new Uint32Array(KEYS);
+  for (const key of keys) counts[key] = (counts[key] ?? 0) + 1;
   let boxes: Box[] = [
     boxOf(
-      [...counts.keys()].sort((a, b) => a - b),
+      Array.from(counts.keys()).filter((key) => counts[key] !== 0),
       counts,
     ),
   ];
   while (boxes.length < MOST_COLOURS) {
-    const fullest = boxes.reduce((most, box) => (worth(box) > worth(most) ? box : most));
-    if (worth(fullest) === 0) break;
-    boxes = [...boxes.filter((box) => box !== fullest), ...halves(fullest, counts)];
+    const worst = boxes.reduce((most, box) => (box.spread > most.spread ? box : most));
+    if (worst.spread === 0) break;
+    boxes = [...boxes.filter((box) => box !== worst), ...halves(worst, counts)];
   }
   const palette = new Uint8Array(boxes.length * 3);
-  const placeOf = new Map<number, number>();
-  for (const [place, { colours, count }] of boxes.entries()) {
-    for (const key of colours) placeOf.set(key, place);
-    const mean = (c: number) =>
-      colours.reduce((sum, key) => sum + channel(key, c) * (counts.get(key) ?? 0), 0) / Math.max(1, count);
+  const placeOf = new Uint8Array(KEYS);
+  for (const [place, { colours, means }] of boxes.entries()) {
+    for (const key of colours) placeOf[key] = place;
     // Counted values are scaled back to 0–255 so that black and white stay exact.
-    for (const c of [0, 1, 2]) palette[place * 3 + c] = Math.round((mean(c) * 255) / ((1 << BITS) - 1));
+    for (const c of CHANNELS) palette[place * 3 + c] = Math.round(((means[c] ?? 0) * 255) / ((1 << BITS) - 1));
   }
-  return { palette, places: Uint8Array.from(keys, (key) => placeOf.get(key) ?? 0) };
+  const places = new Uint8Array(keys.length);
+  for (let i = 0; i < keys.length; i += 1) places[i] = placeOf[keys[i] ?? 0] ?? 0;
+  return { palette, places };
 }
 
 function keysOf(rgb: Uint8Array): Uint16Array {
   const keys = new Uint16Array(rgb.length / 3);
   const shift = 8 - BITS;
   for (let i = 0; i < keys.length; i += 1) {
-    const [r = 0, g = 0, b = 0] = rgb.subarray(i * 3, i * 3 + 3);
-    keys[i] = ((r >> shift) << (2 * BITS)) | ((g >> shift) << BITS) | (b >> shift);
+    const high = (c: Channel) => (rgb[i * 3 + c] ?? 0) >> shift;
+    keys[i] = (high(0) << (2 * BITS)) | (high(1) << BITS) | high(2);
   }
   return keys;
 }
 
-const channel = (key: number, c: number) => (key >> ((2 - c) * BITS)) & ((1 << BITS) - 1);
+const channel = (key: number, c: Channel) => (key >> ((2 - c) * BITS)) & ((1 << BITS) - 1);
 
-function boxOf(colours: readonly number[], counts: ReadonlyMap<number, number>): Box {
-  return { colours, count: colours.reduce((sum, key) => sum + (counts.get(key) ?? 0), 0) };
+function boxOf(colours: readonly number[], counts: Uint32Array): Box {
+  let count = 0;
+  const [sums, squares] = [new Float64Array(3), new Float64Array(3)];
+  for (const key of colours) {
+    const times = counts[key] ?? 0;
+    count += times;
+    for (const c of CHANNELS) {
+      const value = channel(key, c);
+      sums[c] = (sums[c] ?? 0) + times * value;
+      squares[c] = (squares[c] ?? 0) + times * value * value;
+    }
+  }
+  const means = Array.from(sums, (sum) => sum / Math.max(1, count));
+  const spreads = CHANNELS.map((c) => (squares[c] ?? 0) - (sums[c] ?? 0) * (means[c] ?? 0));
+  const widest = CHANNELS.reduce((best, c) => ((spreads[c] ?? 0) > (spreads[best] ?? 0) ? c : best));
+  return { colours, means, widest, spread: colours.length < 2 ? 0 : (spreads[widest] ?? 0) };
 }
 
-/** Which box is divided next: the one with most pixels. A box of one colour cannot be divided. */
-const worth = ({ colours, count }: Box) => (colours.length < 2 ? 0 : count);
-
-/** The two boxes that come from dividing one at the median of its widest channel. */
-function halves({ colours, count }: Box, counts: ReadonlyMap<number, number>): Box[] {
-  const spread = (c: number) => {
-    const values = colours.map((key) => channel(key, c));
-    return Math.max(...values) - Math.min(...values);
-  };
-  const widest = [0, 1, 2].reduce((best, c) => (spread(c) > spread(best) ? c : best), 0);
-  const sorted = [...colours].sort((a, b) => channel(a, widest) - channel(b, widest) || a - b);
-  let [at, seen] = [0, 0];
-  while (at < sorted.length - 1 && seen * 2 < count) {
-    seen += counts.get(sorted[at] ?? 0) ?? 0;
-    at += 1;
-  }
-  const middle = Math.max(1, Math.min(at, sorted.length - 1));
-  return [boxOf(sorted.slice(0, middle), counts), boxOf(sorted.slice(middle), counts)];
+/** The two boxes that come from dividing one at the mean of its widest channel. Each has a colour at least. */
+function halves({ colours, means, widest }: Box, counts: Uint32Array): Box[] {
+  const mean = means[widest] ?? 0;
+  const parts = [true, false].map((below) => colours.filter((key) => channel(key, widest) <= mean === below));
+  return parts.map((part) => boxOf(part, counts));
 }

@@ -71,6 +71,20 @@ describe('the answers', () => {
   });
 });
 
+describe('the size of a cell', () => {
+  // xterm.js 6 has 150 columns on 1174 pixels and tells that a cell is 8 wide; Konsole and tmux tell other things there.
+  it.each([
+    ['?2;0;1174;720', [1174 / 150, 15]],
+    ['?2;0;16384;16384', [8, 15]],
+    ['?2;0;1000;600', [8, 15]],
+    ['?2;3;0', [8, 15]],
+  ])('is exact where the largest image %s is as large as the window', (geometry, cell) => {
+    const answer = `\u001b[6;15;8t\u001b[${geometry}S${SIXEL}`;
+    expect(cellOf(answer, { columns: 150, rows: 48 }, 'sixel')).toEqual(cell);
+    expect(cellOf(answer, { columns: 150, rows: 48 }, 'kitty')).toEqual([8, 15]);
+  });
+});
+
 describe('asking', () => {
   const asked = async (patience: number, answer: (stdin: PassThrough) => void) => {
     const stdin = new PassThrough();
