@@ -101,12 +101,12 @@ export function cellOf(
 ): Graphics['cell'] {
   const [, height = 0, width = 0] = ANSWERS.cell.exec(text) ?? [];
   const told = positive(Number(width), Number(height));
-  if (kind !== 'sixel') return told;
   const [, wide = 0, high = 0] = ANSWERS.geometry.exec(text) ?? [];
   const share = positive(Number(wide) / size.columns, Number(high) / size.rows);
   if (told !== undefined && share !== undefined) return [closer(told[0], share[0]), closer(told[1], share[1])];
   // If the window is larger than the largest image, images come out smaller than their area, which does no harm.
-  return told ?? (share && positive(Math.floor(share[0]), Math.floor(share[1])));
+  if (told !== undefined || kind !== 'sixel' || share === undefined) return told;
+  return positive(Math.floor(share[0]), Math.floor(share[1]));
 }
 
 /**
