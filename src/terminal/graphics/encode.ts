@@ -13,6 +13,8 @@ const ESC = '\u001b';
 const ST = `${ESC}\\`;
 /** Width and height of a cell in pixels, used where the terminal did not tell its size. */
 const USUAL_CELL = [10, 20] as const;
+/** Rows of pixels that are sent together as sixels. */
+const BAND = 6;
 /** Most bytes of one chunk of an image in kitty's protocol. */
 const PART = 4096;
 
@@ -27,9 +29,12 @@ export interface Scaled extends CellRoom {
 }
 
 /** The image scaled to the largest size that fits into a room of cells, with its aspect ratio kept. */
-export function scaled(image: Pixels, room: CellRoom, { cell }: Graphics): Scaled {
-  const [wide, high] = cell ?? USUAL_CELL;
+export function scaled(image: Pixels, room: CellRoom, graphics: Graphics): Scaled {
+  const [wide, high] = graphics.cell ?? USUAL_CELL;
   const factor = Math.min((room.columns * wide) / image.width, (room.rows * high) / image.height);
+  const [across, down] = [(image.width * factor) / wide, (image.height * factor) / high];
+  if (graphics.tmux === true)
+    return wholeCells(image, { columns: near(across, room.columns), rows: near(down, room.rows) }, [wide, high]);
   const width = Math.max(1, Math.floor(image.width * factor));
   const height = Math.max(1, Math.floor(image.height * factor));
   return {
@@ -37,6 +42,18 @@ export function scaled(image: Pixels, room: CellRoom, { cell }: Graphics): Scale
     columns: Math.min(room.columns, Math.ceil(width / wide)),
     rows: Math.min(room.rows, Math.ceil(height / high)),
   };
+}
+
+const near = (cells: number, most: number) => Math.min(most, Math.max(1, Math.round(cells)));
+
+/**
+ * An image of whole cells for tmux, at most half a cell larger or smaller than its aspect ratio asks for. Up to 3.5 tmux
+ * fills the rest of a cell with the first colour of the image, and counts its height in bands of sixels.
+ */
+function wholeCells(image: Pixels, { columns, rows }: CellRoom, [wide, high]: readonly [number, number]): Scaled {
+  const width = columns * wide;
+  const height = Math.max(1, Math.floor((rows * high) / BAND)) * BAND;
+  return { image: { width, height, rgb: resize(image, width, height) }, columns, rows };
 }
 
 /** The sequence that shows an image at the cursor. The cursor may be anywhere afterwards. */
@@ -78,13 +95,15 @@ function sixel(image: Pixels): string {
     const [r, g, b] = palette.subarray(i * 3, i * 3 + 3);
     return `#${i};2;${percent(r)};${percent(g)};${percent(b)}`;
   });
-  const bands = Array.from({ length: Math.ceil(height / 6) }, (_, i) => band(places, width, { top: i * 6, height }));
+  const bands = Array.from({ length: Math.ceil(height / BAND) }, (_, i) =>
+    band(places, width, { top: i * BAND, height }),
+  );
   return `${ESC}P0;1q"1;1;${width};${height}${colours.join('')}${bands.join('-')}${ST}`;
 }
 
 function band(places: Uint8Array, width: number, { top, height }: { top: number; height: number }): string {
   const rows = new Map<number, Uint8Array>();
-  for (let y = top; y < Math.min(top + 6, height); y += 1)
+  for (let y = top; y < Math.min(top + BAND, height); y += 1)
     for (let x = 0; x < width; x += 1) {
       const colour = places[y * width + x] ?? 0;
       const bits = rows.get(colour) ?? new Uint8Array(width);

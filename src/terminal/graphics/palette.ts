@@ -13,7 +13,7 @@ const CHANNELS = [0, 1, 2] as const;
 type Channel = (typeof CHANNELS)[number];
 
 export interface Indexed {
-  /** RGB, 3 bytes a colour. */
+  /** RGB, 3 bytes a colour. The first is the one that the image ends with. */
   readonly palette: Uint8Array;
   /** Index of each pixel's colour in the palette. */
   readonly places: Uint8Array;
@@ -32,7 +32,7 @@ export function indexed({ rgb }: Pixels): Indexed {
   const keys = keysOf(rgb);
   const counts = new Uint32Array(KEYS);
   for (const key of keys) counts[key] = (counts[key] ?? 0) + 1;
-  let boxes: Box[] = [
+  let boxes = [
     boxOf(
       Array.from(counts.keys()).filter((key) => counts[key] !== 0),
       counts,
@@ -43,6 +43,9 @@ export function indexed({ rgb }: Pixels): Indexed {
     if (worst.spread === 0) break;
     boxes = [...boxes.filter((box) => box !== worst), ...halves(worst, counts)];
   }
+  // A terminal may fill what is missing in a last row of pixels with the first colour.
+  const ends = keys.at(-1) ?? 0;
+  boxes.sort((a, b) => Number(b.colours.includes(ends)) - Number(a.colours.includes(ends)));
   const palette = new Uint8Array(boxes.length * 3);
   const placeOf = new Uint8Array(KEYS);
   for (const [place, { colours, means }] of boxes.entries()) {

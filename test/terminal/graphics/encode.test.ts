@@ -36,6 +36,29 @@ describe('an image', () => {
     });
   });
 
+  it.each([
+    // tmux 3.5 has 40 rows of 15 pixels for 585 of them, and fills the fortieth.
+    [
+      { width: 64, height: 128 },
+      { width: 37 * 8, height: 97 * 6 },
+      { columns: 37, rows: 39 },
+    ],
+    [
+      { width: 128, height: 64 },
+      { width: 74 * 8, height: 50 * 6 },
+      { columns: 74, rows: 20 },
+    ],
+    [
+      { width: 1000, height: 1 },
+      { width: 74 * 8, height: 2 * 6 },
+      { columns: 74, rows: 1 },
+    ],
+  ])('has whole cells in tmux: %o', (size, pixels, cells) => {
+    const image = { ...size, rgb: new Uint8Array(size.width * size.height * 3) };
+    const inTmux: Graphics = { kind: 'sixel', cell: [8, 15], tmux: true };
+    expect(scaled(image, { columns: 74, rows: 39 }, inTmux)).toMatchObject({ image: pixels, ...cells });
+  });
+
   it('is sent to kitty in parts of the size that kitty accepts, with its own pixels', () => {
     const text = drawn('kitty');
     const [, head, data] = /^._G([^;]*);([^;]*).\\$/u.exec(text) ?? [];
@@ -70,7 +93,7 @@ describe('an image', () => {
       height: 20,
       corners: ['100,0,0', '0,100,0', '0,0,100', '100,100,100'],
     });
-    expect(sha(text)).toBe('c3cde67ff7e36ff6');
+    expect(sha(text)).toBe('a03bbca3975cce46');
   });
 });
 
@@ -110,6 +133,10 @@ describe('256 colours', () => {
   it('show an image of more colours, with none far off', () => {
     const rgb = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => ((i % 3) * 40 + Math.floor(i / 3 / 64) * 3) % 256);
     expect(worstOf(rgb, 64)).toBeLessThan(20);
+  });
+
+  it('begin with the colour that the image ends with', () => {
+    expect([...indexed(SQUARE).palette.subarray(0, 3)]).toEqual([255, 255, 255]);
   });
 
   it('show a few bright dots on a wide gradient as they are', () => {
