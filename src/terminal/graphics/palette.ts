@@ -21,8 +21,8 @@ export interface Indexed {
 
 interface Box {
   readonly colours: readonly number[];
-  /** Mean of each channel over all pixels of these colours, from 0 to 31. */
-  readonly means: readonly number[];
+  /** Mean of the widest channel over all pixels of these colours, from 0 to 31. */
+  readonly mean: number;
   readonly widest: Channel;
   /** Sum of squared differences from the mean in the widest channel; 0 for a single colour, which cannot be divided. */
   readonly spread: number;
@@ -46,16 +46,22 @@ export function indexed({ rgb }: Pixels): Indexed {
   // A terminal may fill what is missing in a last row of pixels with the first colour.
   const ends = keys.at(-1) ?? 0;
   boxes.sort((a, b) => Number(b.colours.includes(ends)) - Number(a.colours.includes(ends)));
-  const palette = new Uint8Array(boxes.length * 3);
   const placeOf = new Uint8Array(KEYS);
-  for (const [place, { colours, means }] of boxes.entries()) {
-    for (const key of colours) placeOf[key] = place;
-    // Counted values are scaled back to 0–255 so that black and white stay exact.
-    for (const c of CHANNELS) palette[place * 3 + c] = Math.round(((means[c] ?? 0) * 255) / ((1 << BITS) - 1));
-  }
+  for (const [place, { colours }] of boxes.entries()) for (const key of colours) placeOf[key] = place;
   const places = new Uint8Array(keys.length);
   for (let i = 0; i < keys.length; i += 1) places[i] = placeOf[keys[i] ?? 0] ?? 0;
-  return { palette, places };
+  return { palette: meanColours(rgb, places, boxes.length), places };
+}
+
+/** The mean of the pixels at each place, of their whole values: a flat area keeps its colour. */
+function meanColours(rgb: Uint8Array, places: Uint8Array, count: number): Uint8Array {
+  const [sums, counts] = [new Float64Array(count * 3), new Uint32Array(count)];
+  for (let i = 0; i < places.length; i += 1) {
+    const place = places[i] ?? 0;
+    counts[place] = (counts[place] ?? 0) + 1;
+    for (const c of CHANNELS) sums[place * 3 + c] = (sums[place * 3 + c] ?? 0) + (rgb[i * 3 + c] ?? 0);
+  }
+  return Uint8Array.from(sums, (sum, i) => Math.round(sum / Math.max(1, counts[Math.floor(i / 3)] ?? 0)));
 }
 
 function keysOf(rgb: Uint8Array): Uint16Array {
@@ -85,12 +91,11 @@ function boxOf(colours: readonly number[], counts: Uint32Array): Box {
   const means = Array.from(sums, (sum) => sum / Math.max(1, count));
   const spreads = CHANNELS.map((c) => (squares[c] ?? 0) - (sums[c] ?? 0) * (means[c] ?? 0));
   const widest = CHANNELS.reduce((best, c) => ((spreads[c] ?? 0) > (spreads[best] ?? 0) ? c : best));
-  return { colours, means, widest, spread: colours.length < 2 ? 0 : (spreads[widest] ?? 0) };
+  return { colours, mean: means[widest] ?? 0, widest, spread: colours.length < 2 ? 0 : (spreads[widest] ?? 0) };
 }
 
 /** The two boxes that come from dividing one at the mean of its widest channel. Each has a colour at least. */
-function halves({ colours, means, widest }: Box, counts: Uint32Array): Box[] {
-  const mean = means[widest] ?? 0;
+function halves({ colours, mean, widest }: Box, counts: Uint32Array): Box[] {
   const parts = [true, false].map((below) => colours.filter((key) => channel(key, widest) <= mean === below));
   return parts.map((part) => boxOf(part, counts));
 }
