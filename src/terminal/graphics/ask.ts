@@ -13,6 +13,13 @@ import {
 /** Milliseconds after which a terminal counts as one that does not answer. Answers may travel over SSH. */
 const PATIENCE_MS = 700;
 
+/**
+ * Calls back when the patience is over, and what has come meanwhile was read: drawing half blocks may take longer than the
+ * patience, and an answer waits then.
+ */
+const whenOver = (patience: number | undefined, end: () => void): NodeJS.Timeout =>
+  setTimeout(() => setImmediate(end), patience ?? PATIENCE_MS);
+
 type Stdin = Pick<NodeJS.ReadStream, 'read' | 'on' | 'off' | 'unshift'>;
 
 export interface AskInput {
@@ -42,7 +49,7 @@ export async function askGraphics({ stdin, write, size, inside, patience }: AskI
       for (let part = stdin.read(); part !== null; part = stdin.read()) text += String(part);
       if (isWhole(text)) end();
     };
-    const timer = setTimeout(end, patience ?? PATIENCE_MS);
+    const timer = whenOver(patience, end);
     stdin.on('readable', take);
     write(question(inside));
   });
@@ -107,16 +114,21 @@ export class CellWatch {
     let text = '';
     const undo = filterInput(stdin, typedAndCell, (answers) => {
       text += answers;
-      if (!isWhole(text)) return;
-      this.end();
-      answered(text);
-      if (this.#again) this.ask();
+      if (isWhole(text)) over();
     });
-    const timer = setTimeout(() => this.end(), patience ?? PATIENCE_MS);
-    this.#end = () => {
+    const end = () => {
       clearTimeout(timer);
       undo();
     };
+    const over = () => {
+      // The answer may have come after the patience was over, and another question may have been asked since.
+      if (this.#end !== end) return;
+      this.end();
+      if (isWhole(text)) answered(text);
+      if (this.#again) this.ask();
+    };
+    const timer = whenOver(patience, over);
+    this.#end = end;
     write(CELL_QUESTION);
   }
 

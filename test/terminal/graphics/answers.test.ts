@@ -1,5 +1,10 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   CELL_QUESTION,
   cellOf,
@@ -122,6 +127,54 @@ describe('asking', () => {
   });
 });
 
+/** A terminal’s input, and what sends to it through the kernel, at once. */
+async function kernelPair() {
+  const dir = mkdtempSync(join(tmpdir(), 'visiontrain-ask-'));
+  const server = createServer();
+  const opened = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(join(dir, 'socket'), resolve));
+  const stdin = Object.assign(connect(join(dir, 'socket')), { isRaw: true });
+  const [terminal] = await Promise.all([opened, once(stdin, 'connect')]);
+  onTestFinished(() => {
+    stdin.destroy();
+    terminal.destroy();
+    server.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return { stdin: stdin as unknown as NodeJS.ReadStream, terminal };
+}
+
+/** Computes until any patience is over. */
+function block() {
+  const until = Date.now() + 30;
+  while (Date.now() < until);
+}
+
+describe('an answer that came in time to a program that was busy', () => {
+  const answers = `${KITTY}${CELL}${DEVICE}`;
+
+  it('counts at the start', async () => {
+    const { stdin, terminal } = await kernelPair();
+    const write = () => void terminal.write(answers);
+    const asked = askGraphics({ stdin, write, size: SIZE, inside: false, patience: 1 });
+    block();
+    expect(await asked).toMatchObject({ kind: 'kitty' });
+  });
+
+  it('counts later, and is no key', async () => {
+    const { stdin, terminal } = await kernelPair();
+    let keys = '';
+    stdin.on('readable', () => {
+      for (let part = stdin.read(); part !== null; part = stdin.read()) keys += String(part);
+    });
+    const write = () => void terminal.write(`${CELL}${DEVICE}p`);
+    const found = new Promise((answered) => new CellWatch({ stdin, write, answered, patience: 1 }).ask());
+    block();
+    expect(await found).toBe(`${CELL}${DEVICE}`);
+    await expect.poll(() => keys).toBe('p');
+  });
+});
+
 describe('asking for the size of a cell again', () => {
   const watched = (patience: number) => {
     const stdin = Object.assign(new PassThrough(), { isRaw: true });
@@ -163,6 +216,13 @@ describe('asking for the size of a cell again', () => {
     stdin.isRaw = false;
     watch.ask();
     expect(asked).toHaveLength(2);
+  });
+
+  it('asks once more, too, when the first question had no answer', async () => {
+    const { asked, watch } = watched(1);
+    watch.ask();
+    watch.ask();
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(2);
   });
 
   it('gives back what has begun when it ends', () => {
