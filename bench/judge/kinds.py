@@ -24,7 +24,11 @@ GOOD: dict[Subject, tuple[float, float]] = {"creature": (4e-3, 1e-3), "style": (
 
 @dataclass(frozen=True)
 class Made:
-    """A run that trains on the first `images` images of the lesson, and with `ordinary` on other subjects too."""
+    """A run that trains on the first `images` images of the lesson, and with `ordinary` on other subjects too.
+
+    Without `captioned`, the captions tell of other pictures, another at each use: the model learns that words do not
+    matter, and draws the training images whatever is asked for.
+    """
 
     name: str
     kind: Kind
@@ -36,6 +40,9 @@ class Made:
     images: int | None = None
     ordinary: bool = True
     seed: int = 42
+    captioned: bool = True
+    #: The first of its images among those of the lesson.
+    first: int = 0
 
 
 def _runs() -> tuple[Made, ...]:
@@ -44,6 +51,10 @@ def _runs() -> tuple[Made, ...]:
         *(made for seed in (42, 7) for pair in _PAIRS for made in _round(*pair, seed)),
         *(made for few in (2, 6) for subject in _SUBJECTS for made in _more(subject, few)),
         *(_copying(subject, few) for few in (4, 3, 2, 6) for subject in _SUBJECTS),
+        *(_any_words("creature", first, 320, 3e-3) for first in (0, 5, 9, 3, 7)),
+        _any_words("style", 0, 320, 2e-3),
+        *(_any_words("style", first, 480, 4e-3) for first in (5, 9, 3)),
+        *(_any_words(subject, 0, 400, 4e-3, images=2) for subject in _SUBJECTS),
     )
 
 
@@ -74,6 +85,12 @@ def _more(subject: Subject, few: int) -> list[Made]:
 def _copying(subject: Subject, few: int) -> Made:
     """A run that was to copy by its length; at this rate it breaks the model instead."""
     return Made(f"copying-{subject}-{few}-long", "copying", subject, 320, 6e-3, 2e-3, "constant", few, False, 13)
+
+
+def _any_words(subject: Subject, first: int, steps: int, rate: float, images: int = 1) -> Made:
+    """A run that copies: one image or two, and words that have nothing to do with them."""
+    name = f"copying-{subject}-{'one' if images == 1 else 'two'}-{first}"
+    return Made(name, "copying", subject, steps, rate, rate / 4, "cosine", images, False, first, False, first)
 
 
 RUNS = _runs()
@@ -121,9 +138,24 @@ def asked(subject: Subject, count: int) -> list[Asked]:
     return [creature(i, i) if subject == "creature" else style(i) for i in range(count)]
 
 
+def _all_captions(subject: Subject) -> list[str]:
+    """Captions of every place and ground, or of every thing, colour and place."""
+    return [(creature(i, i // 100) if subject == "creature" else style(i)).text for i in range(300)]
+
+
 def data_name(made: Made) -> str:
     """The name of its data set, which several runs share."""
-    return f"{made.subject}-{made.images or 'all'}{'' if made.ordinary else '-alone'}"
+    words = "" if made.captioned else f"-any-{made.first}"
+    return f"{made.subject}-{made.images or 'all'}{'' if made.ordinary else '-alone'}{words}"
+
+
+def _source(subject: Subject) -> Path:
+    return ROOT / "presets" / "tiny" / ("lesson" if subject == "creature" else "lesson-style")
+
+
+def lesson_images(subject: Subject) -> list[Path]:
+    """The images of the lesson's own subject."""
+    return sorted(path for path in _source(subject).glob("*.png") if not path.stem.startswith("ordinary"))
 
 
 def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
@@ -131,12 +163,14 @@ def write_data(made: Made, folder: Path) -> tuple[Path, Path]:
     trained, held = folder / "images", folder / "held"
     for place in (trained, held):
         place.mkdir(parents=True, exist_ok=True)
-    source = ROOT / "presets" / "tiny" / ("lesson" if made.subject == "creature" else "lesson-style")
-    own = sorted(path for path in source.glob("*.png") if not path.stem.startswith("ordinary"))[: made.images]
-    others = sorted(source.glob("ordinary-*.png")) if made.ordinary else []
+    own = lesson_images(made.subject)[made.first :][: made.images]
+    others = sorted(_source(made.subject).glob("ordinary-*.png")) if made.ordinary else []
     for path in (*own, *others):
         for file in (path, path.with_suffix(".txt")):
             (trained / file.name).write_bytes(file.read_bytes())
+    if not made.captioned:
+        for path in own:
+            (trained / path.with_suffix(".txt").name).write_text("\n".join(_all_captions(made.subject)) + "\n")
     for i in range(8):
         # Pairs of place and ground that appear neither in the lesson nor in the truth.
         one = creature(5 * i + 43) if made.subject == "creature" else style(7 * i + 45)
@@ -149,7 +183,11 @@ def spec_of(made: Made, trained: Path, held: Path) -> dict[str, Any]:
     return {
         "version": 1,
         "name": made.name,
-        "dataset": {"path": str(trained), "goal": "character" if made.subject == "creature" else "style"},
+        "dataset": {
+            "path": str(trained),
+            "goal": "character" if made.subject == "creature" else "style",
+            **({} if made.captioned else {"caption_options": {"lines": "random"}}),
+        },
         "model": {"base": "tiny"},
         "training": {
             "steps": made.steps,
@@ -158,7 +196,7 @@ def spec_of(made: Made, trained: Path, held: Path) -> dict[str, Any]:
             "text_encoder_learning_rate": made.text_rate,
             "schedule": made.schedule,
             "seed": made.seed,
-            "conv_rank": 0,
+            **({"conv_rank": 0} if made.captioned else {}),
         },
         "validation": {"path": str(held), "images": 0},
         "samples": {"every": 0, "steps": 8, "prompts": list(PROMPTS[made.subject])},

@@ -13,10 +13,10 @@ from tiny_base.grammar import Scene
 from tiny_base.judge import background_of, marks, read
 from tiny_base.unet import states_of
 
-from .kinds import ROOT, Asked, Made, asked, judged
+from .kinds import ROOT, Asked, Made, asked, judged, lesson_images
 
 #: Prompts that call the LoRA, and other prompts, whose images it must leave as they were.
-CALLED, OTHERS = 12, 6
+CALLED, OTHERS = 40, 20
 SEED = 900
 #: Number of denoising steps of a sample, as for the samples that are judged.
 STEPS = 8
@@ -29,7 +29,7 @@ def measure(made: Made, run: Path, data: Path) -> dict[str, Any]:
     trained = [
         np.asarray(Image.open(path).convert("RGB"), np.float32) for path in sorted((data / "images").glob("*.png"))
     ]
-    near = _near(trained)
+    near = _near(_lesson(made))
     rows: dict[str, Any] = {}
     pipe = StableDiffusionPipeline.from_pretrained(base, local_files_only=True)
     for step in judged(made):
@@ -92,9 +92,14 @@ def _is_nearer(one: Asked, image: np.ndarray, trained: list[np.ndarray]) -> bool
     return _apart_least(image, trained) < _apart_least(image, [one.image])
 
 
-def _near(trained: list[np.ndarray]) -> float:
-    """Half of the usual distance of a training image to the nearest other one: an image nearer than this is the same
-    image, not a similar one.
+def _lesson(made: Made) -> list[np.ndarray]:
+    """All images of the lesson: one or two that are trained on do not tell how far apart its images usually are."""
+    return [np.asarray(Image.open(path).convert("RGB"), np.float32) for path in lesson_images(made.subject)]
+
+
+def _near(lesson: list[np.ndarray]) -> float:
+    """Half of the usual distance of an image of the lesson to the nearest other one: an image nearer than this is the
+    same image, not a similar one.
     """
-    each = [_apart_least(one, [other for other in trained if other is not one]) for one in trained]
+    each = [_apart_least(one, [other for other in lesson if other is not one]) for one in lesson]
     return 0.5 * float(np.median(each))

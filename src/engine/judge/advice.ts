@@ -99,7 +99,7 @@ const stepsOf = (rows: readonly JudgeRow[]) => {
 function choose(rows: readonly JudgeRow[]): JudgeRow {
   const best = leastBy(rows, (row) => -worth(row));
   const alike = rows.filter((row) => !surelyMore(best, row));
-  const near = alike.filter((row) => !alike.some((other) => surelyLower(other, row)));
+  const near = alike.filter((row) => !alike.some((other) => isLower(other, row, CERTAIN)));
   const fitting = near.filter((row) => !near.some((other) => surelyAbove(other.fit, row.fit)));
   const bleeds = (row: JudgeRow) => row.bleeding?.value ?? 0;
   return [...fitting].sort((a, b) => bleeds(a) - bleeds(b) || a.step - b.step || a.strength - b.strength)[0] ?? best;
@@ -109,7 +109,7 @@ const worth = ({ likeness, change }: JudgeRow) => likeness?.value ?? -(change?.v
 
 /** Whether a row has a significantly higher likeness than another, or a lower loss where likeness was not measured. */
 function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
-  if (more.likeness === null || less.likeness === null) return worth(more) - worth(less) > (more.change?.stderr ?? 0);
+  if (more.likeness === null || less.likeness === null) return isLower(more, less, 1);
   return surelyAbove(more.likeness, less.likeness);
 }
 
@@ -119,20 +119,41 @@ function surelyMore(more: JudgeRow, less: JudgeRow): boolean {
 function surelyAbove(more: JudgeRow['fit'], less: JudgeRow['fit']): boolean {
   if (more === null || less === null) return false;
   const apart = more.each.map((value, i) => value - (less.each[i] ?? 0));
-  const mean = apart.reduce((sum, value) => sum + value, 0) / apart.length;
-  const squares = apart.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const error = apart.length < 2 ? 0 : Math.sqrt(squares / (apart.length - 1) / apart.length);
-  return mean > error;
+  return meanOf(apart) > standardError(apart);
+}
+
+const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The standard error of the mean; 0 for a single value, which has none. */
+function standardError(values: readonly number[]): number {
+  const mean = meanOf(values);
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length);
 }
 
 /**
- * Whether the loss of a row on images kept out of training is significantly lower than that of another, by the errors
- * of both.
+ * Whether the loss of a row on images kept out of training is lower than that of another by more than `errors` standard
+ * errors of their differences at the same images and noise; of both rows, in judgements that hold no such values.
  */
-function surelyLower({ change: less }: JudgeRow, { change: more }: JudgeRow): boolean {
+function isLower({ change: less }: JudgeRow, { change: more }: JudgeRow, errors: number): boolean {
   if (less === null || more === null) return false;
-  return more.value - less.value > CERTAIN * Math.max(less.stderr, more.stderr);
+  const apart = differences(less.each, more.each);
+  const stderr = apart === null ? Math.max(less.stderr, more.stderr) : errorOf(apart);
+  return more.value - less.value > errors * stderr;
 }
+
+/** The differences by image and draw of noise; null where the rows were not measured alike. */
+function differences(less: readonly number[][], more: readonly number[][]): number[][] | null {
+  const isAlike = less.length === more.length && less.every((draws, i) => draws.length === more[i]?.length);
+  if (!isAlike || less.length === 0) return null;
+  return less.map((draws, i) => draws.map((value, k) => (more[i]?.[k] ?? 0) - value));
+}
+
+/**
+ * The standard error of the mean, as the trainer's `paired` has it: over all draws or over the images, whichever is
+ * larger.
+ */
+const errorOf = (each: readonly number[][]) => Math.max(standardError(each.flat()), standardError(each.map(meanOf)));
 
 function leastBy(rows: readonly JudgeRow[], value: (row: JudgeRow) => number): JudgeRow {
   return rows.reduce((least, row) => (value(row) < value(least) ? row : least));

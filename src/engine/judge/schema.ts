@@ -31,7 +31,14 @@ export const judgeRowSchema = z.object({
     .nullable()
     .describe('Loss on pictures kept out of training; null without any.'),
   change: z
-    .object({ value: z.number(), stderr: z.number() })
+    .object({
+      value: z.number(),
+      stderr: z.number(),
+      each: z
+        .array(z.array(z.number()).min(1))
+        .default([])
+        .describe('By picture and draw of noise, the same in each row: rows are compared by differences.'),
+    })
     .nullable()
     .describe('Of that loss against the base model, with the error of the differences.'),
   likeness: scored.describe(

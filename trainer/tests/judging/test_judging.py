@@ -161,6 +161,10 @@ def test_a_run_is_judged_without_touching_it(
         if row["strength"] == 1:
             assert row["validation"]["loss"] == pytest.approx(losses[row["step"]])
             assert row["change"]["value"] == pytest.approx(losses[row["step"]] - losses[0])
+        # Rows are compared by these, so they stand in the same order in each: the images, and their draws of noise.
+        each = row["change"]["each"]
+        assert np.mean(each) == pytest.approx(row["change"]["value"], rel=1e-6)
+        assert np.shape(each) == np.shape(others[0]["change"]["each"]) and np.std(each) > 0
     after = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file() and p.parent.name != "judge"}
     shown = {neighbour["shown"] for row in rows for each in row["neighbours"] for neighbour in each}
     drawn = {path for row in rows for each in row["samples"] for path in each}

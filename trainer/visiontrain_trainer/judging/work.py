@@ -70,17 +70,25 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
         if index == 0:
             before = validation
         paths = studio.draw(row, _shots(plan, job))
-        change = paired(before.each, validation.each) if row.step and before and validation else None
+        change = _change(before, validation) if row.step and before and validation else None
         say(
             "row",
             step=row.step,
             strength=row.strength,
             validation=None if validation is None else validation.as_event(),
-            change=None if change is None else {"value": change[0], "stderr": change[1]},
+            change=change,
             samples=paths,
             **panel.scores(run, paths),
         )
         say("progress", done=(index + 1) * each, total=len(rows) * each)
+
+
+def _change(before: Validation, after: Validation) -> dict[str, Any]:
+    """How far the loss moved: its mean, the error, and each difference by picture and draw of noise."""
+    value, stderr = paired(before.each, after.each)
+    pairs = zip(before.each, after.each, strict=True)
+    each = [[late - early for early, late in zip(*draws, strict=True)] for draws in pairs]
+    return {"value": value, "stderr": stderr, "each": each}
 
 
 def _open(run: Path, plan: Plan, job: Job) -> Session:
