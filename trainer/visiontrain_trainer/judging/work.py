@@ -100,10 +100,15 @@ def _open(run: Path, plan: Plan, job: Job) -> Session:
 
 
 def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
-    """The shots of each prompt, one for each seed; all else as the plan has it."""
-    known = all_shots(replace(plan.samples, shots=None, prompts=["", *plan.samples.prompts]))
+    """The shots of each prompt, one for each seed. A prompt of the plan keeps its own size, steps and guidance."""
+    own = {(shot.prompt, shot.negative): shot for shot in all_shots(plan.samples)}
+    [usual] = all_shots(replace(plan.samples, shots=None, prompts=[""]))
     return [
-        [replace(known[0], prompt=p.text, negative=p.negative, seed=seed) for seed in job.seeds] for p in job.prompts
+        [
+            replace(own.get((p.text, p.negative), usual), prompt=p.text, negative=p.negative, seed=seed)
+            for seed in job.seeds
+        ]
+        for p in job.prompts
     ]
 
 
