@@ -64,10 +64,10 @@ export function judgeRequest(plan: Plan, wanted: JudgeChoices): JudgeRequest {
  * bleeding.
  */
 function promptsOf({ samples, data }: Plan, trigger: string): JudgeRequest['prompts'] {
-  const known = samples.shots?.map(({ prompt, negative }) => ({ text: prompt, negative })) ?? [];
-  const plain = samples.prompts.map((text) => ({ text, negative: samples.negative }));
+  const known = samples.shots?.map(({ prompt, negative }, shot) => ({ text: prompt, negative, shot })) ?? [];
+  const plain = samples.prompts.map((text) => ({ text, negative: samples.negative, shot: null }));
   const captions = [...new Set(data.images.filter(({ validation }) => !validation).map(({ caption }) => caption))];
-  const fallback = captions.slice(0, MOST_CAPTIONS).map((text) => ({ text, negative: samples.negative }));
+  const fallback = captions.slice(0, MOST_CAPTIONS).map((text) => ({ text, negative: samples.negative, shot: null }));
   const own = known.length > 0 ? known : plain.length > 0 ? plain : fallback;
   const prompts = own.map((prompt) => ({ ...prompt, trigger: calls(prompt.text, trigger), image: null }));
   const [called] = prompts.filter((prompt) => prompt.trigger === true);
@@ -115,6 +115,7 @@ function heldOut({ samples, data }: Plan, trigger: string): JudgeRequest['prompt
     negative: samples.negative,
     trigger: calls(caption, trigger),
     image: path,
+    shot: null,
   }));
 }
 

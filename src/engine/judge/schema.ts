@@ -79,6 +79,13 @@ export const judgeRequestSchema = z.object({
         .nullable()
         .default(null)
         .describe('The picture whose caption it is, kept out of training or trained on.'),
+      shot: z
+        .number()
+        .int()
+        .min(0)
+        .nullable()
+        .default(null)
+        .describe("Place among the run's prompts of the one whose options it has; null: the usual ones."),
     }),
   ),
   seeds: z.array(z.number().int().min(0)),

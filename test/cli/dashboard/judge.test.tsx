@@ -46,7 +46,7 @@ const row = (step: number, likeness: number) => ({
 
 function judgement(rows: number, status: Judgement['status']): Judgement {
   const all = [row(0, 0.4), row(800, 0.7), row(1200, 0.9)];
-  const prompt = { negative: '', trigger: true, image: null };
+  const prompt = { negative: '', trigger: true, image: null, shot: null };
   return judgementSchema.parse({
     version: 1,
     status,

@@ -9,8 +9,8 @@ const request: JudgeRequest = {
   steps: [400, 800, 1200],
   strengths: [1],
   prompts: [
-    { text: 'zfx, a fox', negative: '', trigger: true, image: null },
-    { text: 'a fox', negative: '', trigger: false, image: null },
+    { text: 'zfx, a fox', negative: '', trigger: true, image: null, shot: null },
+    { text: 'a fox', negative: '', trigger: false, image: null, shot: null },
   ],
   seeds: [1, 2],
   likeness: null,
@@ -204,6 +204,20 @@ describe('the samples to judge', () => {
       ['zfx, a red fox', true],
       ['a red fox', false],
     ]);
+  });
+
+  it('keep the options of each prompt of the run, where two have the same words', () => {
+    const made = plan(['zfx, a fox', 'zfx, a fox']);
+    const usual = { prompt: 'zfx, a fox', negative: '', strength: 1, clip_skip: null, steps: 2, guidance: 4 };
+    const shots = [64, 96].map((side, seed) => ({ ...usual, seed, size: [side, side] as [number, number] }));
+    const ask = (samples: Plan['samples']) => judgeRequest({ ...made, samples }, { checkpoints: [1], trigger: 'zfx' });
+    const { prompts } = ask({ ...made.samples, shots });
+    expect(prompts.map(({ text, shot }) => [text, shot])).toEqual([
+      ['zfx, a fox', 0],
+      ['zfx, a fox', 1],
+      ['a fox', 0],
+    ]);
+    expect(ask(made.samples).prompts.map(({ shot }) => shot)).toEqual([null, null, null]);
   });
 
   it('have no added prompt where one without the trigger exists, or the trigger is unknown', () => {

@@ -177,10 +177,11 @@ def test_a_run_is_judged_without_touching_it(
 
 def test_a_prompt_of_the_run_keeps_its_own_options(train_here: Any, plan_for: Any) -> None:
     usual = {"negative": "", "steps": 2, "guidance": 1.0, "size": [64, 64], "strength": 1.0, "clip_skip": None}
-    shots = [{**usual, "prompt": "zwx, wide", "seed": 1, "size": [96, 64]}, {**usual, "prompt": "zwx", "seed": 2}]
+    shots = [{**usual, "prompt": "zwx", "seed": 1, "size": [96, 64]}, {**usual, "prompt": "zwx", "seed": 2}]
     samples = {"every": 0, "prompts": [shot["prompt"] for shot in shots], "shots": shots, "size": [64, 64]}
     run = train_here(plan_for(samples=samples, output={"checkpoint_every": 6}))
-    job = Job((6,), (1.0,), (Prompt("zwx, wide", "", True), Prompt("zwx", "", True), Prompt("a", "", False)), (5,))
+    own = tuple(Prompt("zwx", "", True, None, shot) for shot in range(2))
+    job = Job((6,), (1.0,), (*own, Prompt("zwx", "", True)), (5,))
     rows = [line for line in _judged(run.folder, job) if line["type"] == "row"]
     sizes = [[Image.open(run.folder / path).size for path in each] for row in rows for each in row["samples"]]
     assert sizes == 2 * [[(96, 64)], [(64, 64)], [(64, 64)]]

@@ -22,6 +22,8 @@ class Prompt:
     trigger: bool | None
     #: Path in the plan of the image whose caption this is, held out or trained on; None where it is no image's caption.
     image: str | None = None
+    #: Place among the prompts of the plan of the one whose size, steps, guidance and clip skip it has; None: the usual.
+    shot: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def parse_job(text: str) -> Job:
         raw: dict[str, Any] = json.loads(text)
         if raw["version"] != VERSION:
             raise ValueError(f"its version is {raw['version']!r}, this is for {VERSION}")
-        prompts = [Prompt(str(p["text"]), str(p["negative"]), p["trigger"], p["image"]) for p in raw["prompts"]]
+        prompts = [
+            Prompt(str(p["text"]), str(p["negative"]), p["trigger"], p["image"], p["shot"]) for p in raw["prompts"]
+        ]
         seeds = tuple(int(seed) for seed in raw["seeds"])
         strengths = tuple(float(strength) for strength in raw["strengths"])
         steps = tuple(int(step) for step in raw["steps"])

@@ -101,14 +101,12 @@ def _open(run: Path, plan: Plan, job: Job) -> Session:
 
 def _shots(plan: Plan, job: Job) -> list[list[Shot]]:
     """The shots of each prompt, one for each seed. A prompt of the plan keeps its own size, steps and guidance."""
-    own = {(shot.prompt, shot.negative): shot for shot in all_shots(plan.samples)}
+    own = all_shots(plan.samples)
     [usual] = all_shots(replace(plan.samples, shots=None, prompts=[""]))
+    bases = [usual if p.shot is None else own[p.shot] for p in job.prompts]
     return [
-        [
-            replace(own.get((p.text, p.negative), usual), prompt=p.text, negative=p.negative, seed=seed)
-            for seed in job.seeds
-        ]
-        for p in job.prompts
+        [replace(base, prompt=p.text, negative=p.negative, seed=seed) for seed in job.seeds]
+        for p, base in zip(job.prompts, bases, strict=True)
     ]
 
 
