@@ -87,4 +87,4 @@ export const rowName = ({ step, strength }: JudgedRow): string =>
   step === 0 ? 'base model' : `step ${step} × ${strength}`;
 
 const scored = (score: Scored | null) =>
-  score === null ? '–' : `${score.value.toFixed(3)} ± ${score.stderr.toFixed(3)}`;
+  score === null ? '–' : `${score.value.toFixed(3)}${score.stderr === 0 ? '' : ` ± ${score.stderr.toFixed(3)}`}`;

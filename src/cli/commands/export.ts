@@ -37,14 +37,15 @@ export const run: CommandRun = async ([query = '', file], options, context) => {
   const tools = { python: await anyPython(context), env, resources: plan.resources };
   const embedding = placeOfEmbedding(plan.training.pivotal?.word, options, to);
   const request = { ...which, to, precision, diffusers: options.diffusers === true, weights, embedding };
-  const { step, files } = await exportRun(dir, request, tools);
+  const { step, steps, files } = await exportRun(dir, request, tools);
   if (flags.json) {
-    out.json({ step, files });
+    out.json({ step, steps, files });
     return EXIT.ok;
   }
+  const from = steps.length > 1 ? `mean of steps ${steps.join(', ')}` : `step ${step}`;
   for (const { path, bytes, sha256, made } of files) {
     out.talk(
-      `${made ? 'Written' : 'There already, with the same bytes'}: step ${step}, ${formatBytes(bytes)}, SHA-256 ${sha256}`,
+      `${made ? 'Written' : 'There already, with the same bytes'}: ${from}, ${formatBytes(bytes)}, SHA-256 ${sha256}`,
     );
     out.verbatim(displayPath(path, process.cwd()));
   }

@@ -39,6 +39,8 @@ export interface ExportedFile {
 export interface Exported {
   /** The step of the checkpoint, or of the newest one of several. */
   readonly step: number;
+  /** The steps of all checkpoints that the file was made of; several for their mean. */
+  readonly steps: readonly number[];
   readonly files: readonly ExportedFile[];
 }
 

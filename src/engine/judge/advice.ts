@@ -163,7 +163,7 @@ function reasonFor(chosen: JudgeRow, sound: readonly JudgeRow[]): string {
   if (chosen.likeness !== null)
     return sound.length === 1
       ? 'the only one that copies nothing'
-      : 'as near to pictures kept out of training as any that copies nothing, with no lower loss on them than its own';
+      : 'of those that copy nothing none is clearly nearer to pictures kept out of training, or has a clearly lower loss on them';
   if (chosen.change !== null) return 'no lower loss on pictures kept out of training, and it copies nothing';
   return 'it copies nothing; nothing was kept out of training to say more';
 }

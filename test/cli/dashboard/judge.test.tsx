@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DashboardFrame } from '../../../src/cli/dashboard/dashboard.tsx';
 import { initialJudgeUi, type JudgeUi, pressJudge } from '../../../src/cli/dashboard/judge/judge-press.ts';
 import { JudgeScreen, placedImages } from '../../../src/cli/dashboard/judge/judge-screen.tsx';
+import { judgeTable } from '../../../src/cli/dashboard/judge/judge-table.ts';
 import { type Judgement, judgementSchema } from '../../../src/engine/judge/schema.ts';
 import { width } from '../../../src/terminal/columns.ts';
 import { styleFor } from '../../../src/terminal/style.ts';
@@ -42,6 +43,15 @@ const row = (step: number, likeness: number) => ({
   },
   samples: [[step === 0 ? 'judge/base.png' : 'judge/step.png'], ['judge/gone.png']],
   neighbours: [[{ image: 'foxes/fox_07.png', alike: 0.9, shown: 'judge/near.png' }], []],
+});
+
+describe('the error of a measurement', () => {
+  it('is left out where one sample alone has none', () => {
+    const made = judgement(3, 'done');
+    const alone = { value: 0.1, stderr: 0, each: [0.1] };
+    const lines = judgeTable({ ...made, rows: made.rows.map((one) => ({ ...one, bleeding: alone })) }, { width: 80 });
+    expect(lines[1]).toMatch(/^base model +0\.1000 +0\.400 ± 0\.010 +0\.100 +0 of 2/u);
+  });
 });
 
 function judgement(rows: number, status: Judgement['status']): Judgement {

@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { actionOf } from '../../../src/cli/dashboard/keys.ts';
 import { initialUi, press, type UiState } from '../../../src/cli/dashboard/press.ts';
 
 const context = { readonly: false, images: 3 };
@@ -14,6 +17,23 @@ const typed = (keys: readonly string[], where = context) => {
 };
 
 describe('keys of the dashboard', () => {
+  it('are those that messages elsewhere tell people to press', () => {
+    const told = ['src', 'trainer/visiontrain_trainer'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((path) => /\.(?:ts|tsx|py)$/u.test(path))
+        .map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))
+        .flatMap(({ path, text }) =>
+          [...text.matchAll(/([^\n]*)press (\S) in [^\n]*attach/gu)].map(([, before = '', key = '']) => ({
+            path,
+            wants: before.includes('for samples') ? 'sample' : 'checkpoint',
+            does: actionOf(key, false),
+          })),
+        ),
+    );
+    expect(told.length).toBeGreaterThan(1);
+    expect(told.filter(({ wants, does }) => wants !== does)).toEqual([]);
+  });
+
   it.each([['d'], ['q']])('%s leaves at once', (key) => {
     expect(typed([key]).wishes).toEqual(['detach']);
   });

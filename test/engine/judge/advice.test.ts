@@ -59,7 +59,7 @@ describe('the advice', () => {
     const { step, strength, text, doubt } = advise(rows, request);
     expect([step, strength]).toEqual([800, 1]);
     expect(text).toBe(
-      'Step 800 at strength 1: as near to pictures kept out of training as any that copies nothing, with no lower loss on them than its own; step 1200 copies fox_07.png.',
+      'Step 800 at strength 1: of those that copy nothing none is clearly nearer to pictures kept out of training, or has a clearly lower loss on them; step 1200 copies fox_07.png.',
     );
     expect(doubt).toContain('cannot see what a picture shows');
     expect(doubt).toContain('4 samples a row are few');

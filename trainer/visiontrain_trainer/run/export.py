@@ -17,7 +17,7 @@ import torch
 
 from visiontrain_trainer.adapter.export import Origin, Written, file_name, make_files, write_file
 from visiontrain_trainer.base.errors import TrainerError, TrainingError
-from visiontrain_trainer.base.files import Hashed, hold, read_regular
+from visiontrain_trainer.base.files import Hashed, hold, is_plain, read_regular
 from visiontrain_trainer.base.safefile import Piece, pieces
 from visiontrain_trainer.contract.plan import Plan, read_plan
 from visiontrain_trainer.training import checkpoint
@@ -60,8 +60,11 @@ class Exported:
     made: bool
 
 
-def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
-    """Write what is asked for, and return the step with the files. Raises TrainerError, also to replace no file."""
+def export(run: Path, request: Request) -> tuple[list[int], list[Exported]]:
+    """Write what is asked for, and return the steps, the newest first, with the files.
+
+    Raises TrainerError, also to replace no file.
+    """
     plan = read_plan(run / "plan.json")
     output = replace(
         plan.output,
@@ -90,7 +93,7 @@ def export(run: Path, request: Request) -> tuple[int, list[Exported]]:
         known.append(Exported(Written(path, hashed.bytes, hashed.sha256, kind), False))
     missing = [kind for kind in files if there[kind] is None]
     written = [write_file(request.path(name, kind), kind, files[kind]) for kind in missing]
-    return newest.step, [*known, *(Exported(file, True) for file in written)]
+    return [each.step for each in found], [*known, *(Exported(file, True) for file in written)]
 
 
 def _weights(plan: Plan, request: Request) -> tuple[Callable[[checkpoint.Checkpoint], dict[str, torch.Tensor]], str]:
@@ -124,7 +127,7 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
     if not steps:
         raise TrainingError(
             "There is no checkpoint in this run yet.",
-            next_steps=["Ask for one while it trains: press s in `attach`."],
+            next_steps=["Ask for one while it trains: press c in `attach`."],
             id="run/no-export",
         )
     if request.kind == "average":
@@ -154,11 +157,25 @@ def _wanted(folder: Path, plan: Plan, request: Request) -> tuple[list[checkpoint
     if step not in steps or step == 0:
         raise TrainingError(
             f"There is no checkpoint of step {step}." if step else "At step 0 nothing was trained yet.",
-            [f"Checkpoints: steps {', '.join(map(str, reversed(steps)))}."],
+            [
+                f"Checkpoints: steps {', '.join(map(str, reversed(steps)))}.",
+                *(f"Its LoRA file is there all the same: {path}" for path in _saved_at(folder.parent, step)),
+            ],
             ["Name one of them: --step N", "Keep more of them in the next run: --set output.checkpoint_keep=10"],
             id="run/no-export",
         )
     return [checkpoint.read(folder, step)], name_at(plan, step)
+
+
+def _saved_at(run: Path, step: int) -> list[str]:
+    """LoRA files of a step that the run wrote on its way and kept, below the run."""
+    try:
+        lines = read_regular(run / "events.jsonl", _MOST_BYTES).splitlines()
+        told = [json.loads(line) for line in lines if b'"saved"' in line]
+        paths = [str(e["path"]) for e in told if e["type"] == "saved" and e["step"] == step and e["format"] == "kohya"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [path for path in dict.fromkeys(paths) if is_plain(run / path)]
 
 
 def _origin(found: checkpoint.Checkpoint) -> Origin:
@@ -213,7 +230,7 @@ def main(arguments: list[str]) -> int:
         embedding=None if asked["embedding"] is None else Path(asked["embedding"]),
     )
     try:
-        step, files = export(run, request)
+        steps, files = export(run, request)
     except TrainerError as error:
         print(json.dumps({"error": error.as_json()}))
         return error.code
@@ -227,7 +244,7 @@ def main(arguments: list[str]) -> int:
         }
         for file in files
     ]
-    print(json.dumps({"step": step, "files": answer}))
+    print(json.dumps({"step": steps[0], "steps": sorted(steps), "files": answer}))
     return 0
 
 

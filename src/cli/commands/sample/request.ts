@@ -61,7 +61,7 @@ async function ofRun(query: string, wishes: SampleWishes, { places }: Context): 
     throw new UsageError(`${name} is still training, and drawing would take its memory.`, {
       id: 'run/already-running',
       nextSteps: [
-        `Ask the run itself for samples: press p in  visiontrain attach ${shellWord(name)}`,
+        `Ask the run itself for samples: press g in  visiontrain attach ${shellWord(name)}`,
         'Or draw with a file that it has written:  visiontrain sample --lora FILE',
       ],
     });

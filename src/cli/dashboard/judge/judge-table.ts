@@ -34,5 +34,6 @@ function cells(row: JudgeRow): string[] {
   ];
 }
 
+/** The value with its error. One sample alone has no error, which is 0 then: it would look like certainty. */
 const scored = ({ value, stderr }: { value: number; stderr: number }, digits: number) =>
-  `${value.toFixed(digits)} ± ${stderr.toFixed(digits)}`;
+  `${value.toFixed(digits)}${stderr === 0 ? '' : ` ± ${stderr.toFixed(digits)}`}`;
