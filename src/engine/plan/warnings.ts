@@ -3,6 +3,7 @@
 import { plural } from '../../base/text.ts';
 import { captionMarks } from '../../spec/prompt-syntax.ts';
 import type { RunSpec } from '../../spec/schema.ts';
+import { readCadence } from '../../spec/sections/cadence.ts';
 import { largestSide } from '../../spec/sections/resolution.ts';
 import type { HashedScan } from '../dataset/hash.ts';
 import { isFurther } from '../dataset/sizes.ts';
@@ -20,7 +21,8 @@ export function planWarnings(plan: Plan, spec: RunSpec, scan: HashedScan): reado
     ...captionWarnings(once, spec, scan),
     ...sizeWarnings(once, spec),
     ...cropWarnings(once, spec),
-    ...lengthWarnings(plan, trained),
+    ...lengthWarnings(plan, trained, spec),
+    ...earlyStopWarnings(once),
     ...adapterWarnings(plan),
     ...packingWarnings(plan),
   ];
@@ -116,7 +118,11 @@ function sizeWarnings({ data }: Plan, spec: RunSpec): readonly string[] {
   ];
 }
 
-function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['data']['images']): readonly string[] {
+function lengthWarnings(
+  { training: t, data, resources }: Plan,
+  trained: Plan['data']['images'],
+  spec: RunSpec,
+): readonly string[] {
   const warnings: string[] = [];
   if (t.steps * t.gradient_accumulation < t.batches_per_epoch)
     warnings.push(
@@ -135,7 +141,29 @@ function lengthWarnings({ training: t, data, resources }: Plan, trained: Plan['d
     warnings.push(
       `many batches are smaller than batch_size ${t.batch_size}, because shapes differ: a smaller batch wastes less`,
     );
-  if (data.images.some(({ validation }) => validation) && images < 4)
+  if (spec.dataset.validation_share > 0 && spec.validation.path === null && images < 4)
     warnings.push('--set dataset.validation_share=0 keeps all pictures for training');
   return warnings;
+}
+
+/** With fewer images kept out, the trainer's `early_stop.py` ends no run. */
+const LEAST_TO_STOP = 8;
+
+/** Why `validation.patience` can never end this run; nothing where it can. */
+function earlyStopWarnings({ training: t, validation, output, data }: Plan): readonly string[] {
+  const { patience } = validation;
+  if (patience === null) return [];
+  const measured = data.images.filter((image) => image.validation).length;
+  if (measured < LEAST_TO_STOP)
+    return [
+      `validation.patience will not end this run: ${plural(measured, 'picture')} kept out of training tell too little, ${LEAST_TO_STOP} would do`,
+    ];
+  const { count, unit } = readCadence(validation.every ?? output.checkpoint_every);
+  const epochs = Math.floor(((t.steps - 1) * t.gradient_accumulation) / t.batches_per_epoch);
+  const due = Math.floor((unit === 'epochs' ? epochs : t.steps - 1) / count);
+  const needed = 2 * patience + 1;
+  if (due >= needed) return [];
+  return [
+    `validation.patience will not end this run: it needs ${needed} validations before the last step, and ${due} are due: set a smaller validation.every`,
+  ];
 }

@@ -233,6 +233,34 @@ describe('the validation split', () => {
     expect(notes).toEqual(['the loss is measured on 64 of the 100 pictures of validation.path']);
   });
 
+  it('proposes to keep nothing out only where that gives pictures back', () => {
+    const held = scan([{ path: 'v.png' }], '/data/held');
+    const told = (dataset: Record<string, unknown>, validation: Record<string, unknown> = {}) =>
+      resolve({ scan: scan([{}, {}, {}]), spec: spec({ dataset, validation }), validation: held }).warnings.filter(
+        (warning) => warning.includes('validation_share=0'),
+      );
+    expect([told({ validation_share: 0.4 }).length, told({}, { path: 'x' })]).toEqual([1, []]);
+  });
+
+  it('says when patience can never end the run, and why', () => {
+    const told = (count: number, steps: number | string, every: number | string) =>
+      resolve({
+        scan: scan(Array.from({ length: count }, () => ({}))),
+        spec: spec({
+          dataset: { validation_share: 0.5 },
+          training: { steps, batch_size: 1 },
+          validation: { patience: 3, every },
+        }),
+      }).warnings.filter((warning) => warning.startsWith('validation.patience'));
+    const few = 'validation.patience will not end this run: ';
+    expect(told(8, 100, 5)).toEqual([`${few}4 pictures kept out of training tell too little, 8 would do`]);
+    const late = (due: number) => [
+      `${few}it needs 7 validations before the last step, and ${due} are due: set a smaller validation.every`,
+    ];
+    expect([told(16, 70, 10), told(16, '7 epochs', '1 epoch')]).toEqual([late(6), late(6)]);
+    expect([told(16, 71, 10), told(16, '8 epochs', '1 epoch')]).toEqual([[], []]);
+  });
+
   it('changes the identity of the run only where it decides what is trained', () => {
     const hash = (validation: Record<string, unknown>) => resolve({ spec: spec({ validation }) }).plan.spec_sha256;
     expect(hash({ every: 10 })).toBe(resolve().plan.spec_sha256);
