@@ -207,7 +207,7 @@ export const trainingTerms: readonly Term[] = [
     term: 'early stop',
     also: ['early stopping', 'patience', 'min change'],
     group: 'Training',
-    text: 'The run ends by itself once the loss on pictures kept out has risen, and not only wavered: the last few validations (patience) are compared with the lowest ones, picture by picture, with the same noise. A wavering of all pictures together is taken for one that lasts, so a rise must be clear: a slow one ends the run later, or not at all. It needs 8 pictures kept out, and twice as many validations as patience says and one more. It is off unless you switch it on, and the end says why it stopped.',
+    text: 'The run ends by itself once the loss on pictures kept out has risen: the last few validations (patience) are compared with the lowest ones, picture by picture, with the same noise. A rise must be clear beside what wavers: a slow one ends the run later, or not at all. It needs 8 pictures kept out, and validations: twice patience and one more. It is off unless you switch it on, and the end says why it stopped.',
     keys: ['validation.patience', 'validation.min_change'],
   },
 ];
