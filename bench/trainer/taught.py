@@ -31,6 +31,7 @@ ROOT = TRAINER.parent
 SEEDS = ((42, 900), (1, 2000), (2, 3000))  # of a run, and of the noise that it is judged with
 PROMPTS, OTHERS = 40, 60
 HALF = {"learning_rate": 0.002, "text_encoder_learning_rate": 0.0005}
+THIRD = {"learning_rate": 0.00133, "text_encoder_learning_rate": 0.00033}
 FIFTH = {"learning_rate": 0.0008, "text_encoder_learning_rate": 0.0002}
 TENTH = {"learning_rate": 0.0004, "text_encoder_learning_rate": 0.0001}
 TWENTIETH = {"learning_rate": 0.0002, "text_encoder_learning_rate": 0.00005}
@@ -72,6 +73,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "came, a twentieth of the rate": {"optimizer": "came", **TWENTIETH},
     "lokr, eight times the rate": {"adapter": "lokr", **EIGHTFOLD},
     "came, half the rate": {"optimizer": "came", **HALF},
+    "lion, a third of the rate": {"optimizer": "lion", **THIRD},
+    "lion, a tenth of the rate": {"optimizer": "lion", **TENTH},
 }
 
 
