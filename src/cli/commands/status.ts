@@ -9,7 +9,7 @@ import { currentPhase, initialState, type RunState } from '../../engine/events/r
 import { readState } from '../../engine/events/state.ts';
 import { levelWords, validationWords, verdictWords } from '../../engine/events/words.ts';
 import { isJudging, readJudgement } from '../../engine/judge/judgement.ts';
-import { readWaiting } from '../../engine/judge/wait.ts';
+import { readWaiting, whenJudged } from '../../engine/judge/wait.ts';
 import { findRun } from '../../engine/runs/find.ts';
 import type { RunSummary } from '../../engine/runs/summary.ts';
 import type { CommandRun } from '../shell/context.ts';
@@ -109,7 +109,7 @@ function judgeLines({ dir, name, state: condition }: RunSummary, { checkpoints }
   const read = readBoth(dir);
   if ('problem' in read) return [['Judged', read.problem]];
   const { judgement, waiting } = read;
-  if (waiting !== undefined) return [['Judged', `when the card is free: ${waiting.behind.join(', ')} has it`]];
+  if (waiting !== undefined) return [['Judged', whenJudged(waiting)]];
   if (isJudging(dir, judgement)) return [['Judged', `${judgement?.rows.length} rows so far`]];
   if (judgement?.advice) return [['Judged', judgement.advice.text]];
   const several = checkpoints.filter(({ step }) => step > 0).length > 1;

@@ -1,15 +1,10 @@
-/**
- * The judgement of a run as a file: it is read, written as its table grows, started in a process of its own, and
- * stopped.
- */
-import { spawn } from 'node:child_process';
-import { closeSync, constants, rmSync } from 'node:fs';
+/** The judgement of a run as a file: it is read, written as its table grows, and stopped. */
+import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files/atomic.ts';
-import { openOurs, readOurs } from '../../base/files/regular-file.ts';
-import { packageRoot } from '../../base/package-root.ts';
+import { readOurs } from '../../base/files/regular-file.ts';
 import { identify } from '../../base/process/identity.ts';
 import type { Plan } from '../plan/schema.ts';
 import { RUN_FILES } from '../run-folder/layout.ts';
@@ -100,16 +95,6 @@ export const beingJudged = () =>
     id: 'judge/busy',
     nextSteps: ['See how far it is: add --show', 'End it: add --stop'],
   });
-
-/** Starts the same command in a process without this terminal; its output goes to judge.log. */
-export function judgeApart(dir: string, argv: readonly string[], env: NodeJS.ProcessEnv): void {
-  if (isJudging(dir, readJudgement(dir))) throw beingJudged();
-  const out = openOurs(join(dir, RUN_FILES.judgeLog), constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
-  const program = [join(packageRoot(), 'bin', 'visiontrain'), 'judge', dir, '--plain', ...argv];
-  const child = spawn(process.execPath, program, { detached: true, env, stdio: ['ignore', out, out] });
-  child.unref();
-  closeSync(out);
-}
 
 /** Ends the process that judges the run, and returns whether there was one. Samples that it had drawn are kept. */
 export function stopJudging(dir: string): boolean {

@@ -89,30 +89,44 @@ export interface WaitInput {
 }
 
 /**
- * Resolves when the card is free.
+ * Resolves when the card is free, with what gives up this process's place. Until that is called the process is known as
+ * the one that waits, so that nobody else starts on the card while models and packages are made ready.
  * @throws the signal's reason
  */
-export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }: WaitInput): Promise<void> {
+export async function waitForCard({ dir, runs, signal, every = LOOK_MS, onWait }: WaitInput): Promise<() => void> {
   const path = join(dir, RUN_FILES.judgeWaiting);
   const since = Date.now() / 1000;
-  let known = '';
-  const release = holdJudging(dir, RUN_FILES.judgeWaiting);
+  const put = (behind: readonly string[]) => {
+    const waiting: Waiting = { process: identify(process.pid) ?? null, since, behind: [...behind] };
+    writeFileAtomic(path, `${JSON.stringify(waiting)}\n`);
+  };
+  let release: (() => void) | undefined = holdJudging(dir, RUN_FILES.judgeWaiting);
+  const leave = () => {
+    if (release === undefined) return;
+    release();
+    release = undefined;
+    rmSync(path, { force: true });
+  };
   try {
-    for (;;) {
+    // The place is taken before anyone else is looked for: of two that begin at the same time one sees the other.
+    put([]);
+    for (let known = ''; ; ) {
       const behind = await cardHolders(dir, runs, since);
-      if (behind.length === 0) return;
       signal.throwIfAborted();
-      if (behind.join('/') !== known) {
-        known = behind.join('/');
-        const waiting: Waiting = { process: identify(process.pid) ?? null, since, behind: [...behind] };
-        writeFileAtomic(path, `${JSON.stringify(waiting)}\n`);
-        onWait(behind);
-      }
+      const names = behind.join('/');
+      if (names !== known) put(behind);
+      if (behind.length === 0) return leave;
+      if (names !== known) onWait(behind);
+      known = names;
       await pause(every, signal);
       signal.throwIfAborted();
     }
-  } finally {
-    release();
-    if (known !== '') rmSync(path, { force: true });
+  } catch (error) {
+    leave();
+    throw error;
   }
 }
+
+/** When a run is judged that waits for it, in words that go on a sentence. */
+export const whenJudged = ({ behind }: Waiting): string =>
+  behind.length === 0 ? 'as soon as all it needs is ready' : `when the card is free: ${behind.join(', ')} has it`;

@@ -58,12 +58,19 @@ describe('judging waits for its card', () => {
     void waiting.then(() => {
       free = true;
     });
-    while (readWaiting(b) === undefined) await sleep(5);
+    // It is known before it has looked who has the card, and once it has looked it says behind whom it waits.
+    expect(readWaiting(b)?.behind).toEqual([]);
+    while (readWaiting(b)?.behind.length === 0) await sleep(5);
     expect(readWaiting(b)?.behind).toEqual(['a']);
     expect(free).toBe(false);
     judging(a, 'done');
-    await waiting;
+    const leave = await waiting;
     expect(told).toEqual([['a']]);
+    // Nobody else starts while it makes ready what it needs.
+    expect(readWaiting(b)?.behind).toEqual([]);
+    expect(await cardHolders(a, runs, Number.POSITIVE_INFINITY)).toEqual(['b']);
+    leave();
+    leave();
     expect(readWaiting(b)).toBeUndefined();
     expect(stopWaiting(b)).toBe(false);
   });

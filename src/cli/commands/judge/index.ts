@@ -1,8 +1,9 @@
 import { EXIT, UsageError } from '../../../base/errors.ts';
 import { shellWord } from '../../../base/typed-path.ts';
-import { beingJudged, judgeApart, readJudgement, stopJudging } from '../../../engine/judge/judgement.ts';
+import { judgeApart } from '../../../engine/judge/apart.ts';
+import { beingJudged, readJudgement, stopJudging } from '../../../engine/judge/judgement.ts';
 import type { Judgement } from '../../../engine/judge/schema.ts';
-import { readWaiting, stopWaiting } from '../../../engine/judge/wait.ts';
+import { readWaiting, stopWaiting, whenJudged } from '../../../engine/judge/wait.ts';
 import { findRun } from '../../../engine/runs/find.ts';
 import type { RunSummary } from '../../../engine/runs/summary.ts';
 import { refuseForeignFolder } from '../../../engine/runs/trust.ts';
@@ -11,7 +12,7 @@ import { text } from '../shared/options.ts';
 import { judgeFlags } from './asked.ts';
 import { settleImages } from './images.ts';
 import { showJudgement, watchJudgement } from './show.ts';
-import { judge } from './work.ts';
+import { judge, whatToJudge } from './work.ts';
 
 /** Compares the checkpoints of a run with the base model and with each other, and advises one. */
 export const run: CommandRun = async ([query = ''], options, context) => {
@@ -31,7 +32,9 @@ export const run: CommandRun = async ([query = ''], options, context) => {
   await settleImages(summary, text(options.dataset), context);
   if (readWaiting(summary.dir) !== undefined) throw beingJudged();
   if (options.detach === true) {
-    judgeApart(summary.dir, wishes.argv, context.env);
+    // What cannot be judged is refused here. The checkpoints of a live run are known only when it is over.
+    if (summary.state !== 'live') whatToJudge(summary.dir, wishes, context);
+    await judgeApart(summary.dir, wishes.argv, context.env);
     const behind = summary.state === 'live' ? `begins when ${summary.name} is over` : 'goes on by itself';
     out.talk(`Judging ${behind}. See how far it is: visiontrain judge ${shellWord(summary.name)} --show`);
     return EXIT.ok;
@@ -47,7 +50,7 @@ function known({ dir, name }: RunSummary): Judgement {
   if (found !== undefined) return found;
   const waiting = readWaiting(dir);
   if (waiting !== undefined)
-    throw new UsageError(`${name} is judged when the card is free: ${waiting.behind.join(', ')} has it.`, {
+    throw new UsageError(`${name} is judged ${whenJudged(waiting)}.`, {
       id: 'judge/none',
       nextSteps: [`Wait no longer: visiontrain judge ${shellWord(name)} --stop`],
     });

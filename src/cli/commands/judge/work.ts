@@ -29,9 +29,10 @@ export async function judge(summary: RunSummary, wishes: JudgeFlags, context: Co
   const say = (text: string) => {
     if (!flags.json) progress.tools.phase(text);
   };
+  let leave = () => {};
   try {
     const onWait = (behind: readonly string[]) => say(`Waits for the card, which ${behind.join(', ')} has.`);
-    await waitForCard({ dir, runs: places.runs, signal: stop.signal, onWait });
+    leave = await waitForCard({ dir, runs: places.runs, signal: stop.signal, onWait });
     const { plan, models, request } = whatToJudge(dir, wishes, context);
     const rows = 1 + request.steps.length * request.strengths.length;
     const samples = request.prompts.length * request.seeds.length * rows;
@@ -40,6 +41,8 @@ export async function judge(summary: RunSummary, wishes: JudgeFlags, context: Co
     const tools = { ...progress.tools, signal: stop.signal };
     const environment = await ensureEnvironment({ places, env }, plan.resources.device, tools);
     const extras = await readyJudges(models, { places, env, environment }, tools);
+    // From here on judge.json names this process.
+    leave();
     const judgement = await judgeRun({
       dir,
       plan,
@@ -56,6 +59,7 @@ export async function judge(summary: RunSummary, wishes: JudgeFlags, context: Co
     if (wishes.export) await exportAdvised(dir, judgement, { environment, context });
     return judgement;
   } finally {
+    leave();
     progress.end();
     stop.off();
   }
@@ -65,7 +69,7 @@ export async function judge(summary: RunSummary, wishes: JudgeFlags, context: Co
  * What is judged, and by which models. This is decided only when the card is free, because a run may add checkpoints
  * until then.
  */
-function whatToJudge(dir: string, wishes: JudgeFlags, { places }: Context) {
+export function whatToJudge(dir: string, wishes: JudgeFlags, { places }: Context) {
   const plan = settlePlan(dir);
   const trigger = wishes.trigger ?? plan.output.facts['modelspec.trigger_phrase'] ?? '';
   const registry = loadRegistry({ configDir: places.config });
