@@ -26,7 +26,7 @@ from visiontrain_trainer.run.sample_file import is_sample, open_sample
 from visiontrain_trainer.run.samples import conditions
 from visiontrain_trainer.run.session import Session, open_session
 from visiontrain_trainer.training import checkpoint
-from visiontrain_trainer.training.measure import Validation, levels, measure, paired, validation_uses
+from visiontrain_trainer.training.measure import Validation, differences, levels, measure, paired, validation_uses
 
 from .job import FOLDER, Job
 from .measures import Fit, Measure, Pixels, mirrored, open_fit, open_measure
@@ -86,9 +86,7 @@ def judge(run: Path, plan: Plan, job: Job, say: Say) -> None:
 def _change(before: Validation, after: Validation) -> dict[str, Any]:
     """How far the loss moved: its mean, the error, and each difference by picture and draw of noise."""
     value, stderr = paired(before.each, after.each)
-    pairs = zip(before.each, after.each, strict=True)
-    each = [[late - early for early, late in zip(*draws, strict=True)] for draws in pairs]
-    return {"value": value, "stderr": stderr, "each": each}
+    return {"value": value, "stderr": stderr, "each": differences(before.each, after.each)}
 
 
 def _open(run: Path, plan: Plan, job: Job) -> Session:

@@ -53,13 +53,15 @@ class Validation:
         return [math.fsum(draws) / len(draws) for draws in self.each]
 
 
-def paired(before: list[list[float]], after: list[list[float]]) -> tuple[float, float]:
-    """Mean of `after` - `before` and its standard error, from the differences at the same images and noise.
-
-    These differences have a far smaller error than the losses. Both hold a list of losses for each image.
-    """
+def differences(before: list[list[float]], after: list[list[float]]) -> list[list[float]]:
+    """`after` - `before` at the same images and noise. Each holds a list of losses for each image."""
     pairs = zip(before, after, strict=True)
-    return _mean_and_error([[late - early for early, late in zip(*draws, strict=True)] for draws in pairs])
+    return [[late - early for early, late in zip(*draws, strict=True)] for draws in pairs]
+
+
+def paired(before: list[list[float]], after: list[list[float]]) -> tuple[float, float]:
+    """Mean and standard error of `differences`, which have a far smaller error than the losses."""
+    return _mean_and_error(differences(before, after))
 
 
 def _mean_and_error(each: list[list[float]]) -> tuple[float, float]:
